@@ -1,0 +1,154 @@
+"""Samples read from `.npy`, `.npz` and `.csv` files."""
+
+import csv
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.errors import DataFileError, InvalidInputError
+
+FORMATS = (".npy", ".npz", ".csv")
+
+
+def read_samples(path: str | os.PathLike[str]) -> NDArray[np.float64]:
+    """Read a matrix of samples, one per row, from a `.npy`, `.npz` or `.csv` file.
+
+    A `.npz` archive holds one array, or several of which one is named `X`. A `.csv` file is separated by commas; its
+    first line may be a header. Pickled objects are never loaded.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Float64 array of shape (n, d), n >= 1, d >= 1, finite.
+
+    Raises:
+        DataFileError: The file is missing, unreadable, empty or not of the format that its name promises.
+        InvalidInputError: The array is not two-dimensional, not real, empty, or holds NaN or infinity.
+    """
+    file = Path(path)
+    suffix = file.suffix.lower()
+    if suffix not in FORMATS:
+        raise DataFileError(
+            f"data file {str(file)!r} has the extension {suffix!r}; allowed are {', '.join(FORMATS)}. "
+            "Save the samples with numpy.save, one sample per row."
+        )
+    _check_readable(file)
+    table = _read_csv(file) if suffix == ".csv" else _read_numpy(file, suffix)
+    return check_samples(table, f"data file {str(file)!r}")
+
+
+def check_samples(table: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """Return the array as finite float64 of shape (n, d), or say what is wrong with it.
+
+    Args:
+        table: Any array.
+        name: What the message calls it.
+
+    Returns:
+        Float64 array of shape (n, d).
+
+    Raises:
+        InvalidInputError: The array is not two-dimensional, not real, empty, or holds NaN or infinity.
+    """
+    if table.dtype.kind == "c":
+        raise InvalidInputError(
+            f"{name} holds complex numbers ({table.dtype}); samples are real. Pass its real part, or real and "
+            "imaginary parts as separate columns."
+        )
+    if table.dtype.kind not in "biuf":
+        raise InvalidInputError(f"{name} holds values of type {table.dtype}; allowed are real numbers. Convert them.")
+    if table.ndim != 2 or 0 in table.shape:
+        raise InvalidInputError(
+            f"{name} has the shape {table.shape}; allowed is (n, d) with n, d >= 1, one sample per row. "
+            "Reshape a single sample with x.reshape(1, -1)."
+        )
+    # A value beyond float64, from a wider type, becomes an infinity and is reported as one.
+    with np.errstate(over="ignore"):
+        samples: NDArray[np.float64] = table.astype(np.float64)
+    bad = ~np.isfinite(samples)
+    if bad.any():
+        row, column = (int(index) for index in np.argwhere(bad)[0])
+        raise InvalidInputError(
+            f"{name} holds {int(bad.sum())} values that are not finite, the first ({samples[row, column]}) in "
+            f"row {row}, column {column}; allowed are finite numbers. Remove or impute them."
+        )
+    return samples
+
+
+def _check_readable(file: Path) -> None:
+    try:
+        with file.open("rb") as stream:
+            first = stream.read(1)
+    except OSError as error:
+        raise DataFileError(
+            f"data file {str(file)!r} cannot be read: {error.strerror or error}. Check the path and its permissions."
+        ) from error
+    if not first:
+        raise DataFileError(f"data file {str(file)!r} is empty; it must hold at least one sample. Write it again.")
+
+
+def _read_numpy(file: Path, suffix: str) -> NDArray[Any]:
+    try:
+        # NumPy leaves the file open when an archive is broken; this block closes it.
+        with file.open("rb") as stream:
+            content = np.load(stream, allow_pickle=False)
+            return content if isinstance(content, np.ndarray) else _single_array(file, content)
+    except DataFileError:
+        raise
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise DataFileError(
+            f"data file {str(file)!r} is not a {suffix} file of plain numbers: {error}. "
+            f"Write it with numpy.{'save' if suffix == '.npy' else 'savez'} from a numeric array."
+        ) from error
+
+
+def _single_array(file: Path, archive: Any) -> NDArray[Any]:
+    names = list(archive.files)
+    name = names[0] if len(names) == 1 else "X"
+    if name not in names:
+        raise DataFileError(
+            f"data file {str(file)!r} holds the arrays {names}; allowed is one array, or one named 'X'. "
+            "Write it with numpy.savez(path, X=X)."
+        )
+    array: NDArray[Any] = archive[name]
+    return array
+
+
+def _read_csv(file: Path) -> NDArray[np.float64]:
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            rows = [
+                (number, row) for number, row in enumerate(csv.reader(stream), 1) if any(cell.strip() for cell in row)
+            ]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataFileError(
+            f"data file {str(file)!r} is not a .csv file: {error}. Write it with numpy.savetxt(path, X, delimiter=',')."
+        ) from error
+    if rows and not _is_numeric(rows[0][1]):
+        rows = rows[1:]
+    if not rows:
+        raise DataFileError(
+            f"data file {str(file)!r} holds no row of numbers; it must hold at least one sample. Write it again."
+        )
+    width = len(rows[0][1])
+    for number, row in rows:
+        if len(row) != width or not _is_numeric(row):
+            raise DataFileError(
+                f"data file {str(file)!r}, line {number}: expected {width} numbers separated by commas, "
+                f"got {','.join(row)[:60]!r}. Correct the line or remove it."
+            )
+    return np.array([[float(cell) for cell in row] for _, row in rows])
+
+
+def _is_numeric(row: list[str]) -> bool:
+    try:
+        for cell in row:
+            float(cell)
+    except ValueError:
+        return False
+    return True

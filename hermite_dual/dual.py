@@ -1,0 +1,187 @@
+"""The object users hold: an activation's dual kernel, with its Hermite coefficients."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, overload
+
+import numpy as np
+import sympy as sp
+from numpy.typing import ArrayLike, NDArray
+
+from hermite_dual.activation import Activation, ActivationLike, activation
+from hermite_dual.errors import AccuracyError, InvalidInputError
+from hermite_dual.numeric.gaussian import CHECK_ORDER, coefficients
+from hermite_dual.numeric.kernel import kernel_with_error
+from hermite_dual.numeric.mehler import EPS, hermite_series
+
+Array = NDArray[np.float64]
+
+_MAX_DEGREE = 20_000
+
+
+@dataclass(frozen=True)
+class HermiteExpansion:
+    """An activation's Hermite coefficients up to the degree that a tolerance asks for.
+
+    Attributes:
+        coefficients: `a_r(q) = E[phi(sqrt(q) Z) h_r(Z)]`, shape (N,).
+        remainder: estimate of `E[phi(sqrt(q) Z)^2] - sum_{r<N} a_r(q)^2`, by Parseval the largest error of the kernel
+            series cut after N terms, over all correlations, in the units of `phi^2`.
+        variance: q.
+    """
+
+    coefficients: Array
+    remainder: float
+    variance: float
+
+
+class Dual:
+    """The dual kernel `k(q1, q2, c) = E[phi(u) phi(v)]`, `(u, v) ~ N(0, [[q1, c], [c, q2]])`.
+
+    Made by `dual`. Calling it gives the dual activation, the kernel at unit variances as a function of the correlation.
+
+    Attributes:
+        activation: phi.
+
+    >>> k = dual("erf")
+    >>> bool(abs(k(0.5) - 2 / np.pi * np.arcsin(1 / 3)) < 1e-15)
+    True
+    """
+
+    def __init__(self, phi: Activation) -> None:
+        self.activation = phi
+
+    def __repr__(self) -> str:
+        """Return the call that makes it."""
+        return f"dual({self.activation.name})"
+
+    @property
+    def closed_form(self) -> sp.Expr | None:
+        """The dual activation as an expression in `hermite_dual.rho`; None where none has been derived."""
+        return None
+
+    def coefficients(self, n: int, variance: float = 1.0) -> Array:
+        """Return the first n Hermite coefficients `a_r(q) = E[phi(sqrt(q) Z) h_r(Z)]`, `h_r = He_r / sqrt(r!)`.
+
+        Args:
+            n: how many, degrees 0 to n - 1; at most 20,000.
+            variance: q > 0.
+
+        Returns:
+            float64 array of shape (n,). Each is within a few eps of the norm `E[phi^2]^(1/2)`; those that vanish by
+            parity are exactly 0. `coefficient_error` measures it.
+
+        Raises:
+            InvalidInputError: n or the variance is out of range.
+            NotIntegrableError: phi is not square-integrable at this variance.
+        """
+        return coefficients(self.activation, _variance(variance), _count(n))
+
+    def coefficient_error(self, n: int, variance: float = 1.0) -> Array:
+        """Return estimated errors of `coefficients(n, variance)`: the distance to a second rule, plus rounding."""
+        q, count = _variance(variance), _count(n)
+        values = coefficients(self.activation, q, count)
+        other = coefficients(self.activation, q, count, CHECK_ORDER)
+        scale = np.sqrt(hermite_series(self.activation, q).second_moment)
+        return np.asarray(np.abs(values - other) + 4.0 * EPS * scale)
+
+    def expansion(self, tolerance: float = 1e-14, variance: float = 1.0) -> HermiteExpansion:
+        """Return as many coefficients as bring the Parseval remainder below `tolerance * E[phi^2]`.
+
+        Args:
+            tolerance: relative to the second moment; not below 4e-15, which float64 cannot resolve.
+            variance: q > 0.
+
+        Raises:
+            AccuracyError: more than 8,192 coefficients would be needed, as for kinked activations: their coefficients
+                decay like a power of the degree. The kernel itself does not need them.
+        """
+        q = _variance(variance)
+        if not 4e-15 <= tolerance < 1.0:
+            raise InvalidInputError(f"tolerance = {tolerance}: allowed are 4e-15 to 1, relative to E[phi^2]")
+        series = hermite_series(self.activation, q)
+        tails = series.second_moment - np.cumsum(series.coefficients**2)
+        enough = np.flatnonzero(tails <= tolerance * series.second_moment)
+        if not enough.size:
+            raise AccuracyError(
+                f"{self.activation!r} at variance {q:g}: {series.coefficients.size} coefficients leave a remainder of "
+                f"{series.tail / series.second_moment:.1e}, not {tolerance:.1e}; ask for a larger tolerance, or call "
+                "the kernel itself, which does not rest on the series"
+            )
+        used = int(enough[0]) + 1
+        remainder = float(max(tails[used - 1], 0.0)) + 4.0 * EPS * series.second_moment
+        return HermiteExpansion(series.coefficients[:used], remainder, q)
+
+    @overload
+    def kernel(self, q1: ArrayLike, q2: ArrayLike, c: ArrayLike, *, return_error: Literal[False] = False) -> Any: ...
+
+    @overload
+    def kernel(self, q1: ArrayLike, q2: ArrayLike, c: ArrayLike, *, return_error: Literal[True]) -> tuple[Any, Any]: ...
+
+    def kernel(self, q1: ArrayLike, q2: ArrayLike, c: ArrayLike, *, return_error: bool = False) -> Any:
+        """Return `k(q1, q2, c) = E[phi(u) phi(v)]` in float64.
+
+        Args:
+            q1: variances of u, not negative.
+            q2: variances of v, not negative; broadcast against q1 and c.
+            c: covariances, `|c| <= sqrt(q1 q2)`.
+            return_error: whether to return an estimate of each error as well.
+
+        Returns:
+            Values of the broadcast shape (a float for scalars), or the pair of values and error estimates.
+
+        Raises:
+            InvalidInputError: a variance is negative, `|c|` exceeds `sqrt(q1 q2)`, or a value is not finite.
+            NotIntegrableError: phi is not square-integrable at these variances.
+            AccuracyError: phi oscillates too fast for quadrature.
+        """
+        value, error = kernel_with_error(self.activation, q1, q2, c)
+        if value.ndim == 0:
+            return (float(value), float(error)) if return_error else float(value)
+        return (value, error) if return_error else value
+
+    def __call__(self, rho: ArrayLike) -> Any:
+        """Return the dual activation `E[phi(u) phi(v)]` at unit variances and correlation rho, elementwise.
+
+        Raises:
+            InvalidInputError: a correlation lies outside [-1, 1].
+        """
+        correlation = np.asarray(rho, dtype=np.float64)
+        if not (np.abs(correlation) <= 1.0 + 4.0 * EPS).all():
+            bad = correlation[~(np.abs(correlation) <= 1.0 + 4.0 * EPS)].flat[0]
+            raise InvalidInputError(f"correlation rho = {bad}: allowed is [-1, 1]; covariances go to kernel(q1, q2, c)")
+        return self.kernel(1.0, 1.0, correlation)
+
+    def derivative(self) -> "Dual":
+        """Return the dual of `phi'`; by Price's theorem it is `dk/dc`.
+
+        Raises:
+            InvalidInputError: phi jumps, or is a Python function without a known derivative.
+        """
+        return Dual(self.activation.derivative())
+
+
+def dual(phi: ActivationLike, **parameters: Any) -> Dual:
+    """Return the dual kernel of an activation.
+
+    Args:
+        phi: whatever `hermite_dual.activation` reads: `sympy.tanh`, `"gelu"`, an expression, a `sympy.Lambda`, a
+            formula in a string, a vectorised Python function.
+        **parameters: parameters of a catalogue name, such as `alpha=0.2` for `"leaky_relu"`.
+
+    >>> dual("sin").kernel(1.0, 1.0, 0.0)
+    0.0
+    """
+    return Dual(activation(phi, **parameters))
+
+
+def _variance(variance: float) -> float:
+    value = float(variance)
+    if not (np.isfinite(value) and value > 0.0):
+        raise InvalidInputError(f"variance = {variance}: allowed are finite numbers above 0")
+    return value
+
+
+def _count(n: int) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= _MAX_DEGREE:
+        raise InvalidInputError(f"n = {n!r}: allowed are whole numbers from 1 to {_MAX_DEGREE}")
+    return int(n)

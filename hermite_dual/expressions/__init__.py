@@ -1,0 +1,1 @@
+"""Expressions in one variable: reading strings, named activations, kinks, float64 evaluation."""

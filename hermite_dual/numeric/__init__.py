@@ -1,0 +1,1 @@
+"""Numeric layer: quadrature, coefficients, surrogates, numba kernels, eigenvalues, in float64."""

@@ -1,0 +1,96 @@
+"""Adaptive piecewise Chebyshev interpolation of a function that is costly to evaluate."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.errors import AccuracyError
+
+Array = NDArray[np.float64]
+
+_DEGREES = (15, 31)
+"""Degrees tried on a piece before it is halved."""
+_MAX_PIECES = 64
+_CHECKS = np.array([-0.993, -0.61, 0.17, 0.77, 0.997])
+"""Where each piece is checked, in [-1, 1], away from the nodes of both degrees."""
+
+
+@dataclass(frozen=True)
+class PiecewiseChebyshev:
+    """An interpolant on consecutive intervals.
+
+    Attributes:
+        edges: increasing interval ends, shape (pieces + 1,).
+        coefficients: Chebyshev coefficients, shape (pieces, degree + 1), zero-padded.
+        error: largest deviation at the check points.
+    """
+
+    edges: Array
+    coefficients: Array
+    error: float
+
+    def __call__(self, points: Array) -> Array:
+        """Return the interpolant at points within the edges."""
+        piece = np.clip(np.searchsorted(self.edges, points, side="right") - 1, 0, self.edges.size - 2)
+        low, high = self.edges[piece], self.edges[piece + 1]
+        t = (2.0 * points - low - high) / (high - low)
+        rows = self.coefficients[piece]
+        later, latest = np.zeros_like(points), np.zeros_like(points)
+        for r in range(rows.shape[-1] - 1, 0, -1):
+            later, latest = 2.0 * t * later - latest + rows[..., r], later
+        return np.asarray(t * later - latest + rows[..., 0])
+
+
+def chebyshev_nodes(degree: int) -> Array:
+    """Return the `degree + 1` zeros of `T_{degree+1}`, increasing."""
+    return -np.cos((np.arange(degree + 1) + 0.5) * np.pi / (degree + 1))
+
+
+def chebyshev_coefficients(values: Array) -> Array:
+    """Return the coefficients of the interpolant through `values` at `chebyshev_nodes` (along the first axis)."""
+    count = values.shape[0]
+    angles = np.pi * (np.arange(count)[::-1] + 0.5) / count
+    basis = np.cos(np.outer(np.arange(count), angles))
+    result = 2.0 / count * (basis @ values)
+    result[0] *= 0.5
+    return np.asarray(result)
+
+
+def interpolate(function: Callable[[Array], Array], low: float, high: float, tolerance: float) -> PiecewiseChebyshev:
+    """Return an interpolant of `function` on [low, high] whose checked error is at most `tolerance`.
+
+    Raises:
+        AccuracyError: 64 pieces do not suffice.
+    """
+    pending = [(low, high)]
+    done: list[tuple[float, Array, float]] = []
+    while pending:
+        a, b = pending.pop()
+        fitted = _fit(function, a, b, tolerance)
+        if fitted is None:
+            middle = 0.5 * (a + b)
+            pending += [(middle, b), (a, middle)]
+            if len(pending) + len(done) > _MAX_PIECES:
+                raise AccuracyError(
+                    f"no piecewise polynomial of {_MAX_PIECES} pieces reaches {tolerance:.1e} on [{low:g}, {high:g}]"
+                )
+            continue
+        done.append((a, *fitted))
+    width = max(coefficients.size for _, coefficients, _ in done)
+    padded = np.array([np.pad(coefficients, (0, width - coefficients.size)) for _, coefficients, _ in done])
+    return PiecewiseChebyshev(np.array([a for a, _, _ in done] + [high]), padded, max(error for *_, error in done))
+
+
+def _fit(function: Callable[[Array], Array], a: float, b: float, tolerance: float) -> tuple[Array, float] | None:
+    for degree in _DEGREES:
+        nodes = chebyshev_nodes(degree)
+        coefficients = chebyshev_coefficients(function(0.5 * (a + b) + 0.5 * (b - a) * nodes))
+        if np.abs(coefficients[-3:]).max() > tolerance:
+            continue
+        checked = function(0.5 * (a + b) + 0.5 * (b - a) * _CHECKS)
+        error = float(np.abs(checked - np.polynomial.chebyshev.chebval(_CHECKS, coefficients)).max())
+        if error <= tolerance:
+            return coefficients, error
+    return None

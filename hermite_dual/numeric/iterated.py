@@ -1,0 +1,113 @@
+"""The dual kernel at one pair of variances and one correlation, by iterated Gauss-Legendre quadrature.
+
+With `u = sqrt(q1) x` and `v = sqrt(q2) (rho x + s y)`, `s = sqrt(1 - rho^2)`, x and y independent standard normal. The
+inner integral over y is cut where v crosses a panel end of phi, for each x anew. The outer integrand is phi times a
+smoothed phi; it is cut at the panel ends of both, and around each kink of the smoothed one, which the smoothing has
+rounded over the width `s / |rho|`.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.activation import Activation
+from hermite_dual.errors import AccuracyError
+from hermite_dual.numeric.gaussian import (
+    CHECK_ORDER,
+    ORDER,
+    at_nodes,
+    normal_density,
+    panel_nodes,
+    radii,
+    rounding_factor,
+)
+from hermite_dual.numeric.mesh import gauss_legendre, panels
+
+Array = NDArray[np.float64]
+
+_INNER_WIDTH = 2.0
+_ROUNDED = np.array([0.0, 0.75, 1.5, 2.5, 4.0, 6.0, 9.0])
+"""Panel ends around a rounded kink, in units of its rounding; beyond 9 the normal tail is below 1e-18."""
+_NORMAL_REACH = 9.25
+"""Reach of y at the least: a phi that decays quickly bounds u and v, not y, whose density is below 1e-19 only here."""
+_CHUNK = 1 << 21
+_MAX_EVALUATIONS = 400_000_000
+_EPS = float(np.finfo(np.float64).eps)
+
+
+def iterated_kernel(
+    activation: Activation, q1: float, q2: float, rho: float, gap: float, order: int = ORDER
+) -> tuple[float, float]:
+    """Return `E[phi(u) phi(v)]` and the sum of the magnitudes of its terms.
+
+    Args:
+        activation: phi.
+        q1: variance of u, positive.
+        q2: variance of v, positive.
+        rho: correlation, strictly between -1 and 1 and not 0.
+        gap: `1 - rho^2`, given apart since the difference would lose digits near 1.
+        order: nodes per panel.
+
+    Raises:
+        AccuracyError: the panels would need more than 4e8 evaluations.
+    """
+    s = float(np.sqrt(gap))
+    x, weights = panel_nodes(_outer_edges(activation, q1, q2, rho, s), order)
+    inner, magnitude = _inner(activation, q2, rho, s, x, order)
+    outer = weights * normal_density(x) * at_nodes(activation, np.sqrt(q1) * x)
+    return float(outer @ inner), float(np.abs(outer) @ magnitude)
+
+
+def iterated_kernel_with_error(
+    activation: Activation, q1: float, q2: float, rho: float, gap: float
+) -> tuple[float, float]:
+    """Return the kernel and an estimate of its error: the distance to a lower order, plus rounding."""
+    value, magnitude = iterated_kernel(activation, q1, q2, rho, gap)
+    check, _ = iterated_kernel(activation, q1, q2, rho, gap, CHECK_ORDER)
+    factor = max(rounding_factor(activation, q1), rounding_factor(activation, q2))
+    return value, abs(value - check) + factor * _EPS * magnitude
+
+
+def _outer_edges(activation: Activation, q1: float, q2: float, rho: float, s: float) -> Array:
+    reach = max(radii(activation, q1)[1], radii(activation, q2)[1])
+    base = np.linspace(-reach, reach, 2 * int(np.ceil(reach)) + 1)
+    own = panels(activation, np.sqrt(q1) * reach) / np.sqrt(q1)
+    scale = np.sqrt(q2) * rho
+    smoothed = panels(activation, np.sqrt(q2) * reach) / scale
+    width = s / abs(rho)
+    # What is narrower than the smoothing has been smoothed away: one end per quarter of its width is enough.
+    smoothed = smoothed[np.unique(np.floor(smoothed / (0.25 * width)), return_index=True)[1]]
+    kinks = np.array([float(kink) for kink in activation.kinks]) / scale
+    rounded = (kinks[:, None] + width * np.concatenate([-_ROUNDED, _ROUNDED])).ravel() if width < 1.0 else kinks
+    edges = np.unique(np.concatenate([base, own, smoothed, rounded]))
+    return edges[np.abs(edges) <= reach]
+
+
+def _inner(activation: Activation, q2: float, rho: float, s: float, x: Array, order: int) -> tuple[Array, Array]:
+    """Return `E_y phi(sqrt(q2) (rho x + s y))` and the same with magnitudes, for each x."""
+    reach = max(radii(activation, q2)[1], _NORMAL_REACH)
+    root = np.sqrt(q2)
+    base = np.linspace(-reach, reach, 2 * int(np.ceil(reach / _INNER_WIDTH)) + 1)
+    edges = panels(activation, root * reach * (abs(rho) + s)) / root
+    # Only ends that some window of y reaches are carried along.
+    edges = edges[np.abs(edges) <= np.abs(x).max() * abs(rho) + s * reach]
+    unit, weights = gauss_legendre(order)
+    per_node = (base.size + edges.size) * order
+    if x.size * (base.size + 1) * order > _MAX_EVALUATIONS:
+        raise AccuracyError(
+            f"{activation!r} at variances near {q2:g} oscillates too fast for two-dimensional quadrature; reduce the "
+            "variance, or use a closed form where there is one"
+        )
+    sums, magnitudes = np.zeros(x.size), np.zeros(x.size)
+    step = max(1, _CHUNK // per_node)
+    for start in range(0, x.size, step):
+        part = x[start : start + step]
+        mapped = np.clip((edges[None, :] - rho * part[:, None]) / s, -reach, reach)
+        cuts = np.sort(np.concatenate([np.broadcast_to(base, (part.size, base.size)), mapped], axis=1), axis=1)
+        widths = np.diff(cuts, axis=1)
+        row, column = np.nonzero(widths > 0.0)
+        low, width = cuts[row, column], widths[row, column]
+        y = low[:, None] + width[:, None] * unit
+        values = at_nodes(activation, root * (rho * part[row, None] + s * y)) * normal_density(y)
+        sums[start : start + step] = np.bincount(row, width * (values @ weights), part.size)
+        magnitudes[start : start + step] = np.bincount(row, width * (np.abs(values) @ weights), part.size)
+    return sums, magnitudes

@@ -1,0 +1,161 @@
+"""The dual kernel in float64 with its error, by whichever representation suits the correlation.
+
+Mehler's series where its remainder has reached rounding; one-dimensional quadrature at correlations -1, 0 and 1;
+iterated quadrature elsewhere, and an interpolant of it in the angle where many correlations share two variances.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hermite_dual.activation import Activation
+from hermite_dual.errors import InvalidInputError
+from hermite_dual.numeric.chebyshev import PiecewiseChebyshev, interpolate
+from hermite_dual.numeric.gaussian import CHECK_ORDER, mean, product_moment, rounding_factor, second_moment
+from hermite_dual.numeric.iterated import iterated_kernel, iterated_kernel_with_error
+from hermite_dual.numeric.mehler import EPS, hermite_series, mehler_sum
+
+Array = NDArray[np.float64]
+
+_CANCELLATION = 1024.0
+"""A series whose rounding exceeds this many eps of its value cancels; quadrature is then tried as well."""
+_FEW = 40
+"""Up to this many costly correlations per pair of variances are integrated one by one; more go to an interpolant."""
+_ROUNDING = 4.0
+_COVARIANCE_SLACK = 4.0 * EPS
+_SPLIT = 2.0**27 + 1.0
+_SURROGATE_TOLERANCE = 4e-15
+"""Tolerance of the interpolant in the angle, relative to the kernel's scale."""
+
+
+def kernel_with_error(activation: Activation, q1: ArrayLike, q2: ArrayLike, c: ArrayLike) -> tuple[Array, Array]:
+    """Return `k(q1, q2, c)` and an error estimate, both of the broadcast shape.
+
+    Raises:
+        InvalidInputError: a variance is negative or not finite, or `|c| > sqrt(q1 q2)`.
+        NotIntegrableError: phi is not square-integrable at one of the variances.
+    """
+    v1, v2, covariance = np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in (q1, q2, c)))
+    _check_arguments(v1, v2, covariance)
+    shape = covariance.shape
+    # Symmetry halves the number of distinct pairs.
+    low, high = np.minimum(v1, v2).ravel(), np.maximum(v1, v2).ravel()
+    pairs, index = np.unique(np.stack([low, high], axis=1), axis=0, return_inverse=True)
+    index = index.ravel()
+    flat = covariance.ravel()
+    value, error = np.empty(flat.size), np.empty(flat.size)
+    order = np.argsort(index, kind="stable")
+    bounds = np.searchsorted(index[order], np.arange(len(pairs) + 1))
+    for pair, start, stop in zip(pairs, bounds[:-1], bounds[1:], strict=True):
+        members = order[start:stop]
+        value[members], error[members] = _one_pair(activation, float(pair[0]), float(pair[1]), flat[members])
+    return value.reshape(shape), error.reshape(shape)
+
+
+def _check_arguments(q1: Array, q2: Array, c: Array) -> None:
+    for name, value in (("q1", q1), ("q2", q2)):
+        if not np.isfinite(value).all() or (value < 0).any():
+            bad = value[~np.isfinite(value) | (value < 0)].flat[0]
+            raise InvalidInputError(f"variance {name} = {bad}: variances are finite and not negative")
+    if not np.isfinite(c).all():
+        raise InvalidInputError(f"covariance c = {c[~np.isfinite(c)].flat[0]}: covariances are finite")
+    limit = np.sqrt(q1) * np.sqrt(q2) * (1.0 + _COVARIANCE_SLACK)
+    if (np.abs(c) > limit).any():
+        i = np.flatnonzero((np.abs(c) > limit).ravel())[0]
+        raise InvalidInputError(
+            f"covariance c = {c.flat[i]} at q1 = {q1.flat[i]}, q2 = {q2.flat[i]}: |c| is at most sqrt(q1 q2); "
+            "scale the covariance, or the variances, so that [[q1, c], [c, q2]] is positive semidefinite"
+        )
+
+
+def _one_pair(activation: Activation, q1: float, q2: float, c: Array) -> tuple[Array, Array]:
+    if q1 == 0.0:
+        return _degenerate(activation, q2, c)
+    root = np.sqrt(q1) * np.sqrt(q2)
+    rho = np.clip(c / root, -1.0, 1.0)
+    gap = _gap(q1, q2, c)
+    first, second = hermite_series(activation, q1), hermite_series(activation, q2)
+    value, remainder, rounding = mehler_sum(first, second, rho)
+    error = remainder + rounding
+    for end in (-1.0, 1.0):
+        at_end = (gap == 0.0) & (rho * end > 0.0)
+        if at_end.any():
+            value[at_end], error[at_end] = _at_end(activation, q1, q2, end)
+            rounding[at_end], remainder[at_end] = error[at_end], 0.0
+    unresolved = remainder > rounding
+    cancelling = (rounding > _CANCELLATION * EPS * np.abs(value)) & (rho != 0.0) & (gap > 0.0) & ~unresolved
+    if activation.parity is not None:
+        # A series of one sign per parity loses no more than its value does.
+        cancelling &= rounding > _CANCELLATION * EPS * np.sqrt(first.second_moment * second.second_moment)
+    if unresolved.sum() > _FEW:
+        surrogate, slack = angle_surrogate(activation, q1, q2)
+        angle = np.arctan2(np.sqrt(gap[unresolved]), rho[unresolved])
+        value[unresolved], error[unresolved] = surrogate(angle), slack
+        unresolved[:] = False
+    if cancelling.sum() > _FEW:
+        cancelling[:] = False
+    for i in np.flatnonzero(unresolved | cancelling):
+        better, estimate = iterated_kernel_with_error(activation, q1, q2, float(rho[i]), float(gap[i]))
+        if estimate < error[i]:
+            value[i], error[i] = better, estimate
+    return value, error
+
+
+def _gap(q1: float, q2: float, c: Array) -> Array:
+    """Return `1 - rho^2 = (q1 q2 - c^2) / (q1 q2)` with both products exact: the difference loses all digits else.
+
+    Variances are scaled to magnitude 1 first, by powers of two, so that the error-free products do not over- or
+    underflow.
+    """
+    scale1, scale2 = 4.0 ** -(np.frexp(q1)[1] // 2), 4.0 ** -(np.frexp(q2)[1] // 2)
+    product, product_error = _two_product(np.float64(q1 * scale1), np.float64(q2 * scale2))
+    scaled = c * np.sqrt(scale1) * np.sqrt(scale2)
+    square, square_error = _two_product(scaled, scaled)
+    return np.clip(((product - square) + (product_error - square_error)) / product, 0.0, 1.0)
+
+
+def _two_product(a: Array | np.float64, b: Array | np.float64) -> tuple[Array, Array]:
+    """Return `a b` rounded and the rounding error (Dekker 1971)."""
+    product = np.asarray(a * b)
+    a_high, b_high = a * _SPLIT - (a * _SPLIT - a), b * _SPLIT - (b * _SPLIT - b)
+    a_low, b_low = a - a_high, b - b_high
+    error = a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
+    return product, np.asarray(error)
+
+
+def _degenerate(activation: Activation, q2: float, c: Array) -> tuple[Array, Array]:
+    """Return `phi(0) E[phi(sqrt(q2) Z)]`, the kernel at one variance 0."""
+    at_zero = float(activation(np.array(0.0)))
+    expectation, magnitude = mean(activation, q2) if q2 > 0.0 else (at_zero, abs(at_zero))
+    check = mean(activation, q2, CHECK_ORDER)[0] if q2 > 0.0 else at_zero
+    error = abs(at_zero) * (abs(expectation - check) + _ROUNDING * EPS * magnitude)
+    return np.full(c.shape, at_zero * expectation), np.full(c.shape, error)
+
+
+def _at_end(activation: Activation, q1: float, q2: float, sign: float) -> tuple[float, float]:
+    value, magnitude = product_moment(activation, q1, q2, sign)
+    check, _ = product_moment(activation, q1, q2, sign, CHECK_ORDER)
+    factor = max(rounding_factor(activation, q1), rounding_factor(activation, q2))
+    return value, abs(value - check) + factor * EPS * magnitude
+
+
+@lru_cache(maxsize=64)
+def angle_surrogate(activation: Activation, q1: float, q2: float) -> tuple[PiecewiseChebyshev, float]:
+    """Return an interpolant of `k(q1, q2, sqrt(q1 q2) cos(theta))` in theta on [0, pi], and its error.
+
+    In the angle the kernel is smooth up to both ends, kinks of phi or not.
+    """
+    scale = np.sqrt(second_moment(activation, q1) * second_moment(activation, q2))
+    first, second = hermite_series(activation, q1), hermite_series(activation, q2)
+
+    def evaluate(angles: Array) -> Array:
+        rho, gap = np.cos(angles), np.sin(angles) ** 2
+        value, remainder, rounding = mehler_sum(first, second, rho)
+        for i in np.flatnonzero(remainder > rounding):
+            value[i] = iterated_kernel(activation, q1, q2, float(rho[i]), float(gap[i]))[0]
+        return value
+
+    factor = 8.0 + max(rounding_factor(activation, q1), rounding_factor(activation, q2))
+    fitted = interpolate(evaluate, 0.0, np.pi, _SURROGATE_TOLERANCE * scale)
+    return fitted, fitted.error + factor * EPS * scale

@@ -1,0 +1,1 @@
+"""Infinite width: Gram matrices of the population."""

@@ -1,0 +1,51 @@
+"""Samples as the population formulas want them: checked, and scaled to the sphere."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hermite_dual.data.files import check_samples
+from hermite_dual.errors import InvalidInputError
+
+Array = NDArray[np.float64]
+
+EQUAL_NORMS = 1e-14
+"""Largest relative spread of squared norms that counts as equal: what scaling to the sphere leaves in float64."""
+
+
+def on_sphere(X: ArrayLike) -> Array:
+    """Return the rows of X scaled to norm sqrt(d).
+
+    Args:
+        X: samples, shape (n, d), a sample per row, none of them zero.
+
+    Returns:
+        float64 array of shape (n, d) with `|x_i|^2 = d`.
+
+    Raises:
+        InvalidInputError: X has the wrong shape, a value that is not finite, or a zero row.
+
+    >>> on_sphere([[3.0, 4.0]]).round(6).tolist()
+    [[0.848528, 1.131371]]
+    """
+    samples = check_samples(np.asarray(X), "X")
+    size = np.abs(samples).max(axis=1)
+    if (size == 0.0).any():
+        row = int(np.flatnonzero(size == 0.0)[0])
+        raise InvalidInputError(
+            f"row {row} of X is zero and has no direction: remove it, or append a constant column to X before scaling"
+        )
+    scaled = samples / size[:, None]  # first to magnitude 1, so that no square over- or underflows
+    return np.asarray(scaled * (np.sqrt(samples.shape[1]) / np.linalg.norm(scaled, axis=1))[:, None])
+
+
+def check_nonzero_rows(samples: Array, sigma_b: float) -> None:
+    """Refuse a zero row where there is no bias: its variance is zero and correlations with it do not exist."""
+    if sigma_b > 0.0:
+        return
+    zero = ~samples.any(axis=1)
+    if zero.any():
+        row = int(np.flatnonzero(zero)[0])
+        raise InvalidInputError(
+            f"row {row} of X is zero and sigma_b = 0: its correlation with other rows is undefined; "
+            "remove the row, or set sigma_b > 0"
+        )

@@ -1,0 +1,124 @@
+"""Variances at the fixed point, and coefficients at many variances, of an infinitely wide model."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from hermite_dual.activation import Activation
+from hermite_dual.errors import ConvergenceError
+from hermite_dual.numeric.chebyshev import chebyshev_nodes, interpolate
+from hermite_dual.numeric.gaussian import coefficients, second_moment
+from hermite_dual.numeric.mehler import EPS, hermite_series
+
+Array = NDArray[np.float64]
+
+_FEW = 48
+"""Up to this many distinct arguments are evaluated one by one; more go to an interpolant."""
+_TOLERANCE = 4e-15
+_TABLE_DEGREES = (15, 31, 63)
+"""Degrees tried for coefficients as functions of sqrt(q); beyond, each variance is integrated by itself."""
+_ROOT_TOLERANCE = 4.0 * np.finfo(np.float64).eps
+
+
+def moment(activation: Activation, variance: float) -> float:
+    """Return `E[phi(sqrt(q) Z)^2]`, at q = 0 as well."""
+    if variance == 0.0:
+        return float(activation(np.array(0.0))) ** 2
+    return second_moment(activation, variance)
+
+
+def moments(activation: Activation, variances: Array) -> Array:
+    """Return `E[phi(sqrt(q) Z)^2]` for each variance."""
+    return _evaluate(lambda q: moment(activation, q), variances)
+
+
+def fixed_point_variances(activation: Activation, weight: float, inner: Array) -> Array:
+    """Return the solutions of `q = weight E[phi(sqrt(q) Z)^2] + t` for each t.
+
+    Args:
+        activation: phi, L-Lipschitz with `weight L^2 < 1`, which makes the right side a contraction in sqrt(q).
+        weight: sigma_w^2.
+        inner: the inputs' part t of the variance, not negative.
+    """
+    return _evaluate(lambda t: _solve(activation, weight, t), inner)
+
+
+def _solve(activation: Activation, weight: float, t: float) -> float:
+    def excess(q: float) -> float:
+        return q - weight * moment(activation, q) - t
+
+    if weight == 0.0 or excess(t) >= 0.0:
+        return t
+    high = 2.0 * t + 1e-300
+    for _ in range(1200):
+        if excess(high) > 0.0:
+            return float(brentq(excess, t, high, xtol=1e-300, rtol=_ROOT_TOLERANCE))
+        high *= 2.0
+    raise ConvergenceError(
+        f"no variance solves q = sigma_w^2 E[phi(sqrt(q) Z)^2] + {t}: reduce sigma_w, now {np.sqrt(weight):g}"
+    )
+
+
+def _evaluate(function: Callable[[float], float], arguments: Array) -> Array:
+    """Return the function at each argument, by interpolation in the square root where there are many."""
+    distinct, index = np.unique(arguments, return_inverse=True)
+    if distinct.size <= _FEW:
+        values = np.array([function(float(argument)) for argument in distinct])
+        return values[index].reshape(arguments.shape)
+    roots = np.sqrt(distinct)
+    size = function(float(distinct[-1]))
+    fitted = interpolate(
+        lambda points: np.array([function(float(point) ** 2) for point in points]),
+        float(roots[0]),
+        float(roots[-1]),
+        _TOLERANCE * max(abs(size), 1e-300),
+    )
+    return fitted(roots)[index].reshape(arguments.shape)
+
+
+def coefficient_table(activation: Activation, variances: Array) -> tuple[Array, Array]:
+    """Return rows `a_r(q_i)` and Parseval remainders `T(q_i)` for each variance.
+
+    All rows have the length that the largest variance asks for. Where there are many variances, coefficients at
+    Chebyshev nodes in sqrt(q) are interpolated; they are as smooth in q > 0 as Gaussian smoothing makes them.
+    """
+    distinct, index = np.unique(variances, return_inverse=True)
+    count = hermite_series(activation, float(distinct[-1])).coefficients.size
+    if distinct.size <= _FEW:
+        table = np.array([coefficients(activation, float(q), count) for q in distinct])
+    else:
+        table = _interpolated_table(activation, distinct, count)
+    totals = moments(activation, distinct)
+    tails = np.maximum(totals - np.sum(table**2, axis=1), 0.0) + 4.0 * EPS * totals
+    return table[index], tails[index]
+
+
+def _interpolated_table(activation: Activation, distinct: Array, count: int) -> Array:
+    roots = np.sqrt(distinct)
+    low, high = float(roots[0]), float(roots[-1])
+    probes = distinct[[0, distinct.size // 3, distinct.size // 2, -2]]
+    direct = np.array([coefficients(activation, float(q), count) for q in probes])
+    scale = np.sqrt(np.sum(direct**2, axis=1)).max()
+    for degree in _TABLE_DEGREES:
+        nodes = chebyshev_nodes(degree)
+        at = 0.5 * (low + high) + 0.5 * (high - low) * nodes
+        values = np.array([coefficients(activation, float(root) ** 2, count) for root in at])
+        probed = _barycentric((2.0 * np.sqrt(probes) - low - high) / (high - low), nodes) @ values
+        if np.abs(probed - direct).max() <= _TOLERANCE * scale:
+            return np.asarray(_barycentric((2.0 * roots - low - high) / (high - low), nodes) @ values)
+    return np.array([coefficients(activation, float(q), count) for q in distinct])
+
+
+def _barycentric(points: Array, nodes: Array) -> Array:
+    """Return the matrix from values at Chebyshev nodes of the first kind to values at points."""
+    count = nodes.size
+    weights = (-1.0) ** np.arange(count) * np.sin((np.arange(count) + 0.5) * np.pi / count)
+    gaps = points[:, None] - nodes[None, :]
+    exact = gaps == 0.0
+    gaps[exact] = 1.0
+    terms = weights / gaps
+    rows = exact.any(axis=1)
+    terms[rows] = exact[rows]
+    return np.asarray(terms / terms.sum(axis=1, keepdims=True))

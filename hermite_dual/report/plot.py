@@ -1,0 +1,119 @@
+"""Figures of a dual kernel, of a spectrum and of errors by width.
+
+Each function draws on the `Axes` that it is given, or on those of a new `Figure` outside any global state, and returns
+them: `plot_spectrum(gram).figure.savefig("spectrum.pdf")`.
+"""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
+from numpy.typing import NDArray
+
+from hermite_dual.outcome import Outcome
+from hermite_dual.report.style import BLACK, BLUE, GREEN, GREY, ORANGE, finish, new_axes
+from hermite_dual.validation.report import ValidationReport
+
+# Points of the curve of a kernel: smooth on the page.
+_POINTS = 401
+
+
+def plot_dual_kernel(dual: Any, axes: Axes | None = None) -> Axes:
+    """Draw the dual activation `k(1, 1, rho)` on [-1, 1], and the first two terms of its series.
+
+    Args:
+        dual: The dual of an activation.
+        axes: Where to draw; by default on a new figure.
+
+    Returns:
+        The Axes.
+    """
+    axes = axes or new_axes()
+    rho = np.linspace(-1.0, 1.0, _POINTS)
+    a = np.asarray(dual.coefficients(2))
+    axes.plot(rho, dual(rho), color=BLUE, linewidth=2.0, label=r"$k(1, 1, \rho)$")
+    axes.plot(
+        rho, a[0] ** 2 + a[1] ** 2 * rho, color=GREY, linewidth=1.2, linestyle="--", label=r"$a_0^2 + a_1^2 \rho$"
+    )
+    axes.axhline(0.0, color=BLACK, linewidth=0.6)
+    return finish(axes, title=f"Dual kernel of {dual.activation.name}", x=r"correlation $\rho$", y="kernel")
+
+
+def plot_spectrum(gram: Any, axes: Axes | None = None) -> Axes:
+    """Draw the eigenvalues of a Gram matrix, the largest first, and its least eigenvalue.
+
+    Args:
+        gram: A `Gram`.
+        axes: Where to draw; by default on a new figure.
+
+    Returns:
+        The Axes.
+    """
+    axes = axes or new_axes()
+    values = np.linalg.eigvalsh(np.asarray(gram.matrix))[::-1]
+    least = gram.least_eigenvalue()
+    rank = np.arange(1, len(values) + 1)
+    axes.plot(rank, values, color=BLUE, marker="o", markersize=2.5, linewidth=0.8, label="eigenvalues")
+    known = "certified" if least.outcome is Outcome.PROVEN else "an estimate"
+    label = rf"$\lambda_{{\min}} \approx$ {least.estimate:.4g} ({known})"
+    axes.axhline(least.estimate, color=ORANGE, linestyle="--", linewidth=1.2, label=label)
+    # Rounding can make the eigenvalues of a singular matrix negative; a logarithm cannot show them.
+    if values[-1] > 0.0:
+        axes.set_yscale("log")
+    return finish(axes, title="Spectrum of the population Gram matrix", x="rank", y="eigenvalue")
+
+
+def plot_error_by_width(report: ValidationReport, axes: Axes | None = None) -> Axes:
+    """Draw the relative errors of finite networks against their width, with lines of the exponent -1/2.
+
+    Error bars are two standard errors of the mean; each thin mark is a network.
+
+    Args:
+        report: The report of a validation.
+        axes: Where to draw; by default on a new figure.
+
+    Returns:
+        The Axes.
+    """
+    axes = axes or new_axes()
+    rows = sorted(report.errors_by_width, key=lambda row: row.width)
+    widths = np.array([float(row.width) for row in rows])
+    normalized = [(row.normalized_mean, row.normalized_standard_error, row.normalized_errors) for row in rows]
+    frobenius = [(row.mean, row.standard_error, row.errors) for row in rows]
+    _errors(
+        axes, widths, normalized, colour=BLUE, marker="o", label=_label("normalized", report.slope, report.slope_error)
+    )
+    label = _label("Frobenius", report.frobenius_slope, report.frobenius_slope_error)
+    _errors(axes, widths, frobenius, colour=GREEN, marker="s", label=label)
+    axes.plot([], [], color=ORANGE, linestyle="--", linewidth=1.2, label="exponent −1/2")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(widths, [f"{width:g}" for width in widths])
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    title = f"Finite networks against the population: {report.verdict.value}"
+    return finish(axes, title=title, x="width m", y="relative error of the Gram matrix")
+
+
+def _label(name: str, slope: float, error: float) -> str:
+    return f"{name}, exponent {slope:.3f} ± {error:.3f}".replace("-", "−")
+
+
+def _errors(
+    axes: Axes,
+    widths: NDArray[np.float64],
+    rows: list[tuple[float, float, tuple[float, ...]]],
+    *,
+    colour: str,
+    marker: str,
+    label: str,
+) -> None:
+    means = np.array([row[0] for row in rows])
+    bars = 2.0 * np.array([row[1] for row in rows])
+    for width, row in zip(widths, rows, strict=True):
+        axes.plot(np.full(len(row[2]), width), row[2], color=colour, marker="_", linestyle="", alpha=0.35)
+    axes.errorbar(widths, means, yerr=bars, color=colour, marker=marker, linestyle="", capsize=3, label=label)
+    if np.all(means > 0.0):
+        # The line through the geometric mean of the points.
+        level = np.exp(np.mean(np.log(means) + 0.5 * np.log(widths)))
+        axes.plot(widths, level / np.sqrt(widths), color=ORANGE, linestyle="--", linewidth=1.2)

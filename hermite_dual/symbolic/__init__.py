@@ -1,0 +1,1 @@
+"""Symbolic layer: Hermite polynomials, the Gaussian-integral algebra, closed forms."""

@@ -1,0 +1,129 @@
+"""Extrapolation in the width: `G(m) = G_inf + B / m + noise`, the variance of the noise proportional to `1/m`.
+
+Weighted least squares with the weights m, for any number of quantities at once. Only the mean and the sum of squares
+over the replicas of each width enter, so that the networks need not be kept.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+Floats = NDArray[np.float64]
+
+# A discrepancy of the reported size is found with this probability.
+POWER = 0.95
+
+
+@dataclass
+class Moments:
+    """Running mean and sum of squared deviations over replicas (B. P. Welford, Technometrics 4 (1962) 419).
+
+    Attributes:
+        count: Number of replicas seen.
+        mean: Their mean.
+        squares: Sum of squared deviations from the mean.
+    """
+
+    count: int = 0
+    mean: Floats = field(default_factory=lambda: np.zeros(()))
+    squares: Floats = field(default_factory=lambda: np.zeros(()))
+
+    def add(self, values: Floats) -> None:
+        """Take in one replica.
+
+        Args:
+            values: Array, of the same shape for every replica.
+        """
+        if self.count == 0:
+            self.mean, self.squares = np.zeros_like(values), np.zeros_like(values)
+        self.count += 1
+        deviation = values - self.mean
+        self.mean += deviation / self.count
+        self.squares += deviation * (values - self.mean)
+
+
+@dataclass(frozen=True, eq=False)
+class Extrapolation:
+    """The quantities at infinite width.
+
+    Attributes:
+        intercept: Estimates of `G_inf`.
+        standard_error: Their standard errors.
+        slope: Estimates of B.
+        degrees: Residual degrees of freedom.
+    """
+
+    intercept: Floats
+    standard_error: Floats
+    slope: Floats
+    degrees: int
+
+
+def extrapolate(by_width: dict[int, Moments]) -> Extrapolation:
+    """Fit `G(m) = G_inf + B / m` by weighted least squares with the weights m.
+
+    Args:
+        by_width: The moments of each width; at least two widths, at least two replicas each.
+
+    Returns:
+        Intercept, its standard error and slope, of the shape of the moments.
+    """
+    # notation: S0, S1, S2 are the sums of m, m (1/m), m (1/m)^2 over all networks
+    S0 = float(sum(s.count * m for m, s in by_width.items()))
+    S1 = float(sum(s.count for s in by_width.values()))
+    S2 = float(sum(s.count / m for m, s in by_width.items()))
+    determinant = S0 * S2 - S1 * S1
+    T0 = np.sum([s.count * m * s.mean for m, s in by_width.items()], axis=0)
+    T1 = np.sum([s.count * s.mean for s in by_width.values()], axis=0)
+    intercept = (S2 * T0 - S1 * T1) / determinant
+    slope = (S0 * T1 - S1 * T0) / determinant
+    residual = np.sum(
+        [m * (s.squares + s.count * (s.mean - intercept - slope / m) ** 2) for m, s in by_width.items()], axis=0
+    )
+    degrees = int(S1) - 2
+    error = np.sqrt(residual / degrees * (S2 / determinant))
+    return Extrapolation(intercept, error, slope, degrees)
+
+
+def critical_value(error_probability: float, tests: int, degrees: int) -> float:
+    """Give the two-sided critical value of Student's t, `tests` tests sharing the error probability (Bonferroni)."""
+    return -float(special.stdtrit(degrees, error_probability / (2 * tests)))
+
+
+def detectable(critical: float, degrees: int) -> float:
+    """Give the discrepancy, in standard errors, that a two-sided t test finds with probability `POWER`.
+
+    `Normal + delta > t_crit sqrt(chi2_nu / nu)` with the right-hand side close to normal with the relative variance
+    `1 / (2 nu)`, hence `delta = t_crit + z sqrt(1 + t_crit^2 / (2 nu))`.
+
+    Args:
+        critical: The critical value.
+        degrees: Degrees of freedom nu.
+
+    Returns:
+        delta.
+    """
+    z = float(special.ndtri(POWER))
+    return critical + z * float(np.sqrt(1.0 + critical**2 / (2 * degrees)))
+
+
+def fit_exponent(widths: Floats, errors: Floats) -> tuple[float, float]:
+    """Fit `log error = const + exponent log width` by least squares over all networks.
+
+    Args:
+        widths: Width of each network, shape (N,).
+        errors: Its error, shape (N,), >= 0.
+
+    Returns:
+        The exponent and its standard error; NaN where an error is zero.
+    """
+    if not np.all(errors > 0.0):
+        return float("nan"), float("nan")
+    x = np.log(widths) - np.log(widths).mean()
+    y = np.log(errors) - np.log(errors).mean()
+    spread = float(x @ x)
+    exponent = float(x @ y) / spread
+    residual = y - exponent * x
+    return exponent, float(np.sqrt(residual @ residual / (len(x) - 2) / spread))

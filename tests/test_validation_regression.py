@@ -1,0 +1,78 @@
+"""The extrapolation in the width against direct least squares, its errors against simulation."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from hermite_dual.validation.regression import Moments, critical_value, detectable, extrapolate, fit_exponent
+
+WIDTHS = (16, 32, 64)
+
+
+def simulate(rng, intercept, slope, replicas, quantities):
+    data = {}
+    for m in WIDTHS:
+        data[m] = intercept + slope / m + rng.standard_normal((replicas, quantities)) / np.sqrt(m)
+    return data
+
+
+def moments(data):
+    by_width = {}
+    for m, values in data.items():
+        for row in values:
+            by_width.setdefault(m, Moments()).add(row)
+    return by_width
+
+
+def test_moments_are_mean_and_squares():
+    values = np.random.default_rng(0).standard_normal((9, 4))
+    found = moments({1: values})[1]
+    np.testing.assert_allclose(found.mean, values.mean(axis=0), rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(found.squares, values.var(axis=0) * 9, rtol=1e-13)
+
+
+def test_extrapolation_is_weighted_least_squares():
+    data = simulate(np.random.default_rng(1), 2.0, -3.0, 5, 4)
+    fit = extrapolate(moments(data))
+    root = np.sqrt(np.repeat(WIDTHS, 5))
+    A = root[:, None] * np.column_stack([np.ones(15), 1 / np.repeat(np.array(WIDTHS, float), 5)])
+    y = root[:, None] * np.concatenate(list(data.values()))
+    solution, squares, _, _ = np.linalg.lstsq(A, y, rcond=None)
+    covariance = np.linalg.inv(A.T @ A)
+    np.testing.assert_allclose(fit.intercept, solution[0], rtol=1e-11)
+    np.testing.assert_allclose(fit.slope, solution[1], rtol=1e-10)
+    np.testing.assert_allclose(fit.standard_error, np.sqrt(squares / 13 * covariance[0, 0]), rtol=1e-10)
+    assert fit.degrees == 13
+
+
+def test_intercept_follows_students_law():
+    # 20,000 quantities at once: Kolmogorov's statistic is below 1.95 / sqrt(20000) with probability 0.999.
+    fit = extrapolate(moments(simulate(np.random.default_rng(2), 1.0, 5.0, 4, 20_000)))
+    t = (fit.intercept - 1.0) / fit.standard_error
+    assert stats.kstest(t, stats.t(fit.degrees).cdf).statistic < 1.95 / np.sqrt(20_000)
+
+
+@pytest.mark.parametrize(("tests", "degrees"), [(9, 22), (45150, 22), (5, 4)])
+def test_detectable_size_has_the_stated_power(tests, degrees):
+    critical = critical_value(0.01, tests, degrees)
+    power = stats.nct.sf(critical, degrees, detectable(critical, degrees))
+    # Measured worst case: 0.937, for four degrees of freedom.
+    assert 0.93 < power < 0.97
+
+
+def test_critical_value_shares_the_error_probability():
+    assert 2 * 7 * stats.t.sf(critical_value(0.02, 7, 10), 10) == pytest.approx(0.02, rel=1e-10)
+
+
+def test_exponent_of_a_power_law():
+    m = np.repeat([16.0, 32.0, 64.0], 6)
+    assert fit_exponent(m, 3 * m**-0.5) == pytest.approx((-0.5, 0.0), abs=1e-12)
+    noise = np.exp(0.1 * np.random.default_rng(3).standard_normal(len(m)))
+    exponent, error = fit_exponent(m, 3 * m**-0.5 * noise)
+    assert abs(exponent + 0.5) < 4 * error
+    reference = stats.linregress(np.log(m), np.log(3 * m**-0.5 * noise))
+    assert (exponent, error) == pytest.approx((reference.slope, reference.stderr), rel=1e-10)
+
+
+def test_exponent_of_vanishing_errors_is_not_a_number():
+    assert np.isnan(fit_exponent(np.array([1.0, 2.0, 4.0]), np.array([0.0, 1.0, 1.0]))).all()
