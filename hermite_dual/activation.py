@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
-from hermite_dual.errors import InvalidInputError
+from hermite_dual.errors import HermiteDualError, InvalidInputError
 from hermite_dual.expressions.catalogue import close_names, lookup, string_functions
 from hermite_dual.expressions.float_function import Array, FloatFunction, float_function
 from hermite_dual.expressions.kinks import branch_at, find_kinks, removable_points
@@ -22,6 +22,10 @@ ActivationLike = Any
 
 _PROBES = np.array([-300.0, -30.0, -7.3, -2.1, -0.6, -1e-3, 1e-3, 0.6, 2.1, 7.3, 30.0, 300.0])
 """Where a new activation is looked at: complex values and NaN show here."""
+_MAX_PARITY_KINKS, _MAX_PARITY_OPERATIONS = 12, 40
+"""Up to these sizes parity is proven by algebra; beyond, none is claimed, which costs speed and nothing else."""
+_SYMPY_ERRORS = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, RuntimeError)
+"""What SymPy and NumPy raise at a formula that makes no sense, such as a comparison of complex values."""
 _PARITY_TOLERANCE = sp.Float("1e-20")
 """A mirror image further off than this at one point, of 30 digits, is none; closer ones go to algebra."""
 
@@ -93,7 +97,10 @@ class Activation:
     def parity(self) -> str | None:
         """`"even"`, `"odd"`, or None; of a plain Python function as seen at 40 points."""
         if self.expr is not None:
-            return _symbolic_parity(self.expr, self.symbol, self.kinks)
+            try:
+                return _symbolic_parity(self.expr, self.symbol, self.kinks)
+            except _SYMPY_ERRORS:
+                return None  # no proof, no claim
         points = np.geomspace(1e-4, 30.0, 40)
         right, left = self(points), self(-points)
         for parity, sign in (("even", 1.0), ("odd", -1.0)):
@@ -259,9 +266,18 @@ def _from_expression(expr: sp.Expr, name: str, *, source: str = "", lipschitz: s
         if sp.simplify(imaginary) != 0:
             raise _complex_values(expr)
         expr = sp.simplify(real)
-    found = Activation(expr, _function_of(expr), name, kinks=find_kinks(expr, x), source=source, lipschitz=lipschitz)
-    if not found.parameters:
-        _check_values(found)
+    try:
+        if expr.free_symbols <= {x}:
+            _check_values(expr)
+        kinks, function = find_kinks(expr, x), _function_of(expr)
+        found = Activation(expr, function, name, kinks=kinks, source=source, lipschitz=lipschitz)
+    except _SYMPY_ERRORS as error:
+        if isinstance(error, HermiteDualError):
+            raise
+        raise InvalidInputError(
+            f"activation {name} cannot be evaluated on the real line ({error}): give a formula that is finite and real "
+            "there, or a Python function"
+        ) from error
     return found
 
 
@@ -286,10 +302,9 @@ def _complex_values(expr: sp.Expr) -> InvalidInputError:
     )
 
 
-def _check_values(found: Activation) -> None:
-    values = found(_PROBES)
-    if np.isnan(values).any():
-        raise _complex_values(found.expr)
+def _check_values(expr: sp.Expr) -> None:
+    if np.isnan(float_function(expr, x)(_PROBES)).any():
+        raise _complex_values(expr)
 
 
 def _from_callable(
@@ -330,6 +345,8 @@ def _symbolic_parity(expr: sp.Expr, symbol: sp.Symbol, kinks: tuple[sp.Expr, ...
             return parity
     if expr.free_symbols - {symbol}:
         return next((p for p, s in (("even", 1), ("odd", -1)) if sp.simplify(mirrored - s * expr) == 0), None)
+    if len(kinks) > _MAX_PARITY_KINKS or expr.count_ops() > _MAX_PARITY_OPERATIONS:
+        return None
     edges = sorted({abs(kink) for kink in kinks} | {sp.Integer(0)}, key=float)
     middles = [(a + b) / 2 for a, b in pairwise(edges)] + [edges[-1] + 1]
     for parity, sign in (("even", 1), ("odd", -1)):

@@ -116,3 +116,15 @@ def _arithmetic(text: str, names: dict) -> float:
 def test_decimals_are_read_exactly():
     assert parse_activation("0.1*x") == hd.x / 10
     assert parse_activation("1.5e-3 + x") == hd.x + sp.Rational(3, 2000)
+
+
+@settings(max_examples=60, deadline=None)
+@given(FORMULAS, st.sampled_from(["sqrt({})", "1/({})", "log({})", "max({}, x)", "sign({})", "({})**64", "{}"]))
+def test_whole_activations_from_strings_are_made_or_refused(text, outer):
+    start = time.perf_counter()
+    try:
+        hd.activation(outer.format(text))
+    except hd.InvalidInputError:
+        pass
+    finally:
+        assert time.perf_counter() - start < 5 * LONGEST

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 FloatFunction = Callable[[Array], Array]
 
+_SAME_CONSTANT = sp.Float("1e-18")
+_EXACT_INTEGERS = 2**53
 _REPAIR_DIGITS = 160
 _LARGEST_ARGUMENT = mpmath.mpf(10) ** 12
 _REPAIR_STEP = mpmath.mpf(10) ** -25
@@ -77,14 +79,22 @@ _MODULES: list[Any] = [
 ]
 
 
-def float_function(expr: sp.Expr, symbol: sp.Symbol, removable: Sequence[float] = ()) -> FloatFunction:
+def float_function(
+    expr: sp.Expr, symbol: sp.Symbol, removable: Sequence[float] = (), *, repaired: bool = True
+) -> FloatFunction:
     """Return a function that evaluates `expr` on float64 arrays of any shape.
 
     Where the plain formula is not finite at a finite argument (overflow in an intermediate, 0/0 at a removable
     singularity) the point is evaluated again with 160 digits; what is then still not finite is returned as it is. So
-    is every point within 0.25 of the places in `removable`, where the plain formula cancels.
+    is every point within 0.25 of the places in `removable`, where the plain formula cancels. With `repaired=False` the
+    plain formula is left alone.
     """
-    compiled = sp.lambdify(symbol, stable_form(expr), modules=_MODULES, cse=True)
+    compiled = sp.lambdify(
+        symbol,
+        _float_constants(stable_form(_float_constants(expr, symbol, sp.oo)), symbol, _EXACT_INTEGERS),
+        modules=_MODULES,
+        cse=True,
+    )
     repair = _repairer(expr, symbol)
 
     def evaluate(values: Array) -> Array:
@@ -94,6 +104,8 @@ def float_function(expr: sp.Expr, symbol: sp.Symbol, removable: Sequence[float] 
         if np.iscomplexobj(raw):
             raw = np.where(np.imag(raw) == 0, np.real(raw), np.nan)
         result = np.array(np.broadcast_to(np.asarray(raw, dtype=np.float64), argument.shape))
+        if not repaired:
+            return result
         bad = ~np.isfinite(result) & np.isfinite(argument)
         for place in removable:
             bad |= np.abs(argument - place) < _DELICATE
@@ -102,6 +114,16 @@ def float_function(expr: sp.Expr, symbol: sp.Symbol, removable: Sequence[float] 
         return result
 
     return evaluate
+
+
+def _float_constants(expr: sp.Expr, symbol: sp.Symbol, longest: sp.Expr | int) -> sp.Expr:
+    """Return the expression with its constants as 20-digit numbers, but for fractions of numbers below `longest`."""
+    if symbol not in expr.free_symbols:
+        if not isinstance(expr, sp.Expr) or (expr.is_Rational and bool(max(abs(expr.p), expr.q) < longest)):
+            return expr
+        value = sp.N(expr, 20)
+        return value if value.is_Float else expr
+    return expr.func(*(_float_constants(argument, symbol, longest) for argument in expr.args)) if expr.args else expr
 
 
 def stable_form(expr: sp.Expr) -> sp.Expr:
@@ -141,8 +163,10 @@ def _tail(node: sp.Basic) -> sp.Expr | None:
         return None
     constant, term = node.args
     ratio = term / constant
-    sign = -1 if ratio.could_extract_minus_sign() else 1
-    function = sign * ratio
+    factor, function = ratio.as_coeff_Mul()
+    if not ratio.free_symbols or abs(abs(factor) - 1) > _SAME_CONSTANT:
+        return None
+    sign = 1 if factor > 0 else -1
     if isinstance(function, sp.erf):
         return constant * _ErrorTail(-sign * function.args[0])
     if isinstance(function, sp.tanh):

@@ -11,6 +11,8 @@ from hermite_dual.expressions.float_function import float_function
 
 _SCAN = np.concatenate([-np.geomspace(1e-6, 1e3, 3000)[::-1], [0.0], np.geomspace(1e-6, 1e3, 3000)])
 """Where sign changes of a non-polynomial switch are looked for."""
+_SIMPLE = 20
+"""Operations up to which SymPy is asked for a sign; its reasoning takes long on longer expressions."""
 _ZERO_TOLERANCE = 1e-12
 """A zero of one branch counts where the switch itself vanishes up to rounding."""
 _STEPPED = (sp.floor, sp.ceiling, sp.frac, sp.Mod)
@@ -113,8 +115,12 @@ def _real_zeros(switch: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr]:
 
 
 def _smooth_zeros(switch: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr]:
-    if symbol not in switch.free_symbols or switch.is_positive or switch.is_negative:
+    if symbol not in switch.free_symbols:
         return []
+    if switch.count_ops() <= _SIMPLE and (switch.is_positive or switch.is_negative):
+        return []
+    if switch.has(sp.Function) or any(not power.exp.is_Integer for power in switch.atoms(sp.Pow)):
+        return _scanned_zeros(switch, symbol)
     numerator = sp.together(switch).as_numer_denom()[0]
     try:
         polynomial = sp.Poly(numerator, symbol)
@@ -137,13 +143,15 @@ def _linear_zero(switch: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr]:
 
 
 def _scanned_zeros(switch: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr]:
-    function = float_function(switch, symbol)
+    function = float_function(switch, symbol, repaired=False)
     values = function(_SCAN)
     from scipy.optimize import brentq
 
     zeros = [sp.Float(float(point), 17) for point in _SCAN[values == 0]]
     for i in np.flatnonzero(np.sign(values[:-1]) * np.sign(values[1:]) < 0):
-        root = brentq(lambda t: float(function(np.array(t))), _SCAN[i], _SCAN[i + 1], xtol=1e-15, rtol=1e-15)
+        root = brentq(
+            lambda t: float(function(np.array(t))), _SCAN[i], _SCAN[i + 1], xtol=1e-15, rtol=1e-15, disp=False
+        )
         zeros.append(sp.Float(root, 17))
     return zeros
 
