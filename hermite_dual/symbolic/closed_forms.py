@@ -1,0 +1,218 @@
+"""Dual kernels and their derivatives, derived as closed forms in q1, q2, c and in rho.
+
+No table of known duals is consulted: an activation is rewritten into the class of `hermite_dual.symbolic.terms`, the
+expectation of every pair of terms is computed by the algebra of `hermite_dual.symbolic.gaussian_integrals`, and the
+sum is written as shortly as it can be. `docs/theory/closed_forms.md` has the derivation.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import sympy as sp
+
+from hermite_dual.errors import InvalidInputError
+from hermite_dual.symbolic import symbols
+from hermite_dual.symbolic.assembly import assemble
+from hermite_dual.symbolic.gaussian_integrals import Summand, expect_product
+from hermite_dual.symbolic.ground import Ground
+from hermite_dual.symbolic.polynomials import shortest
+from hermite_dual.symbolic.rewriting import to_terms
+from hermite_dual.symbolic.terms import FormTooLongError, OutsideClassError, Term, differentiate, group_terms
+
+LONG_NUMBER = 10**6
+"""Rational numbers with a larger numerator or denominator are carried as symbols, so that forms keep their shape."""
+_RESERVED = {symbols.q1, symbols.q2, symbols.c, symbols.rho}
+MAX_PAIRS = 1600
+"""Most pairs of terms that are integrated."""
+Covariance = tuple[sp.Expr, sp.Expr, sp.Expr]  # notation: Var u, Cov(u, v), Var v
+
+
+@dataclass(frozen=True)
+class DualForm:
+    """A derived dual kernel.
+
+    Attributes:
+        general: `E[phi(u) psi(v)]` in q1, q2, c, or None.
+        unit: The same in rho at variances 1, or None.
+        reason: Why a form is None, a full sentence; None when both are there. The general form alone is None where it
+            would fill pages, the unit form alone where the integrals diverge at variance 1.
+    """
+
+    general: sp.Expr | None
+    unit: sp.Expr | None
+    reason: str | None = None
+
+
+def derive_dual(expr: sp.Expr, symbol: sp.Symbol) -> DualForm:
+    r"""Derive the dual kernel of an activation.
+
+    $$k(q_1, q_2, c) = E[\phi(u) \phi(v)], \quad (u, v) \sim N(0, [[q_1, c], [c, q_2]]).$$
+
+    Valid for $c^2 \le q_1 q_2$, and where $4 a q < 1$ for every factor $\exp(a x^2)$ of the activation. Parameters
+    are taken to be real.
+
+    Args:
+        expr: The activation, an expression in `symbol`; other symbols are parameters.
+        symbol: The variable.
+
+    Returns:
+        The forms, or the reason why there is none in the class. Results are cached.
+
+    >>> x = sp.Symbol("x", real=True)
+    >>> derive_dual(sp.Max(x, 0), x).unit
+    (rho*(pi - acos(rho)) + sqrt(1 - rho**2))/(2*pi)
+    >>> derive_dual(sp.erf(x) ** 2, x).general is None
+    True
+    """
+    return derive_cross_dual(expr, expr, symbol)
+
+
+def derive_cross_dual(left: sp.Expr, right: sp.Expr, symbol: sp.Symbol) -> DualForm:
+    """Derive `E[left(u) right(v)]` for two activations.
+
+    Args:
+        left: The activation of u, an expression in `symbol`.
+        right: The activation of v, an expression in `symbol`.
+        symbol: The variable.
+
+    Returns:
+        The forms, or the reason why there is none in the class. Results are cached.
+
+    >>> x = sp.Symbol("x", real=True)
+    >>> derive_cross_dual(sp.sign(x), x, symbol=x).general
+    sqrt(2)*c/(sqrt(pi)*sqrt(q1))
+    """
+    return _cached(sp.sympify(left), sp.sympify(right), symbol, False)
+
+
+def derive_derivative_dual(expr: sp.Expr, symbol: sp.Symbol, by: Literal["direct", "price"] = "direct") -> DualForm:
+    r"""Derive the dual of the derivative, `E[phi'(u) phi'(v)]`.
+
+    `by="direct"` differentiates the activation and integrates; `by="price"` differentiates the dual,
+    $\partial k / \partial c$ (Price's theorem). The two are equal. Where the activation jumps, phi' contains Dirac
+    measures; both ways then give the derivative in the sense of distributions, which is infinite at |rho| = 1 and is
+    the derivative of k, not the dual of an ordinary function.
+
+    Args:
+        expr: The activation, an expression in `symbol`.
+        symbol: The variable.
+        by: Which derivation.
+
+    Returns:
+        The forms, or the reason why there is none in the class. Results are cached.
+
+    Raises:
+        InvalidInputError: `by` is neither of the two.
+
+    >>> x = sp.Symbol("x", real=True)
+    >>> derive_derivative_dual(sp.Max(x, 0), x).unit
+    (pi - acos(rho))/(2*pi)
+    """
+    if by == "direct":
+        return _cached(sp.sympify(expr), sp.sympify(expr), symbol, True)
+    if by != "price":
+        raise InvalidInputError(f"by must be 'direct' or 'price', got {by!r}")
+    return _by_price(sp.sympify(expr), symbol)
+
+
+@lru_cache(maxsize=512)
+def _by_price(expr: sp.Expr, symbol: sp.Symbol) -> DualForm:
+    dual = derive_dual(expr, symbol)
+    forms = []
+    for form, variable in ((dual.general, symbols.c), (dual.unit, symbols.rho)):
+        slope = None if form is None else sp.diff(form, variable)
+        forms.append(None if slope is None else shortest([slope, sp.factor_terms(slope)]))
+    return DualForm(forms[0], forms[1], dual.reason)
+
+
+@lru_cache(maxsize=512)
+def _cached(left: sp.Expr, right: sp.Expr, symbol: sp.Symbol, derivative: bool) -> DualForm:
+    """Derive once; first with long numbers as symbols, then, if that leaves something open, with the numbers."""
+    clash = (left.free_symbols | right.free_symbols) & _RESERVED - {symbol}
+    if clash:
+        taken = ", ".join(sorted(str(name) for name in clash))
+        return DualForm(None, None, f"The parameter {taken} has the name of an argument of the kernel: rename it.")
+    names = _long_numbers(left) | _long_numbers(right)
+    try:
+        actual = [_terms(expr, symbol, derivative) for expr in (left, right)]
+        unit_reason = _why_no_unit_form(*actual)
+        if names:
+            try:
+                shapes = [_terms(_abbreviate(expr, names), symbol, derivative) for expr in (left, right)]
+                return _derive(shapes[0], shapes[1], unit_reason, {name: number for number, name in names.items()})
+            except OutsideClassError:
+                pass
+        return _derive(actual[0], actual[1], unit_reason, {})
+    except OutsideClassError as error:
+        return DualForm(None, None, str(error))
+
+
+def _terms(expr: sp.Expr, symbol: sp.Symbol, derivative: bool) -> tuple[Term, ...]:
+    terms = to_terms(expr, symbol)
+    return differentiate(terms) if derivative else terms
+
+
+def _long_numbers(expr: sp.Expr) -> dict[sp.Rational, sp.Symbol]:
+    """Return positive symbols for the rational numbers that would fill a line."""
+    exact = sp.nsimplify(expr, rational=True)
+    numbers = sorted(n for n in exact.atoms(sp.Rational) if max(abs(n.p), n.q) > LONG_NUMBER)
+    return {abs(number): sp.Symbol(f"number_{abs(number).p}_{number.q}", positive=True) for number in numbers}
+
+
+def _abbreviate(expr: sp.Expr, names: dict[sp.Rational, sp.Symbol]) -> sp.Expr:
+    exact = sp.nsimplify(expr, rational=True)
+    return exact.xreplace(names | {-number: -name for number, name in names.items()})
+
+
+def _why_no_unit_form(left: tuple[Term, ...], right: tuple[Term, ...]) -> str | None:
+    """Return why the integrals diverge at variance 1, or None."""
+    for term in (*left, *right):
+        if (term.quadratic - sp.Rational(1, 4)).is_nonnegative:
+            return (
+                f"The factor exp({term.quadratic}*x**2) has no second moment at variance 1; the general form holds "
+                f"while 4*q*({term.quadratic}) < 1."
+            )
+    return None
+
+
+def _derive(
+    left: tuple[Term, ...], right: tuple[Term, ...], unit_reason: str | None, numbers: dict[sp.Symbol, sp.Rational]
+) -> DualForm:
+    if len(left) * len(right) > MAX_PAIRS:
+        raise OutsideClassError(
+            f"The dual has {len(left) * len(right)} pairs of terms; at most {MAX_PAIRS} are summed."
+        )
+    q1, q2, c, rho = symbols.q1, symbols.q2, symbols.c, symbols.rho
+    general = unit = None
+    reason = unit_reason
+    try:
+        general = _form(left, right, (q1, c, q2), c).xreplace(numbers)
+    except FormTooLongError as error:
+        reason = f"In q1, q2, c: {error}"
+    if unit_reason is None:
+        unit = _form(left, right, (sp.S.One, rho, sp.S.One), rho).xreplace(numbers)
+    return DualForm(general, unit, reason)
+
+
+def _form(left: tuple[Term, ...], right: tuple[Term, ...], covariance: Covariance, mirror: sp.Symbol) -> sp.Expr:
+    """Derive one form for a given covariance."""
+    first, shared, second = covariance
+    ground = Ground([*numbers_of(left), *numbers_of(right), *covariance], first * second - shared**2)
+    images = (ground(first), ground(shared), ground(second))
+
+    def summands() -> Iterator[Summand]:
+        for a in group_terms(left):
+            for b in group_terms(right):
+                yield from expect_product(ground, a, b, images)
+
+    return assemble(ground, summands(), mirror)
+
+
+def numbers_of(terms: Iterable[Term]) -> Iterator[sp.Expr]:
+    """Yield every number and parameter in a sum of terms."""
+    for term in terms:
+        yield from (term.coefficient, term.quadratic, term.linear, term.constant)
+        if term.gate is not None:
+            yield from (term.gate.threshold, term.gate.noise)
