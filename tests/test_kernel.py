@@ -147,3 +147,11 @@ def test_python_functions_with_unknown_kinks_are_integrated(shift):
     truth, truth_error = hd.dual(f"max(x - {shift}, 0)").kernel(1.2, 0.7, 0.4, return_error=True)
     assert abs(value - truth) <= error + truth_error
     assert error < 1e-13
+
+
+def test_rounding_noise_of_an_activation_is_not_taken_for_structure():
+    # 1 + erf cancels at the left; times a growing exponential the noise exceeds the largest value of phi itself.
+    for spec in ("4*x*(2 - erfc(x/2 - 1))*exp(x**2/20 - x)/3", "(sin(x)**2 + cos(x)**2 - 1)*exp(-5*x) + exp(-x**2)"):
+        value, error = hd.dual(spec).kernel(1.0, 1.0, 0.5, return_error=True)
+        assert np.isfinite(value)
+        assert np.isfinite(error)

@@ -158,12 +158,14 @@ def _as_logistic_power(node: sp.Pow) -> sp.Expr:
 
 
 def _tail(node: sp.Basic) -> sp.Expr | None:
-    """Return `c + c f(g)` or `c - c f(g)` without cancellation, for f one of erf, tanh, exp; None for other nodes."""
+    """Return `c +- c f(g)`, f one of erf, tanh, exp, and `2c - c erfc(g)` without cancellation; None for other nodes."""
     if not (isinstance(node, sp.Add) and len(node.args) == 2 and node.args[0].is_number):
         return None
     constant, term = node.args
     ratio = term / constant
     factor, function = ratio.as_coeff_Mul()
+    if isinstance(function, sp.erfc) and abs(factor + sp.S.Half) < _SAME_CONSTANT:
+        return constant / 2 * _ErrorTail(-function.args[0])
     if not ratio.free_symbols or abs(abs(factor) - 1) > _SAME_CONSTANT:
         return None
     sign = 1 if factor > 0 else -1

@@ -19,6 +19,7 @@ TEST_ORDER = 16
 """Nodes of the test expansion on each panel."""
 _TAIL = 2e-15
 """Size of the last three coefficients, relative to the activation's largest value so far out, that passes."""
+_MANY = 512
 _MAX_PANELS = 20_000
 _EPS = float(np.finfo(np.float64).eps)
 _MIN_RELATIVE_WIDTH = 4.0 * _EPS
@@ -63,6 +64,7 @@ def _window(activation: Activation, exponent: int) -> Array:
     low, high = edges[:-1], edges[1:]
     nodes = gauss_legendre(TEST_ORDER)[0]
     count = low.size
+    before = np.full(low.size, np.inf)
     while low.size:  # each round bisects what the last one left unresolved
         width = high - low
         values = activation(low[:, None] + width[:, None] * nodes)
@@ -77,7 +79,11 @@ def _window(activation: Activation, exponent: int) -> Array:
         floor = np.maximum(_MIN_RELATIVE_WIDTH * np.minimum(np.abs(low), np.abs(high)), _MIN_WIDTH)
         # A tail that is not finite is no reason to refine: integrability is decided elsewhere.
         split = (tails > allowed) & (width > 2.0 * floor)
+        if np.count_nonzero(split) > _MANY:
+            # Kinks and poles are in few panels; a tail that stays as it is in many of them is rounding noise of phi.
+            split &= tails < 0.5 * before
         low, high = low[split], high[split]
+        before = np.tile(tails[split], 2)
         middle = 0.5 * (low + high)
         finished.append(middle)
         count += middle.size

@@ -28,7 +28,7 @@ from hermite_dual.symbolic.normal import (
 class BivariateNormalCDF(sp.Function):
     r"""The probability $\Phi_2(h, k; \rho)$ that standard Gaussians of correlation rho are at most h and k.
 
-    Args are h, k and rho, with |rho| <= 1. The function is symmetric in h and k and keeps them in a canonical order.
+    Args are h, k and rho in [-1, 1]. The function is symmetric in h and k and keeps them in a canonical order.
     Derivatives: $\partial_h = \varphi(h) \Phi((k - \rho h) / \sqrt{1 - \rho^2})$ and, by Plackett's identity,
     $\partial_\rho = \exp(-(h^2 - 2 \rho h k + k^2) / (2 (1 - \rho^2))) / (2 \pi \sqrt{1 - \rho^2})$.
 
