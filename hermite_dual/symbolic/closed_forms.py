@@ -12,8 +12,8 @@ from typing import Literal
 
 import sympy as sp
 
+from hermite_dual import symbols
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.symbolic import symbols
 from hermite_dual.symbolic.assembly import assemble
 from hermite_dual.symbolic.gaussian_integrals import Summand, expect_product
 from hermite_dual.symbolic.ground import Ground

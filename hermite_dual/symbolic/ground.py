@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from hermite_dual.symbolic import symbols
+from hermite_dual import symbols
 from hermite_dual.symbolic.terms import OutsideClassError
 
 Element = Any  # a sympy.polys.fields.FracElement

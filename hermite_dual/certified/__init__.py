@@ -1,0 +1,1 @@
+"""Certified layer: enclosures that hold in exact real arithmetic."""

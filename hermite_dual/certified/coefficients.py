@@ -1,0 +1,208 @@
+"""Enclosures of Hermite coefficients `a_r(q) = E[phi(sqrt(q) Z) h_r(Z)]`.
+
+Polynomials are summed exactly, activations that are analytic on a strip go through the trapezoidal rule, all others
+through Gauss-Legendre panels between their kinks.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import sympy as sp
+from flint import arb
+
+from hermite_dual.certified.ball_functions import BallFunction, constant_ball
+from hermite_dual.certified.hermite_sums import density
+from hermite_dual.certified.monomials import TailError
+from hermite_dual.certified.panels import panel_coefficients
+from hermite_dual.certified.pieces import Pieces, split
+from hermite_dual.certified.precision import bits_for, to_ball, working_precision
+from hermite_dual.certified.tails import tail
+from hermite_dual.certified.trapezoid import trapezoid_coefficients
+from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
+
+MAX_DIGITS = 1000
+MAX_DEGREES = 4000
+_REFERENCE_DEGREES = 8
+_ROUNDS = 6
+_SAMPLES = tuple(k / 4 for k in range(-24, 25)) + tuple(s * 6 * 1.15**k for k in range(1, 32) for s in (-1, 1))
+_FIRST_DIGITS = 8
+
+
+def coefficient_balls(expr: sp.Expr, symbol: sp.Symbol, n: int, variance: Any = 1, digits: int = 30) -> list[arb]:
+    """Enclose the first n Hermite coefficients at a variance.
+
+    `a_r(q) = E[phi(sqrt(q) Z) h_r(Z)]`, `h_r = He_r / sqrt(r!)`, r = 0 .. n - 1.
+
+    Args:
+        expr: the activation phi.
+        symbol: its argument.
+        n: how many coefficients, at most 4000.
+        variance: q >= 0; int, float (the dyadic number it is), Fraction, sympy constant or `flint.arb`.
+        digits: every ball has radius at most `10^-digits * max_s |a_s(q)|`, s over the first max(n, 8) degrees.
+
+    Returns:
+        One `flint.arb` per degree. Coefficients that vanish by parity are exact zeros.
+
+    Raises:
+        InvalidInputError: an argument is out of range or the activation has no ball version.
+        NotIntegrableError: phi is proven not to be square integrable under N(0, q).
+        AccuracyError: the accuracy cannot be reached; no wide ball is returned instead.
+
+    Example:
+        >>> x = sp.Symbol("x", real=True)
+        >>> a = coefficient_balls(sp.exp(x), x, 3)
+        >>> all(b.overlaps(c) for b, c in zip(a, [arb(0.5).exp(), arb(0.5).exp(), arb(0.5).exp() / arb(2).sqrt()]))
+        True
+    """
+    if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n <= MAX_DEGREES:
+        raise InvalidInputError(f"n = {n!r} is not an integer from 0 to {MAX_DEGREES}; ask for fewer degrees")
+    if not isinstance(digits, int) or not 1 <= digits <= MAX_DIGITS:
+        raise InvalidInputError(f"digits = {digits!r} is not an integer from 1 to {MAX_DIGITS}")
+    with working_precision(bits_for(2 * digits) + n // 2 + 64):
+        q = to_ball(variance, "variance")
+    if not q >= 0:
+        raise InvalidInputError(f"variance = {variance!r} is not proven to be >= 0; a variance cannot be negative")
+    if n == 0:
+        return []
+    return list(_cached(sp.sympify(expr), symbol, n, _Variance(q), digits))
+
+
+class _Variance:
+    """A ball as a dictionary key: equal only if midpoint and radius are."""
+
+    def __init__(self, ball: arb) -> None:
+        self.ball = ball
+        self.key = (*map(int, ball.mid().man_exp()), *map(int, ball.rad().man_exp()))
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Variance) and self.key == other.key
+
+
+@lru_cache(maxsize=512)
+def _cached(expr: sp.Expr, symbol: sp.Symbol, n: int, variance: _Variance, digits: int) -> tuple[arb, ...]:
+    """The coefficients, remembered."""
+    pieces = pieces_of(expr, symbol)
+    q = variance.ball
+    if q.is_zero():
+        with working_precision(bits_for(digits)):
+            return (BallFunction(expr, symbol)(arb(0)), *[arb(0)] * (n - 1))
+    polynomial = _polynomial(pieces)
+    if polynomial is not None:
+        with working_precision(bits_for(digits) + 2 * n):
+            return tuple(_polynomial_coefficients(polynomial, q, n))
+    refuse_if_not_square_integrable(pieces, q)
+    return tuple(_refined(pieces, q, n, digits, parity_of(pieces)))
+
+
+@lru_cache(maxsize=256)
+def pieces_of(expr: sp.Expr, symbol: sp.Symbol) -> Pieces:
+    """The smooth pieces of an activation, remembered."""
+    return split(expr, symbol)
+
+
+def parity_of(pieces: Pieces) -> int:
+    """1 if the function is proven even, -1 if proven odd, else 0."""
+    mirror = {pieces.symbol: -pieces.symbol}
+    if any(sp.expand(a + b) != 0 for a, b in zip(pieces.kinks, reversed(pieces.kinks), strict=True)):
+        return 0
+    for parity in (1, -1):
+        pairs = zip(pieces.expressions, reversed(pieces.expressions), strict=True)
+        if all(
+            left == parity * right.xreplace(mirror) or sp.expand(left - parity * right.xreplace(mirror)) == 0
+            for left, right in pairs
+        ):
+            return parity
+    return 0
+
+
+def _polynomial(pieces: Pieces) -> sp.Poly | None:
+    """The activation as a polynomial, or None."""
+    if len(pieces.expressions) != 1 or not pieces.expressions[0].is_polynomial(pieces.symbol):
+        return None
+    return sp.Poly(pieces.expressions[0], pieces.symbol)
+
+
+def _polynomial_coefficients(polynomial: sp.Poly, q: arb, n: int) -> list[arb]:
+    """`E[Z^k h_r(Z)] = k! / (2^j j! sqrt(r!))`, `k = r + 2 j`, summed over the monomials."""
+    unit = q.sqrt()
+    totals = [arb(0)] * n
+    for (k,), coefficient in polynomial.terms():
+        factor = constant_ball(coefficient) * unit**k
+        for r in range(k % 2, min(k, n - 1) + 1, 2):
+            j = (k - r) // 2
+            totals[r] += factor * arb(k).fac() / (arb(2) ** j * arb(j).fac() * arb(r).fac().sqrt())
+    return totals
+
+
+def refuse_if_not_square_integrable(pieces: Pieces, q: arb) -> None:
+    """Raise if a tail is proven to grow at least like `exp(x^2/(4q))` in modulus."""
+    for expr, side in ((pieces.expressions[-1], 1), (pieces.expressions[0], -1)):
+        for start in (16, 256):
+            try:
+                (a, _, _), ball = tail(expr, pieces.symbol, side, start).factored()
+            except TailError:
+                continue
+            growth = arb(a.numerator) / a.denominator * q
+            if not ball.contains(0) and growth > arb(1) / 4:
+                raise NotIntegrableError(
+                    f"the activation grows like exp({a} x^2), so E[phi(sqrt(q) Z)^2] is infinite "
+                    f"for q >= {1 / (4 * a)}; use a smaller variance"
+                )
+
+
+def _first_eps(pieces: Pieces, q: arb, digits: int) -> arb:
+    """A first absolute accuracy, from samples of `|phi w|`; a wrong guess costs a round, not the proof."""
+    functions = [BallFunction(e, pieces.symbol) for e in (pieces.expressions[0], pieces.expressions[-1])]
+    unit = q.sqrt()
+    top = arb(0)
+    for s in _SAMPLES:
+        value = functions[0 if s < 0 else 1](unit * arb(s)) * density(arb(s))
+        if value.is_finite():
+            top = top.max(abs(value).upper())
+    if not top > 0:
+        top = arb(1)
+    return (top * arb(10) ** -digits).mid()
+
+
+def _engine(pieces: Pieces, q: arb, n: int, eps: arb, parity: int) -> list[arb] | None:
+    """The coefficients by the first method that works."""
+    if len(pieces.expressions) == 1:
+        balls = trapezoid_coefficients(pieces, q, n, eps, parity)
+        if balls is not None:
+            return balls
+    return panel_coefficients(pieces, q, n, eps)
+
+
+def _refined(pieces: Pieces, q: arb, n: int, digits: int, parity: int) -> Sequence[arb]:
+    """Compute at rising accuracy until every ball is as narrow as promised."""
+    count = max(n, _REFERENCE_DEGREES)
+    with working_precision(128):
+        eps = _first_eps(pieces, q, digits + 2)
+    largest = arb(0)
+    for turn in range(_ROUNDS):
+        balls = _engine(pieces, q, count, eps, parity)
+        if balls is None:
+            break
+        with working_precision(128):
+            widest = max((ball.rad() for ball in balls), key=float)
+            largest = arb(0)
+            for ball in balls:
+                largest = largest.max(arb(ball.abs_lower()))
+            if widest <= largest * arb(10) ** -digits:
+                return [_by_parity(ball, r, parity) for r, ball in enumerate(balls[:n])]
+            shortfall = arb(10) ** -(digits + 1) * largest / widest if largest > 0 else arb(10) ** -(30 * 2**turn)
+            eps = (eps * shortfall.min(arb(1) / 1024)).mid()
+    raise AccuracyError(
+        f"{digits} digits of the Hermite coefficients of {pieces.expressions} at variance {q.str(8)} were not reached; "
+        "ask for fewer digits, fewer degrees or an exact variance"
+    )
+
+
+def _by_parity(ball: arb, degree: int, parity: int) -> arb:
+    """An exact zero where parity makes the coefficient vanish."""
+    vanishes = parity and (degree % 2 == 0) != (parity > 0)
+    return arb(0) if vanishes else ball

@@ -1,0 +1,251 @@
+"""Enclosures of `sup |phi^(k)|` over the real line.
+
+Branch and bound in balls on the middle of the line, the derivative's own growth on both half lines. A jump of
+`phi^(k-1)` at a kink is a Dirac mass in the k-th derivative and refutes its boundedness.
+"""
+
+import heapq
+from dataclasses import dataclass
+from itertools import pairwise
+
+import sympy as sp
+from flint import arb
+
+from hermite_dual.certified.ball_functions import BallFunction, constant_ball
+from hermite_dual.certified.monomials import ONE, Expansion, TailError, monomial_sup
+from hermite_dual.certified.pieces import Pieces, split
+from hermite_dual.certified.precision import interval, lower_float, magnitude, upper_float, working_precision
+from hermite_dual.certified.tails import tail
+from hermite_dual.errors import InvalidInputError
+from hermite_dual.outcome import Outcome
+
+_BITS = 128
+_STARTS = (8, 16, 32, 64, 256, 2**12, 2**30)
+_RELATIVE_WIDTH = 1e-13
+_MAX_BOXES = 6000
+_LOWER_STEPS = 300
+_SMALLEST = 1e-25
+
+
+_Box = tuple[float, int, int, arb, arb]
+"""Minus the upper bound, a serial number, the piece, and the ends: boxes with large bounds come first on a heap."""
+
+
+@dataclass(frozen=True)
+class DerivativeBound:
+    """What is known of `sup |phi^(k)|` over the real line.
+
+    Attributes:
+        lower: the supremum is at least this.
+        upper: the supremum is at most this; `inf` if no bound was proven.
+        outcome: PROVEN bounded (both numbers finite), REFUTED (proven unbounded) or UNDECIDED.
+        reason: how it was decided.
+    """
+
+    lower: float
+    upper: float
+    outcome: Outcome
+    reason: str
+
+
+def derivative_bound(expr: sp.Expr, symbol: sp.Symbol, order: int = 1) -> DerivativeBound:
+    """Enclose the supremum of the modulus of a derivative over the real line.
+
+    Args:
+        expr: the activation phi.
+        symbol: its argument.
+        order: k >= 0; the derivative is meant in the sense of distributions, so a kink of `phi^(k-1)` is allowed and a
+            jump of it is not.
+
+    Returns:
+        PROVEN with a finite enclosure, REFUTED if unbounded, UNDECIDED otherwise.
+
+    Raises:
+        InvalidInputError: the order is negative or the activation has no ball version.
+
+    Example:
+        >>> x = sp.Symbol("x", real=True)
+        >>> derivative_bound(sp.Max(x, 0), x, 2).outcome
+        <Outcome.REFUTED: 'REFUTED'>
+    """
+    if not isinstance(order, int) or order < 0:
+        raise InvalidInputError(f"order = {order!r} is not an integer >= 0; 1 is the first derivative")
+    pieces = split(expr, symbol)
+    with working_precision(_BITS):
+        jump = _jump(pieces, order)
+        if jump is not None:
+            return jump
+        derived = tuple(e.diff(symbol, order) if order else e for e in pieces.expressions)
+        pole = _pole(derived, pieces)
+        if pole is not None:
+            return pole
+        outer = _tails(derived, symbol, pieces)
+        if isinstance(outer, DerivativeBound):
+            return outer
+        start, tail_lower, tail_upper = outer
+        return _middle(derived, pieces, start, tail_lower, tail_upper)
+
+
+def _jump(pieces: Pieces, order: int) -> DerivativeBound | None:
+    """REFUTED if a derivative below the order jumps at a kink, UNDECIDED if a jump cannot be excluded."""
+    for index, kink in enumerate(pieces.kinks):
+        for k in range(order):
+            sides = []
+            for expression in pieces.expressions[index : index + 2]:
+                derivative = expression.diff(pieces.symbol, k)
+                sides.append(BallFunction(derivative, pieces.symbol)(constant_ball(kink)))
+            gap = sides[1] - sides[0]
+            if gap > 0 or gap < 0:
+                reason = f"the derivative of order {k} jumps at {pieces.symbol} = {kink}"
+                return DerivativeBound(float("inf"), float("inf"), Outcome.REFUTED, reason)
+            if not gap.is_zero() and not _equal_at(pieces, index, k):
+                reason = f"a jump of the derivative of order {k} at {kink} cannot be excluded"
+                return DerivativeBound(0.0, float("inf"), Outcome.UNDECIDED, reason)
+    return None
+
+
+def _pole(derived: tuple[sp.Expr, ...], pieces: Pieces) -> DerivativeBound | None:
+    """REFUTED if the derivative is proven unbounded at a kink, by its expansion in s at `kink +- 1/s`."""
+    far = sp.Dummy("s", positive=True)
+    for index, kink in enumerate(pieces.kinks):
+        for side, expression in ((-1, derived[index]), (1, derived[index + 1])):
+            if BallFunction(expression, pieces.symbol)(constant_ball(kink)).is_finite():
+                continue
+            for start in _STARTS:
+                try:
+                    growth = _half_line(tail(expression.subs(pieces.symbol, kink + side / far), far, 1, start))
+                except TailError:
+                    continue
+                if growth is None:
+                    reason = f"the derivative's modulus grows without bound towards {pieces.symbol} = {kink}"
+                    return DerivativeBound(float("inf"), float("inf"), Outcome.REFUTED, reason)
+                break
+    return None
+
+
+def _equal_at(pieces: Pieces, index: int, k: int) -> bool:
+    """Whether sympy proves both sides of a kink equal."""
+    left, right = (e.diff(pieces.symbol, k) for e in pieces.expressions[index : index + 2])
+    difference = (right - left).subs(pieces.symbol, pieces.kinks[index])
+    return bool(difference == 0 or sp.simplify(difference) == 0)
+
+
+def _tails(derived: tuple[sp.Expr, ...], symbol: sp.Symbol, pieces: Pieces) -> DerivativeBound | tuple[arb, arb, arb]:
+    """Start and bounds of the supremum over both half lines, or the verdict if it is infinite or unknown."""
+    beyond = max([0.0] + [float(abs(constant_ball(k)).upper()) for k in pieces.kinks])
+    best: tuple[arb, arb, arb] | None = None
+    for start in _STARTS:
+        if start <= beyond:
+            continue
+        try:
+            expansions = [tail(derived[-1], symbol, 1, start), tail(derived[0], symbol, -1, start)]
+            ranges = [_half_line(e) for e in expansions]
+        except TailError:
+            continue
+        if any(r is None for r in ranges):
+            reason = "the derivative's modulus grows without bound towards infinity"
+            return DerivativeBound(float("inf"), float("inf"), Outcome.REFUTED, reason)
+        low = ranges[0][0].max(ranges[1][0])  # type: ignore[index]
+        high = ranges[0][1].max(ranges[1][1])  # type: ignore[index]
+        if best is None or high - low < best[2] - best[1]:
+            best = (arb(start), low, high)
+        if high - low <= arb(_RELATIVE_WIDTH) * high or (start >= 64 and high < 1e-3):
+            break
+    if best is None:
+        return DerivativeBound(0.0, float("inf"), Outcome.UNDECIDED, "the derivative's growth is not understood")
+    return best
+
+
+def _half_line(expansion: Expansion) -> tuple[arb, arb] | None:
+    """A lower bound (its limit) and an upper bound of the supremum on the half line; None if it is proven infinite."""
+    if not expansion.terms:
+        return arb(0), arb(0)
+    lead, ball = expansion.factored()
+    if lead > ONE:
+        if ball.contains(0):
+            raise TailError
+        return None
+    if lead == ONE:
+        limit = expansion.terms[ONE]
+        return arb(limit.abs_lower()), magnitude(ball)
+    return arb(0), (magnitude(ball) * monomial_sup(lead, expansion.start)).upper()
+
+
+def _middle(
+    derived: tuple[sp.Expr, ...], pieces: Pieces, start: arb, tail_lower: arb, tail_upper: arb
+) -> DerivativeBound:
+    """Branch and bound between the two half lines."""
+    symbol = pieces.symbol
+    ends = [-start, *map(constant_ball, pieces.kinks), start]
+    lower, count = arb(tail_lower.lower()), 0
+    heap: list[_Box] = []
+    searches = [_Search(expression, symbol) for expression in derived]
+    for index, (a, b) in enumerate(pairwise(ends)):
+        for low, high in _geometric(a, b):
+            lower = searches[index].push(heap, count, index, low, high, lower)
+            count += 1
+    settled = arb(tail_upper)
+    for step in range(_MAX_BOXES):
+        if not heap:
+            break
+        bound, _, index, low, high = heapq.heappop(heap)
+        top = arb(-bound)
+        enough = lower * (1 + arb(_RELATIVE_WIDTH))
+        # below the half lines' bound only the lower bound can still gain
+        if top <= enough or (top <= settled and (settled <= enough or step > _LOWER_STEPS)):
+            heapq.heappush(heap, (bound, count, index, low, high))
+            break
+        middle = ((low + high) / 2).mid()
+        if float((high - low).upper()) < _SMALLEST:
+            settled = settled.max(top)
+            continue
+        for x, y in ((low, middle), (middle, high)):
+            lower = searches[index].push(heap, count, index, x, y, lower)
+            count += 1
+    upper = settled.max(arb(-heap[0][0])) if heap else settled
+    upper = upper.max(lower)
+    if not upper.is_finite():
+        reason = "the derivative could not be bounded near a singular point"
+        return DerivativeBound(lower_float(lower), float("inf"), Outcome.UNDECIDED, reason)
+    reason = "branch and bound in balls, with the growth of the expression at infinity"
+    return DerivativeBound(max(0.0, lower_float(lower)), upper_float(upper), Outcome.PROVEN, reason)
+
+
+def _geometric(a: arb, b: arb) -> list[tuple[arb, arb]]:
+    """Cut a long interval at the powers of two, so that boxes far out are long."""
+    cuts = [a]
+    marks = [arb(s) * arb(2) ** k for s in (-1, 1) for k in range(40)] + [arb(0)]
+    cuts += sorted((m for m in marks if m > a and m < b), key=float)
+    cuts.append(b)
+    return list(pairwise(cuts))
+
+
+class _Search:
+    """Bounds of `|f|` on boxes by the Taylor form of order two."""
+
+    def __init__(self, expr: sp.Expr, symbol: sp.Symbol) -> None:
+        self.value = BallFunction(expr, symbol)
+        self.slope = BallFunction(expr.diff(symbol), symbol)
+        self.curve = BallFunction(expr.diff(symbol, 2), symbol)
+
+    def push(self, heap: list[_Box], count: int, index: int, low: arb, high: arb, best: arb) -> arb:
+        """Put a box on the heap with its upper bound and return the best lower bound so far."""
+        middle = ((low + high) / 2).mid()
+        centre = self.value(middle)
+        if centre.is_finite():
+            best = best.max(arb(abs(centre).lower()))
+        top = self.bound(low, high, middle, centre)
+        if not top <= best:
+            heapq.heappush(heap, (-upper_float(top), count, index, low, high))
+        return best
+
+    def bound(self, low: arb, high: arb, middle: arb, centre: arb) -> arb:
+        """An upper bound of `|f|` on a box."""
+        box = interval(low, high)
+        top = magnitude(self.value(box))
+        offset = box - middle
+        curve = self.curve(box)
+        if curve.is_finite() and centre.is_finite():
+            taylor = centre + offset * self.slope(middle) + (offset * offset) * curve / 2
+            top = top.min(magnitude(taylor)) if top.is_finite() else magnitude(taylor)
+        return arb(top.upper()) if top.is_finite() else arb.pos_inf()

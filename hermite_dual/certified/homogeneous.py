@@ -1,0 +1,50 @@
+"""The dual kernel of activations with `phi(s x) = s phi(x)`, s > 0, such as ReLU, in closed form.
+
+`phi(x) = p x` for x > 0 and `m x` for x < 0 is `a |x| + b x` with `a = (p - m)/2`, `b = (p + m)/2`. Even and odd part
+do not correlate. For standard normal u, v of correlation rho `E|u v| = (2/pi) (sqrt(1 - rho^2) + rho asin(rho))`: its
+second derivative is `E[sgn'(u) sgn'(v)] = 4/(2 pi sqrt(1 - rho^2))` by Price's theorem, its value at 0 is `2/pi`, its
+slope there 0. So
+
+    k(q1, q2, rho sqrt(q1 q2)) = sqrt(q1 q2) ((2 a^2/pi) (sqrt(1 - rho^2) + rho asin(rho)) + b^2 rho).
+"""
+
+import numpy as np
+import sympy as sp
+from flint import arb
+from numpy.typing import NDArray
+
+from hermite_dual.certified.ball_functions import constant_ball
+from hermite_dual.certified.coefficients import pieces_of
+from hermite_dual.certified.entry_error import SeriesValues
+from hermite_dual.certified.precision import upper_float, working_precision
+
+_BITS = 128
+
+
+def is_homogeneous(expr: sp.Expr, symbol: sp.Symbol) -> bool:
+    """Whether `phi(s x) = s phi(x)` for s > 0 is proven: linear through the origin on either side of it."""
+    pieces = pieces_of(expr, symbol)
+    if any(kink != 0 for kink in pieces.kinks):
+        return False
+    return all(sp.expand(e - e.subs(symbol, 1) * symbol) == 0 for e in pieces.expressions)
+
+
+def homogeneous_kernel(expr: sp.Expr, symbol: sp.Symbol, rho: NDArray[np.float64]) -> SeriesValues:
+    """Evaluate `k(1, 1, rho)` at the floats rho, with bounds of the rounding.
+
+    Args:
+        expr: an activation for which `is_homogeneous` holds.
+        symbol: its argument.
+        rho: correlations in [-1, 1], shape (m,).
+    """
+    pieces = pieces_of(expr, symbol)
+    with working_precision(_BITS):
+        left, right = (constant_ball(pieces.expressions[k].subs(symbol, 1)) for k in (0, -1))
+        even, odd = ((right - left) / 2) ** 2 * 2 / arb.pi(), ((right + left) / 2) ** 2
+        balls = []
+        for value in rho.tolist():
+            x = arb(value)
+            balls.append(even * ((1 - x * x).sqrt() + x * x.asin()) + odd * x)
+        middle = np.array([float(ball.mid()) for ball in balls])
+        errors = [upper_float(abs(ball - arb(v))) for ball, v in zip(balls, middle.tolist(), strict=True)]
+    return SeriesValues(middle, np.array(errors))

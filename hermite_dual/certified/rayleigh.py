@@ -1,0 +1,88 @@
+"""Upper bounds of the least eigenvalue: Rayleigh quotients with every rounding bounded.
+
+`lambda_min(A) <= x^T A x / x^T x` for any x. Each row product is computed in twice the working precision: products and
+sums are split into a float and its exact rounding error, and the sum of the errors, at most `g_n |a|^T |x|` in modulus,
+is accumulated with a relative error below `g_n`. What is lost per row is thus at most `g_n^2 |a|^T |x|` plus underflow.
+"""
+
+import math
+
+import numpy as np
+from flint import arb
+from numba import njit
+from numpy.typing import NDArray
+
+from hermite_dual.certified.float_cholesky import TINY, gamma
+from hermite_dual.certified.precision import upper_float, working_precision
+
+Vector = NDArray[np.float64]
+
+_SPLITTER = 134217729.0  # 2^27 + 1: cuts a 53-bit significand into two halves whose products are exact
+_BITS = 256
+
+
+# cache: compiling takes longer than any product it serves; no fastmath, since exact rounding errors are the point
+@njit(cache=True)
+def _row_products(A: NDArray[np.float64], x: Vector) -> tuple[Vector, Vector, Vector]:
+    """High part, low part and sum of moduli of every `A[i] @ x`."""
+    n = x.size
+    high, low, size = np.empty(n), np.empty(n), np.empty(n)
+    upper, lower = np.empty(n), np.empty(n)
+    for j in range(n):
+        t = _SPLITTER * x[j]
+        upper[j] = t - (t - x[j])
+        lower[j] = x[j] - upper[j]
+    for i in range(n):
+        s, c, m = 0.0, 0.0, 0.0
+        for j in range(n):
+            a = A[i, j]
+            p = a * x[j]
+            t = _SPLITTER * a
+            ah = t - (t - a)
+            al = a - ah
+            e = al * lower[j] - (((p - ah * upper[j]) - al * upper[j]) - ah * lower[j])
+            r = s + p
+            z = r - s
+            c += e + ((s - (r - z)) + (p - z))
+            s = r
+            m += abs(p)
+        high[i], low[i], size[i] = s, c, m
+    return high, low, size
+
+
+def rayleigh_upper(A: NDArray[np.float64], x: Vector, entry_error: float | NDArray[np.float64] = 0.0) -> float:
+    """A float not below `x^T A' x / x^T x` for every A' within the entry error of A.
+
+    Args:
+        A: symmetric matrix, shape (n, n).
+        x: any vector but zero, shape (n,).
+        entry_error: bound of `|A' - A|`, scalar or shape (n, n).
+
+    Returns:
+        The bound, which is also an upper bound of the least eigenvalue of A'; infinite if the arithmetic overflowed.
+    """
+    x = np.ascontiguousarray(x, dtype=np.float64)
+    high, low, size = _row_products(np.ascontiguousarray(A), x)
+    if not (np.all(np.isfinite(high)) and np.all(np.isfinite(low)) and np.all(np.isfinite(size))):
+        return math.inf
+    n = x.size
+    # the moduli themselves are rounded sums: the factor 2 covers them
+    lost = 2 * gamma(n + 2) * gamma(n + 2) * size + 16 * n * TINY
+    with working_precision(_BITS):
+        numerator, square = arb(0), arb(0)
+        for xi, hi, lo, loss in zip(x.tolist(), high.tolist(), low.tolist(), lost.tolist(), strict=True):
+            numerator += arb(xi) * (arb(hi) + arb(lo) + arb(0, loss))
+            square += arb(xi) ** 2
+        if not square > 0:
+            return math.inf
+        return upper_float((numerator + _perturbation(x, entry_error)) / square)
+
+
+def _perturbation(x: Vector, entry_error: float | NDArray[np.float64]) -> arb:
+    """An upper bound of `|x|^T E |x|`."""
+    absolute = np.abs(x)
+    if isinstance(entry_error, np.ndarray):
+        # rounding to nearest loses at most g_{2n+2} of a sum of non-negative terms
+        rough = float(absolute @ (entry_error @ absolute))
+        return arb(rough) * (1 + arb(gamma(2 * x.size + 4))) + arb(x.size) ** 2 * arb(TINY)
+    return arb(entry_error) * sum((arb(v) for v in absolute.tolist()), arb(0)) ** 2

@@ -1,0 +1,291 @@
+"""A second computation of a Gram matrix from a certificate's data and parameters, to prove its claim again.
+
+It shares the ball evaluation of phi and its derivative's bound with the first, and no more where it can: coefficients
+come from Gauss-Legendre panels, variances from a fixed point in balls, inner products from exact norms and one float
+product, entries from Newton's method in NumPy, and the error from plain a-priori counts.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from flint import arb, fmpq
+from numpy.typing import NDArray
+
+from hermite_dual.activation import activation
+from hermite_dual.certified.coefficients import coefficient_balls, parity_of, pieces_of
+from hermite_dual.certified.constants import derivative_bound
+from hermite_dual.certified.panels import panel_coefficients
+from hermite_dual.certified.precision import upper_float, working_precision
+from hermite_dual.errors import AccuracyError, DataFileError, HermiteDualError
+from hermite_dual.outcome import Outcome
+
+Matrix = NDArray[np.float64]
+
+_UNIT = 2.0**-53
+_BITS, _ACCURACY = 256, 24
+_COUNTS = (32, 64, 128, 256, 512)
+_NEGLIGIBLE = 1e-18
+_PASSES = 12
+_BLOCK = 32
+_ROOT_STEPS = 400
+_MOST_VARIANCES = 24
+"""Distinct variances: each costs a set of panels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Coefficients of n rows in floats.
+
+    Attributes:
+        values: `a_r(q_i)`, shape (n, N).
+        errors: bounds of their errors in the 2-norm, shape (n,).
+        norms: upper bounds of `E[phi(sqrt(q_i) Z)^2]^(1/2)`, shape (n,).
+        tails: upper bounds of the Parseval remainders' square roots, shape (n,).
+        moments: floats close to `E[phi^2]` and, second row, bounds of their errors, shape (2, n).
+        roots: floats close to `sqrt(q_i)` within two roundings, shape (n,).
+    """
+
+    values: Matrix
+    errors: Matrix
+    norms: Matrix
+    tails: Matrix
+    moments: Matrix
+    roots: Matrix
+
+
+def parameters_of(activation_text: str, sigma_w2: float | None, sigma_w: float | None, sphere: bool) -> dict[str, Any]:
+    """The parameters as a certificate holds them: `sigma_w^2 = 2 s^2` where `sigma_w2` is given, `sigma_u^2 = 2`."""
+    scale = {"sigma_w2": sigma_w2} if sigma_w is None else {"sigma_w": sigma_w}
+    rows = "scaled to norm sqrt(d)" if sphere else "as given"
+    return {"activation": activation_text, **scale, "sigma_u_squared": 2, "sigma_b": 0, "rows": rows}
+
+
+def rebuild(data: Matrix, parameters: Mapping[str, Any]) -> tuple[Matrix, float]:
+    """Compute the limit Gram matrix and a bound of its error in the 2-norm.
+
+    Args:
+        data: the samples as they lie in the file, shape (n, d).
+        parameters: as `parameters_of` writes them.
+
+    Raises:
+        DataFileError: the parameters are not of that form.
+        AccuracyError: nothing can be proven for them.
+    """
+    phi, weight, sphere = _read(parameters)
+    slope = derivative_bound(phi.expr, phi.symbol, 1)
+    lipschitz = slope.upper
+    factor = upper_float(weight * arb(lipschitz) ** 2)
+    if slope.outcome is not Outcome.PROVEN or not factor < 1.0:
+        raise AccuracyError("sigma_w L < 1 is not proven, so the limit is not known to exist")
+    inputs, inputs_error, squares = _inputs(data, sphere)
+    distinct = sorted(set(squares))
+    if len(distinct) > _MOST_VARIANCES:
+        raise AccuracyError(
+            f"{len(distinct)} rows have different norms, and the second proof takes {_MOST_VARIANCES} at most: "
+            "scale the rows to the sphere, or verify with hermite_dual.DEQ(...).gram(X).check_lower_bound(value)"
+        )
+    index = np.array([distinct.index(t) for t in squares])
+    largest = _largest_cosine(inputs)
+    table = _table(phi, [_variance(phi, weight, t, lipschitz) for t in distinct], largest, lipschitz, index)
+    return _entries(table, inputs, inputs_error, upper_float(weight), lipschitz, factor)
+
+
+def _read(parameters: Mapping[str, Any]) -> tuple[Any, arb, bool]:
+    """The activation, a ball of `sigma_w^2` and whether rows are scaled, from a file that may say anything."""
+    try:
+        phi = activation(str(parameters["activation"]))
+        name = "sigma_w" if "sigma_w" in parameters else "sigma_w2"
+        number = float(parameters[name])
+        exact = Fraction(repr(number))  # the decimal number that was written
+        rows = {"scaled to norm sqrt(d)": True, "as given": False}[parameters["rows"]]
+        if (
+            parameters["sigma_u_squared"] != 2
+            or parameters["sigma_b"] != 0
+            or not (math.isfinite(number) and exact >= 0)
+        ):
+            raise ValueError
+    except HermiteDualError:
+        raise
+    except (KeyError, TypeError, ValueError):
+        raise DataFileError("the certificate's parameters are not those that `hermite-dual check` writes") from None
+    if phi.parameters:
+        raise DataFileError(f"the certificate's activation {phi.expr} has parameters without a value")
+    square = exact * exact if name == "sigma_w" else 2 * exact
+    with working_precision(_BITS):
+        return phi, arb(fmpq(square.numerator, square.denominator)), rows
+
+
+def _inputs(data: Matrix, sphere: bool) -> tuple[Matrix, Matrix, list[Fraction]]:
+    """`2 x_i.x_j/d`, a bound of its error, and the exact diagonal."""
+    n, d = data.shape
+    exact = [sum((Fraction(v) ** 2 for v in row), Fraction(0)) for row in data.tolist()]
+    if any(s == 0 for s in exact):
+        raise AccuracyError("a row of the data is zero and has no direction: remove it")
+    gram = data @ data.T
+    gram = (gram + gram.T) / 2.0
+    with working_precision(_BITS):
+        norms = np.array([float(arb(fmpq(s.numerator, s.denominator)).sqrt()) for s in exact])
+    if not (norms.min() > 1e-120 and norms.max() < 1e120):
+        raise AccuracyError("the rows' norms lie outside 1e-120 to 1e120: rescale the data")
+    # a sum of d products in any order, symmetrized: gamma_{d+1} |x_i||x_j|; norms and quotients round six times more
+    relative = (d + 8) * _UNIT / (1.0 - (d + 8) * _UNIT) * (1 + 1e-9)
+    lengths = np.multiply.outer(norms, norms)
+    if sphere:
+        return gram / lengths * 2.0, np.full((n, n), 2.0 * relative), [Fraction(2)] * n
+    scale = 2.0 / d
+    return gram * scale, lengths * (scale * relative), [2 * s / d for s in exact]
+
+
+def _largest_cosine(inputs: Matrix) -> float:
+    """A rough largest cosine off the diagonal; it steers the number of degrees alone."""
+    roots = np.sqrt(np.diagonal(inputs))
+    cosines = np.abs(inputs) / np.multiply.outer(roots, roots)
+    np.fill_diagonal(cosines, 0.0)
+    return float(min(cosines.max(), 1.0))
+
+
+def _variance(phi: Any, weight: arb, t: Fraction, lipschitz: float) -> tuple[arb, arb]:
+    """`sqrt(q)` where `q = sigma_w^2 E[phi(sqrt(q) Z)^2] + t`: an exact number and a bound of its error.
+
+    `u -> sqrt(sigma_w^2 E[phi(u Z)^2] + t)` contracts by `sigma_w L`.
+    """
+    with working_precision(_BITS):
+        exact = arb(fmpq(t.numerator, t.denominator))
+        factor = weight.sqrt() * arb(lipschitz)
+        root = exact.sqrt().mid()
+        steps = 1 if weight.is_zero() else math.ceil(_ACCURACY * math.log(10) / -math.log(float(factor) + 1e-9)) + 2
+        for _ in range(min(steps, _ROOT_STEPS)):
+            following = (weight * _moment(phi, root * root) + exact).sqrt()
+            gap = abs(following - root).upper()
+            if gap < arb(10) ** -_ACCURACY * root:
+                break
+            root = following.mid()
+        following = (weight * _moment(phi, root * root) + exact).sqrt()
+        return root, (abs(following - root) / (1 - factor)).upper()
+
+
+def _panels(expr: sp.Expr, symbol: sp.Symbol, q: arb, count: int) -> list[arb]:
+    """Coefficients by panels; the accuracy aimed at is absolute, relative to a variance's own scale."""
+    pieces = pieces_of(sp.sympify(expr), symbol)
+    if len(pieces.expressions) == 1 and pieces.expressions[0].is_polynomial(symbol):
+        return coefficient_balls(expr, symbol, count, q, _ACCURACY)
+    balls = panel_coefficients(pieces, q, count, arb(10) ** -_ACCURACY * (q.sqrt() + 1))
+    if balls is None:
+        raise AccuracyError(f"the coefficients of {expr} are out of reach of panels")
+    parity = parity_of(pieces)
+    return [arb(0) if parity and (r % 2 == 0) != (parity > 0) else ball for r, ball in enumerate(balls)]
+
+
+def _moment(phi: Any, q: arb) -> arb:
+    """`E[phi(sqrt(q) Z)^2]`."""
+    return _panels(phi.expr**2, phi.symbol, q, 1)[0]
+
+
+def _table(phi: Any, roots: list[tuple[arb, arb]], largest: float, lipschitz: float, index: NDArray[np.intp]) -> Table:
+    """Coefficients at every distinct variance, as many as the largest cosine asks for."""
+    count = 0
+    with working_precision(_BITS):
+        top = max((root for root, _ in roots), key=float)
+        reference = _moment(phi, top * top)
+        for count in _COUNTS:
+            squares = sum((a * a for a in _panels(phi.expr, phi.symbol, top * top, count)), arb(0))
+            # correlations of preactivations may exceed the inputs' a little; this steers the count alone
+            rest = max(float((reference - squares).upper()), 0.0) * (1.0 - 0.8 * (1.0 - largest)) ** count
+            if rest <= _NEGLIGIBLE * float(reference):
+                break
+        rows = [_row(phi, root, error, count, lipschitz) for root, error in roots]
+    parts = [np.array(part)[index] for part in zip(*rows, strict=True)]
+    values, errors, norms, tails, moments, floats = parts
+    return Table(values, errors, norms, tails, moments.T, floats)
+
+
+def _row(phi: Any, root: arb, error: arb, count: int, lipschitz: float) -> tuple[Any, ...]:
+    """One variance's row: `||phi(t Z) - phi(t' Z)|| <= L |t - t'|` moves the coefficients as a vector."""
+    balls = _panels(phi.expr, phi.symbol, root * root, count)
+    moved = arb(lipschitz) * error
+    floats = [float(b.mid()) for b in balls]
+    # magnitudes first: the ball of a square may reach below zero
+    gaps = [abs(b - arb(v)).upper() for b, v in zip(balls, floats, strict=True)]
+    distance = sum((gap * gap for gap in gaps), arb(0)).sqrt() + moved
+    norm = _moment(phi, root * root).sqrt() + arb(0, moved)
+    tail = (norm * norm - sum((b * b for b in balls), arb(0))).upper()
+    tail = arb(tail).max(arb(0)).sqrt() + moved
+    moment = norm * norm
+    middle = float(moment.mid())
+    gap = upper_float(abs(moment - arb(middle)))
+    return floats, upper_float(distance), upper_float(norm), upper_float(tail), (middle, gap), float(root)
+
+
+def _entries(
+    table: Table, inputs: Matrix, inputs_error: Matrix, weight: float, lipschitz: float, factor: float
+) -> tuple[Matrix, float]:
+    """Newton's method for every entry, then one evaluation whose distance to the fixed point is bounded."""
+    n, degrees = table.values.shape
+    matrix, errors = np.empty((n, n)), np.empty((n, n))
+    gamma = (4 * degrees + 16) * _UNIT / (1.0 - (4 * degrees + 16) * _UNIT)
+    for start in range(0, n, _BLOCK):
+        rows, columns = slice(start, min(start + _BLOCK, n)), slice(start, n)
+        t, dt = inputs[rows, columns], inputs_error[rows, columns]
+        lengths = np.multiply.outer(table.roots[rows], table.roots[columns])
+        old, new, rho = _solve(table, rows, columns, t, lengths, weight)
+        norms = np.multiply.outer(table.norms[rows], table.norms[columns])
+        modulus = np.abs(rho)
+        power = np.minimum(modulus**degrees * (1 + 1e-12) + 1e-300, 1.0)
+        remainder = power * np.multiply.outer(table.tails[rows], table.tails[columns])
+        spread = np.multiply.outer(table.errors[rows], table.norms[columns])
+        spread = spread + np.multiply.outer(table.norms[rows], table.errors[columns]) * 2.0
+        # the covariance at `old` and the one that rho stands for: inputs, sigma_w^2 K, the sum, the quotient, roots
+        shift = dt + 16 * _UNIT * (weight * np.abs(old) + np.abs(t) + lengths * modulus)
+        first = _first_degree(table.values)
+        own = gamma * norms * np.minimum(modulus**first * (1 + 1e-12) + 1e-300, 1.0)
+        eta = own + spread + remainder + lipschitz**2 * shift
+        matrix[rows, columns] = new
+        errors[rows, columns] = (eta + factor * np.abs(new - old)) / (1.0 - factor) * (1 + 1e-9)
+    matrix, errors = np.triu(matrix, 1), np.triu(errors, 1)
+    matrix, errors = matrix + matrix.T, errors + errors.T
+    np.fill_diagonal(matrix, table.moments[0])
+    np.fill_diagonal(errors, table.moments[1])
+    return matrix, float(errors.sum(axis=1).max()) * (1 + 1e-9) + 1e-300
+
+
+def _first_degree(values: Matrix) -> int:
+    """The lowest degree with a coefficient that is not zero."""
+    present = np.flatnonzero(values.any(axis=0))
+    return int(present[0]) if present.size else 0
+
+
+def _solve(
+    table: Table, rows: slice, columns: slice, t: Matrix, lengths: Matrix, weight: float
+) -> tuple[Matrix, Matrix, Matrix]:
+    """The last two iterates and the correlation between them: `new` is the series at rho, rho belongs to `old`."""
+    old = np.zeros_like(t)
+    for turn in range(_PASSES):
+        rho = np.clip((weight * old + t) / lengths, -1.0, 1.0)
+        new, slope = _horner(table.values[rows], table.values[columns], rho)
+        change = float(np.abs(new - old).max())
+        if turn == _PASSES - 1 or change <= 8 * _UNIT * float(lengths.max()):
+            break
+        # Newton for K - k(sigma_w^2 K + t); the slope is below 1
+        derivative = 1.0 - np.clip(weight * slope / lengths, -1.0, 0.95)
+        old = old + (new - old) / derivative
+    return old, new, rho
+
+
+def _horner(left: Matrix, right: Matrix, rho: Matrix) -> tuple[Matrix, Matrix]:
+    """`sum_r a_ir a_jr rho^r` and its derivative in rho."""
+    value, slope = np.zeros_like(rho), np.zeros_like(rho)
+    same = bool((left == left[0]).all() and (right == left[0]).all())
+    for r in range(left.shape[1] - 1, -1, -1):
+        slope *= rho
+        slope += value
+        value *= rho
+        if same:
+            value += left[0, r] * left[0, r]
+        elif left[:, r].any():
+            value += np.multiply.outer(left[:, r], right[:, r])
+    return value, slope
