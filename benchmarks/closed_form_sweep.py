@@ -22,7 +22,7 @@ from hermite_dual.numeric.iterated import iterated_kernel_with_error
 from hermite_dual.numeric.mehler import hermite_series, mehler_sum
 from hermite_dual.symbolic.bivariate_normal import LAMBDIFY_MODULES
 from hermite_dual.symbolic.closed_forms import derive_dual
-from hermite_dual.symbolic.symbols import c, q1, q2, rho, x
+from hermite_dual.symbols import c, q1, q2, rho, x
 from tests.test_symbolic_sweep import draw
 
 TOLERANCE = 1e-11

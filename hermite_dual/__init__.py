@@ -2,6 +2,8 @@
 
 from hermite_dual._version import __version__
 from hermite_dual.activation import Activation, activation
+from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck, check_lower_bound, least_eigenvalue
+from hermite_dual.certified.theory_bounds import TheoryBound
 from hermite_dual.data.digits import load_digits
 from hermite_dual.deq import DEQ
 from hermite_dual.dual import Dual, HermiteExpansion, dual
@@ -17,37 +19,55 @@ from hermite_dual.errors import (
 )
 from hermite_dual.expressions.catalogue import CatalogueEntry, catalogue
 from hermite_dual.finite import FiniteDEQ
+from hermite_dual.kernel_series import KernelSeries
 from hermite_dual.outcome import Outcome
-from hermite_dual.population.gram import EigenvalueBounds, Gram
+from hermite_dual.population.gram import Gram
+from hermite_dual.population.hypotheses import TheoremCheck
+from hermite_dual.population.hypothesis_tests import Hypothesis
 from hermite_dual.population.inputs import on_sphere
-from hermite_dual.symbolic.symbols import c, q1, q2, rho, x
+from hermite_dual.symbolic.bivariate_normal import LAMBDIFY_MODULES, BivariateNormalCDF
+from hermite_dual.symbolic.closed_forms import DualForm
+from hermite_dual.symbolic.normal import GaussianWeight, NormalCDF
+from hermite_dual.symbols import c, q1, q2, rho, x
 from hermite_dual.validation import ValidationReport, Verdict
 
 __all__ = [
     "DEQ",
+    "LAMBDIFY_MODULES",
     "AccuracyError",
     "Activation",
+    "BivariateNormalCDF",
     "CatalogueEntry",
     "ConvergenceError",
     "DataFileError",
     "DerivationError",
     "Dual",
+    "DualForm",
     "EigenvalueBounds",
     "FiniteDEQ",
+    "GaussianWeight",
     "Gram",
     "HermiteDualError",
     "HermiteExpansion",
+    "Hypothesis",
     "InvalidInputError",
+    "KernelSeries",
+    "LowerBoundCheck",
+    "NormalCDF",
     "NotIntegrableError",
     "Outcome",
     "ParseError",
+    "TheoremCheck",
+    "TheoryBound",
     "ValidationReport",
     "Verdict",
     "__version__",
     "activation",
     "c",
     "catalogue",
+    "check_lower_bound",
     "dual",
+    "least_eigenvalue",
     "load_digits",
     "on_sphere",
     "q1",

@@ -15,7 +15,7 @@ from hermite_dual.expressions.float_function import Array, FloatFunction, float_
 from hermite_dual.expressions.kinks import branch_at, find_kinks, removable_points
 from hermite_dual.expressions.lipschitz import supremum_of_magnitude
 from hermite_dual.expressions.parser import MAX_LENGTH, parse_activation
-from hermite_dual.symbolic.symbols import x
+from hermite_dual.symbols import x
 
 ActivationLike = Any
 """What names an activation: see `activation`."""

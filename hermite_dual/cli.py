@@ -1,21 +1,20 @@
-"""The command line: `hermite-dual demo`.
+"""The command line: `hermite-dual demo`, `check`, `verify`.
 
 Heavy packages are imported inside the commands, so that `--help` answers at once.
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hermite_dual.commands.check import check, verify
+from hermite_dual.commands.shared import EXIT_DISAGREE, errors_to_exit_codes, progress_bar
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-EXIT_DISAGREE, EXIT_ERROR, EXIT_INTERRUPTED = 1, 2, 130
 
 # Rows of the embedded digits that the demo takes: a verdict within seconds.
 _DEMO_SAMPLES = 300
@@ -30,9 +29,8 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _commands() -> None:
-    """Keep `demo` a command of its own while it is the only one."""
+app.command()(check)
+app.command()(verify)
 
 
 @app.command()
@@ -55,7 +53,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder for figures and demo.json.")] = Path("hermite-dual-demo"),
 ) -> None:
     """Go from an activation to a verdict: dual kernel, population Gram matrix, finite networks."""
-    with _errors_to_exit_codes():
+    with errors_to_exit_codes():
         from rich.console import Console
 
         import hermite_dual as hd
@@ -64,7 +62,7 @@ def demo(
 
         model = _model(activation, sigma_w, sigma_w2)
         X, source = _samples(data, samples)
-        with _progress("networks") as progress:
+        with progress_bar("networks") as progress:
             result = run_demo(
                 hd.dual(activation),
                 model,
@@ -81,34 +79,6 @@ def demo(
         print_summary(result, files, console if console.is_terminal else Console(width=110))
         if result.report.verdict is hd.Verdict.DISAGREE:
             raise typer.Exit(EXIT_DISAGREE)
-
-
-@contextmanager
-def _errors_to_exit_codes() -> Iterator[None]:
-    """Turn errors raised on purpose and Ctrl-C into one line on stderr and an exit code."""
-    from hermite_dual.errors import HermiteDualError
-
-    try:
-        yield
-    except HermiteDualError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(EXIT_ERROR) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted; no file was left half written", err=True)
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal, nothing in a pipe."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _model(activation: str, sigma_w: float | None, sigma_w2: float | None) -> Any:

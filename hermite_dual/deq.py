@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,9 @@ from hermite_dual.errors import InvalidInputError
 from hermite_dual.finite import FiniteDEQ, sample_network
 from hermite_dual.population.gram import Gram, population_gram
 from hermite_dual.validation import ValidationReport, validate
+
+if TYPE_CHECKING:
+    from hermite_dual.population.hypotheses import TheoremCheck
 
 
 @dataclass(frozen=True, init=False)
@@ -35,8 +38,8 @@ class DEQ:
 
     >>> import numpy as np
     >>> model = DEQ("tanh", sigma_w=0.3)
-    >>> model.gram(np.eye(2)).matrix.round(6).tolist()
-    [[0.282776, 0.0], [0.0, 0.282776]]
+    >>> model.gram(np.eye(2)).matrix.round(6).diagonal().tolist()
+    [0.28176, 0.28176]
     """
 
     activation: Activation
@@ -108,6 +111,26 @@ class DEQ:
             sigma_b=self.sigma_b,
             depth=None if depth is None else int(depth),
         )
+
+    def check(self, X: ArrayLike, width: int | None = None, step: float | None = None) -> "TheoremCheck":
+        """Decide each hypothesis of the convergence theorems: PROVEN, REFUTED or UNDECIDED, with its number.
+
+        Args:
+            X: samples, shape (n, d), a sample per row; the theorems take rows of norm sqrt(d).
+            width: number m of neurons, for what follows for a finite network.
+            step: step size of gradient descent, for the linear rate; needs a width.
+
+        Returns:
+            Hypotheses, consequences and the proven interval of `lambda_*`; `print` shows them.
+
+        Raises:
+            InvalidInputError: X is not a finite (n, d) array, or width or step is out of range.
+
+        Source: Ling et al., arXiv 2205.13814; Truong, arXiv 2302.05797.
+        """
+        from hermite_dual.population.hypotheses import check_theorem
+
+        return check_theorem(self, check_samples(np.asarray(X), "X"), width, step)
 
     def sample(self, width: int, inputs: int, seed: int | np.random.SeedSequence) -> FiniteDEQ:
         """Draw a network of finite width.

@@ -8,10 +8,18 @@ import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.activation import Activation, ActivationLike, activation
+from hermite_dual.certified.coefficients import coefficient_balls
+from hermite_dual.certified.kernel import kernel_ball
 from hermite_dual.errors import AccuracyError, InvalidInputError
+from hermite_dual.kernel_series import KernelSeries, kernel_series
 from hermite_dual.numeric.gaussian import CHECK_ORDER, coefficients
 from hermite_dual.numeric.kernel import kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series
+from hermite_dual.symbolic.closed_forms import DualForm, derive_derivative_dual
+from hermite_dual.symbolic.coefficient_formulas import coefficient_formula
+from hermite_dual.symbolic.coefficients import MAX_DEGREE, exact_coefficient
+from hermite_dual.symbols import rho
+from hermite_dual.verified_form import verified_dual
 
 Array = NDArray[np.float64]
 
@@ -54,10 +62,151 @@ class Dual:
         """Return the call that makes it."""
         return f"dual({self.activation.name})"
 
+    def _repr_latex_(self) -> str:
+        """Return the formula for notebooks."""
+        return f"$\\displaystyle {self.to_latex()}$"
+
     @property
     def closed_form(self) -> sp.Expr | None:
-        """The dual activation as an expression in `hermite_dual.rho`; None where none has been derived."""
-        return None
+        """The dual activation `E[phi(u) phi(v)]` at unit variances as an expression in `hermite_dual.rho`, or None.
+
+        Derived from the formula of phi, and compared with quadrature before it is returned; `no_closed_form_because`
+        says why there is none.
+
+        Raises:
+            DerivationError: the derived form disagrees with quadrature and is withheld.
+        """
+        return verified_dual(self.activation).unit
+
+    @property
+    def closed_form_general(self) -> sp.Expr | None:
+        """The dual kernel as an expression in `hermite_dual.q1`, `q2` and `c`, or None; as `closed_form` otherwise."""
+        return verified_dual(self.activation).general
+
+    @property
+    def no_closed_form_because(self) -> str | None:
+        """Why a closed form is None, a sentence that names the part of phi outside the class; None where both exist."""
+        return verified_dual(self.activation).reason
+
+    def derivative_closed_form(self, by: Literal["direct", "price"] = "direct") -> DualForm:
+        """Return the forms of `E[phi'(u) phi'(v)]`, from `phi'` directly or as `dk/dc` by Price's theorem.
+
+        The two are equal. Where phi jumps, both are the derivative of the kernel in the sense of distributions.
+
+        Returns:
+            `.general` in q1, q2, c and `.unit` in rho, either None with the `.reason`.
+        """
+        if self.activation.expr is None:
+            return verified_dual(self.activation)
+        return derive_derivative_dual(self.activation.expr, self.activation.symbol, by)
+
+    def to_sympy(self) -> sp.Expr:
+        """Return the closed form in rho, or the unevaluated expectation as a double integral where there is none.
+
+        Raises:
+            InvalidInputError: phi is a Python function.
+        """
+        form = self.closed_form
+        if form is not None:
+            return form
+        phi = self._expression()
+        u, v = sp.symbols("u v", real=True)
+        density = sp.exp(-(u**2 - 2 * rho * u * v + v**2) / (2 * (1 - rho**2))) / (2 * sp.pi * sp.sqrt(1 - rho**2))
+        integrand = phi.subs(self.activation.symbol, u) * phi.subs(self.activation.symbol, v) * density
+        return sp.Integral(integrand, (u, -sp.oo, sp.oo), (v, -sp.oo, sp.oo))
+
+    def to_latex(self, *, general: bool = False) -> str:
+        r"""Return `k(\rho) = ...`, or with `general` `k(q_1, q_2, c) = ...`, as LaTeX without dollar signs.
+
+        Where there is no closed form the right side is the expectation that defines the kernel.
+        """
+        form = self.closed_form_general if general else self.closed_form
+        left = r"k\left(q_{1}, q_{2}, c\right)" if general else r"k\left(\rho\right)"
+        if form is not None:
+            return f"{left} = {sp.latex(form)}"
+        if self.activation.expr is None:
+            return rf"{left} = \mathbb{{E}}\left[\phi(u)\, \phi(v)\right]"
+        u, v = sp.symbols("u v", real=True)
+        factors = [sp.latex(self.activation.expr.subs(self.activation.symbol, name)) for name in (u, v)]
+        return rf"{left} = \mathbb{{E}}\left[{factors[0]} \cdot {factors[1]}\right]"
+
+    def coefficient(self, r: int, variance: sp.Expr | float = 1) -> sp.Expr:
+        """Return the exact Hermite coefficient `a_r(q) = E[phi(sqrt(q) Z) h_r(Z)]`.
+
+        Args:
+            r: the degree, 0 to 300.
+            variance: q, a positive number or an expression that is positive by its assumptions. Floats are read as the
+                decimal fractions that they print as.
+
+        Returns:
+            A SymPy expression; an integral where nothing shorter is known, whose `evalf(n)` gives n digits.
+
+        >>> dual("relu").coefficient(1)
+        1/2
+        """
+        return exact_coefficient(self._expression(), self.activation.symbol, r, variance)
+
+    def coefficient_formula(self, variance: sp.Expr | float = 1) -> sp.Expr | None:
+        """Return `a_r(q)` as an expression in a symbolic degree r, or None where none is derived.
+
+        >>> formula = dual("exp").coefficient_formula()
+        >>> bool(formula.subs(*formula.free_symbols, 3).equals(dual("exp").coefficient(3)))
+        True
+        """
+        return coefficient_formula(self._expression(), self.activation.symbol, variance)
+
+    def series(self, n: int) -> KernelSeries:
+        """Return the first n terms of the dual activation's power series in rho, with a proven remainder.
+
+        `k(rho) = sum_{r<n} a_r^2 rho^r + R`, `|R| <= sum_{r>=n} a_r^2` on [-1, 1]. The terms are exact where the
+        coefficients are; otherwise they carry 30 digits, and the remainder covers what the digits leave out.
+
+        Args:
+            n: number of terms, 1 to 300.
+
+        >>> dual("sin").series(4).polynomial
+        rho**3*exp(-1)/6 + rho*exp(-1)
+        """
+        if not 1 <= _count(n) <= MAX_DEGREE:
+            raise InvalidInputError(
+                f"n = {n}: series have 1 to {MAX_DEGREE} terms; coefficients(n) has more in float64"
+            )
+        return kernel_series(self._expression(), self.activation.symbol, int(n))
+
+    def coefficient_balls(self, n: int, variance: Any = 1, digits: int = 30) -> list[Any]:
+        """Return proven enclosures of the first n Hermite coefficients, as `flint.arb`.
+
+        Args:
+            n: how many, at most 4,000.
+            variance: q, exact: an int, a float (its binary value), a fraction, a SymPy rational.
+            digits: each radius is at most `10^-digits` times the largest of the first coefficients.
+
+        Raises:
+            AccuracyError: the accuracy cannot be reached; no wider ball is returned in its place.
+        """
+        return coefficient_balls(self._expression(), self.activation.symbol, _count(n), variance, digits)
+
+    def ball(self, q1: Any, q2: Any, c: Any, digits: int = 30) -> Any:
+        """Return a `flint.arb` that is proven to contain `k(q1, q2, c)`.
+
+        Args:
+            q1: variance of u, exact as in `coefficient_balls`.
+            q2: variance of v.
+            c: covariance, `c^2 <= q1 q2`.
+            digits: the radius is at most `10^-digits sqrt(k(q1, q1, q1) k(q2, q2, q2))`.
+
+        Raises:
+            AccuracyError: the accuracy cannot be reached.
+        """
+        return kernel_ball(self._expression(), self.activation.symbol, q1, q2, c, digits)
+
+    def _expression(self) -> sp.Expr:
+        if self.activation.expr is None:
+            raise InvalidInputError(
+                f"{self.activation.name} is a Python function, known by its float64 values alone: pass an expression, "
+                "a formula in a string or a catalogue name for exact and proven results"
+            )
+        return self.activation.expr
 
     def coefficients(self, n: int, variance: float = 1.0) -> Array:
         """Return the first n Hermite coefficients `a_r(q) = E[phi(sqrt(q) Z) h_r(Z)]`, `h_r = He_r / sqrt(r!)`.

@@ -73,7 +73,7 @@ def test_the_limit_solves_its_equation(name, equal):
     limit = np.sqrt(np.outer(q, q))
     again = hd.dual(name).kernel(q[:, None], q[None, :], np.clip(S, -limit, limit))
     assert np.abs(again - G.matrix).max() <= 3e-14 * G.matrix.max()
-    assert G.entry_error <= 1e-12 * G.matrix.max()
+    assert G.estimated_error <= 1e-12 * G.matrix.max()
 
 
 def test_depth_zero_is_zero():
@@ -137,7 +137,9 @@ def test_duplicate_and_opposite_rows_are_allowed():
     G = hd.DEQ("tanh", sigma_w=0.3).gram(np.vstack([X, X[0], -X[0]]))
     assert G.matrix[0, 3] == pytest.approx(G.matrix[0, 0], rel=1e-14)
     assert G.matrix[0, 4] == pytest.approx(-G.matrix[0, 0], rel=1e-14)
-    assert abs(G.least_eigenvalue().estimate) < 1e-14
+    e = G.least_eigenvalue()
+    assert e.lower <= 0.0 <= e.upper
+    assert e.upper - e.lower < 1e-12
 
 
 def test_a_linear_activation_has_a_geometric_series():
@@ -147,14 +149,12 @@ def test_a_linear_activation_has_a_geometric_series():
     np.testing.assert_allclose(G.matrix, X @ X.T / 4 / (1 - 0.49), rtol=1e-12, atol=1e-14)
 
 
-def test_the_least_eigenvalue_says_that_it_is_not_proven():
-    e = hd.DEQ("tanh", sigma_w=0.3).gram(sphere(20, 10)).least_eigenvalue()
+def test_the_least_eigenvalue_of_a_python_function_is_not_proven():
+    G = hd.DEQ(np.tanh, sigma_w=0.3).gram(sphere(20, 10))
+    e = G.least_eigenvalue()
     assert e.outcome is hd.Outcome.UNDECIDED
-    assert e.lower == -math.inf
-    assert e.upper == math.inf
-    assert e.estimate == pytest.approx(
-        np.linalg.eigvalsh(hd.DEQ("tanh", sigma_w=0.3).gram(sphere(20, 10)).matrix)[0], abs=1e-14
-    )
+    assert (e.lower, e.upper) == (-math.inf, math.inf)
+    assert e.estimate == pytest.approx(np.linalg.eigvalsh(G.matrix)[0], abs=1e-14)
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)

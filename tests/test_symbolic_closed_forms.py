@@ -10,7 +10,7 @@ import sympy as sp
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.symbolic.bivariate_normal import LAMBDIFY_MODULES
 from hermite_dual.symbolic.closed_forms import derive_cross_dual, derive_derivative_dual, derive_dual
-from hermite_dual.symbolic.symbols import c, q1, q2, rho, x
+from hermite_dual.symbols import c, q1, q2, rho, x
 from tests.symbolic_reference import dual_by_quadrature
 
 R = sp.Rational

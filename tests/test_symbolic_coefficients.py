@@ -9,7 +9,7 @@ from hermite_dual.symbolic.closed_forms import derive_dual
 from hermite_dual.symbolic.coefficient_formulas import DEGREE, coefficient_formula
 from hermite_dual.symbolic.coefficients import exact_coefficient
 from hermite_dual.symbolic.hermite import hermite_integers, normalized_hermite
-from hermite_dual.symbolic.symbols import rho, x
+from hermite_dual.symbols import rho, x
 
 R = sp.Rational
 q = sp.Symbol("q", positive=True)

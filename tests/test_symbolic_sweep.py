@@ -14,7 +14,7 @@ from numpy.polynomial.legendre import leggauss
 
 from hermite_dual.symbolic.closed_forms import derive_cross_dual, derive_dual
 from hermite_dual.symbolic.coefficients import exact_coefficient
-from hermite_dual.symbolic.symbols import c, q1, q2, rho, x
+from hermite_dual.symbols import c, q1, q2, rho, x
 
 DRAWS = int(os.environ.get("HERMITE_DUAL_SWEEP", "6"))
 DEGREE = 9  # of the Mehler polynomial

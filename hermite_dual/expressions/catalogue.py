@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.symbolic.symbols import x
+from hermite_dual.symbols import x
 
 _HALF = sp.Rational(1, 2)
 _MAX_DEGREE = 64

@@ -158,7 +158,7 @@ def _as_logistic_power(node: sp.Pow) -> sp.Expr:
 
 
 def _tail(node: sp.Basic) -> sp.Expr | None:
-    """Return `c +- c f(g)`, f one of erf, tanh, exp, and `2c - c erfc(g)` without cancellation; None for other nodes."""
+    """Return `c +- c f(g)`, f one of erf, tanh, exp, or `2c - c erfc(g)` without cancellation; None for others."""
     if not (isinstance(node, sp.Add) and len(node.args) == 2 and node.args[0].is_number):
         return None
     constant, term = node.args

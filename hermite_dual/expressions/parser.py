@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import sympy as sp
 
 from hermite_dual.errors import ParseError
-from hermite_dual.symbolic.symbols import x
+from hermite_dual.symbols import x
 
 MAX_LENGTH = 1000
 """Longest string read, in characters: longer ones are no activation that a person wrote."""

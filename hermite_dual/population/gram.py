@@ -1,38 +1,48 @@
 """The Gram matrix of an infinitely wide deep equilibrium model."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.numeric.eigenvalues import least_eigenvalue_estimate
-from hermite_dual.outcome import Outcome
 from hermite_dual.population.equilibrium_map import EquilibriumMap, equilibrium_map
 from hermite_dual.population.inputs import EQUAL_NORMS, check_nonzero_rows
 from hermite_dual.population.unequal_norms import unequal_norm_gram
+
+if TYPE_CHECKING:
+    from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck
+    from hermite_dual.certified.theory_bounds import TheoryBound
+    from hermite_dual.population.entry_bounds import EntryBounds
 
 Array = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True)
-class EigenvalueBounds:
-    """A least eigenvalue: an estimate, and what is proven on both sides of it.
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What a Gram matrix is computed from.
 
     Attributes:
-        lower: proven lower bound, `-inf` where nothing is proven.
-        estimate: float64 estimate.
-        upper: proven upper bound, `inf` where nothing is proven.
-        outcome: PROVEN when both bounds hold in exact arithmetic; UNDECIDED for an estimate alone.
+        activation: phi.
+        samples: X, shape (n, d).
+        sigma_w: recurrent scale.
+        sigma_u: input scale.
+        sigma_b: bias scale.
+        depth: number of layers, or None for the limit.
+        row_error: the rows meant are within `row_error |x_i|` of the float rows, in the 2-norm.
     """
 
-    lower: float
-    estimate: float
-    upper: float
-    outcome: Outcome
+    activation: Activation
+    samples: Array
+    sigma_w: float
+    sigma_u: float
+    sigma_b: float
+    depth: int | None
+    row_error: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,16 +54,17 @@ class Gram:
     Attributes:
         matrix: `K`, shape (n, n), symmetric to the last bit.
         variances: diagonal `S_ii` of the preactivation covariance, shape (n,).
-        entry_error: estimated largest error of an entry, an estimate and not a bound.
+        estimated_error: estimated largest error of an entry, an estimate and not a bound.
         depth: number of layers, or None for the limit.
+        model: what the matrix was computed from: activation, samples and scales.
     """
 
     matrix: Array
     variances: Array
-    entry_error: float
+    estimated_error: float
     depth: int | None
     _inner: Array = field(repr=False)
-    _weight: float = field(repr=False)
+    model: Model = field(repr=False)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the matrix, for NumPy."""
@@ -76,14 +87,68 @@ class Gram:
         """
         if self.depth is not None:
             raise InvalidInputError("the preactivation covariance is kept for the limit alone: use gram(X, depth=None)")
-        covariance = self._weight * self.matrix + self._inner
+        covariance = self.model.sigma_w**2 * self.matrix + self._inner
         np.fill_diagonal(covariance, self.variances)
         return np.asarray(covariance)
 
-    def least_eigenvalue(self) -> EigenvalueBounds:
-        """Return LAPACK's least eigenvalue; nothing is proven yet, and the outcome says so."""
-        estimate = least_eigenvalue_estimate(self.matrix)
-        return EigenvalueBounds(-np.inf, estimate, np.inf, Outcome.UNDECIDED)
+    @cached_property
+    def entry_bounds(self) -> "EntryBounds":
+        """The proof of the entries, made at the first call: `errors` (n, n), the outcome and its reason."""
+        from hermite_dual.population.entry_bounds import entry_bounds
+
+        return entry_bounds(self.model, self.matrix, self.variances)
+
+    @property
+    def entry_error(self) -> float:
+        """Proven bound of every entry's distance to K in exact arithmetic; infinite where nothing is proven.
+
+        `entry_bounds` has a bound for each entry and says what is missing; `estimated_error` costs nothing and is an
+        estimate.
+        """
+        return self.entry_bounds.largest
+
+    def least_eigenvalue(self) -> "EigenvalueBounds":
+        """Return the least eigenvalue of K with proven bounds on both sides, every error of the entries included.
+
+        Where the entries have no proven error the bounds are infinite and the outcome is UNDECIDED, with the reason.
+        """
+        return self._least_eigenvalue
+
+    @cached_property
+    def _least_eigenvalue(self) -> "EigenvalueBounds":
+        from hermite_dual.population.gram_eigenvalues import gram_least_eigenvalue
+
+        return gram_least_eigenvalue(self.matrix, self.entry_bounds)
+
+    def check_lower_bound(self, value: float) -> "LowerBoundCheck":
+        """Decide whether `lambda_min(K) >= value`: PROVEN, REFUTED or UNDECIDED.
+
+        Args:
+            value: the lower bound that is claimed.
+
+        Raises:
+            InvalidInputError: value is no finite number.
+        """
+        from hermite_dual.population.gram_eigenvalues import gram_check_lower_bound
+
+        return gram_check_lower_bound(self.matrix, self.entry_bounds, value)
+
+    def lower_bounds(self, degrees: int = 128) -> "tuple[TheoryBound, ...]":
+        """Return the theory's lower bounds of `lambda_min(K)`, certified: Ling, Khatri-Rao, Hermite-Gershgorin.
+
+        Each has its `value`, the `degree` behind it and its `tightness`, the value over the proven upper bound of
+        `lambda_min(K)`.
+
+        Args:
+            degrees: Hermite degrees to use, at most 1024.
+
+        Raises:
+            InvalidInputError: the Gram matrix is one of finite depth, or the number of degrees is out of range.
+            AccuracyError: the entries have no proven error.
+        """
+        from hermite_dual.population.gram_eigenvalues import gram_lower_bounds
+
+        return gram_lower_bounds(self, self.model, degrees)
 
 
 def population_gram(
@@ -114,8 +179,9 @@ def population_gram(
     if sigma_b:
         inner += sigma_b**2
     weight = sigma_w**2
+    model = Model(activation, samples, sigma_w, sigma_u, sigma_b, depth)
     if depth == 0:
-        return Gram(np.zeros((n, n)), np.zeros(n), 0.0, 0, inner, weight)
+        return Gram(np.zeros((n, n)), np.zeros(n), 0.0, 0, inner, model)
     diagonal = np.diagonal(inner).copy()
     equal = np.ptp(diagonal) <= EQUAL_NORMS * diagonal.max()
     if equal and sigma_u > 0.0:
@@ -128,7 +194,7 @@ def population_gram(
     slope = activation.lipschitz**2
     passed = slope / max(1.0 - weight * slope, _EPS) if np.isfinite(slope) else 1.0
     error += 0.5 * width * _EPS * float(diagonal.max()) * passed
-    return Gram(matrix, variances, error, depth, inner, weight)
+    return Gram(matrix, variances, error, depth, inner, model)
 
 
 def _apply(found: EquilibriumMap, inner: Array) -> tuple[Array, Array, float]:

@@ -1,0 +1,111 @@
+"""The dual kernel between given variances on a matrix of correlations, with proven errors."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+
+from hermite_dual.activation import Activation
+from hermite_dual.certified.entry_error import SeriesValues, separable_series
+from hermite_dual.certified.float_cholesky import TINY, UNIT
+from hermite_dual.certified.homogeneous import homogeneous_kernel, is_homogeneous
+from hermite_dual.certified.power_series import VarianceSeries, evaluate_series, variance_series
+from hermite_dual.certified.precision import bits_for, upper_float, working_precision
+from hermite_dual.certified.variance_table import coefficients_at
+
+Array = NDArray[np.float64]
+
+_MOST_TOGETHER = 1024
+"""Degrees kept for each of many variances."""
+_WIDE = 2.0**-50
+"""Error, relative to the second moment, from which a closed form in balls replaces the series."""
+_MOST_BALLS = 200_000
+_UP = 1 + 2.0**-48
+
+
+class CertifiedKernel:
+    """`k(q_i, q_j, rho_ij sqrt(q_i q_j))` for the variances of n rows.
+
+    One variance for all rows is a power series in rho; an activation with `phi(s x) = s phi(x)`, s > 0, reduces to
+    that; other variances go through separable coefficients.
+
+    Args:
+        activation: phi, with a formula.
+        variances: floats q_i > 0, shape (n,).
+        largest: the largest `|rho_ij|`, i != j, that will be asked for; a hint.
+
+    Attributes:
+        moments: balls of `E[phi(sqrt(q_i) Z)^2]`, one per distinct variance.
+        index: shape (n,), which of them is row i's.
+
+    Raises:
+        AccuracyError, InvalidInputError, NotIntegrableError: as `coefficient_balls`.
+    """
+
+    def __init__(self, activation: Activation, variances: Array, largest: float) -> None:
+        expr, symbol = activation.expr, activation.symbol
+        self._variances = variances
+        distinct, self.index = np.unique(variances, return_inverse=True)
+        self._activation = activation
+        self._homogeneous = is_homogeneous(expr, symbol)
+        reference = 1.0 if self._homogeneous else float(distinct[-1])
+        self._first = variance_series(expr, symbol, reference, largest)
+        self._all: Sequence[VarianceSeries] = ()
+        if self._homogeneous:
+            self.moments = [self._first.moment * arb(float(q)) for q in distinct]
+        elif distinct.size == 1:
+            self.moments = [self._first.moment]
+        else:
+            count = min(len(self._first.coefficients), _MOST_TOGETHER)
+            self._all = coefficients_at(expr, symbol, distinct, count)
+            self.moments = [series.moment for series in self._all]
+
+    def norms(self) -> Array:
+        """Upper bounds of `E[phi(sqrt(q_i) Z)^2]^(1/2)`, shape (n,)."""
+        return np.array([upper_float(moment.sqrt()) for moment in self.moments])[self.index]
+
+    def moment_distance(self, values: Array) -> Array:
+        """Upper bounds of `|values_i - E[phi(sqrt(q_i) Z)^2]|`, shape (n,)."""
+        middle, radius = self.rounded_moments()
+        return np.asarray((np.abs(values - middle) + radius) * _UP + TINY)
+
+    def rounded_moments(self) -> tuple[Array, Array]:
+        """Floats close to the second moments and bounds of their distance, shape (n,) each."""
+        middle = np.array([float(moment.mid()) for moment in self.moments])
+        with working_precision(bits_for(40)):
+            pairs = zip(self.moments, middle.tolist(), strict=True)
+            radius = np.array([upper_float(abs(moment - arb(value))) for moment, value in pairs])
+        return middle[self.index], radius[self.index]
+
+    def evaluate(self, rho: Array) -> SeriesValues:
+        """Evaluate at a symmetric (n, n) matrix of correlations; the diagonal is not used."""
+        if self._all:
+            coefficients = [self._all[k].coefficients for k in self.index.tolist()]
+            tails = [arb(series.tail(len(series.coefficients))) for series in self._all]
+            return separable_series(coefficients, [tails[k] for k in self.index.tolist()], rho)
+        upper = np.triu_indices(len(rho), 1)
+        found = evaluate_series(self._first, rho[upper])
+        values, errors = found.values, found.errors
+        if self._homogeneous:
+            self._close_to_one(rho[upper], values, errors)
+            root = np.sqrt(self._variances)
+            scale = root[upper[0]] * root[upper[1]]
+            # three roundings in the scale, one in the product
+            values, errors = values * scale, (errors * scale + 6 * UNIT * np.abs(values) * scale) * _UP + TINY
+        return SeriesValues(_mirrored(values, upper, rho.shape), _mirrored(errors, upper, rho.shape))
+
+    def _close_to_one(self, rho: Array, values: Array, errors: Array) -> None:
+        """Replace what the series leaves too wide by the closed form in balls, the widest first."""
+        wide = np.flatnonzero(errors > _WIDE * upper_float(self._first.moment))
+        wide = wide[np.argsort(-errors[wide])[:_MOST_BALLS]]
+        phi = self._activation
+        found = homogeneous_kernel(phi.expr, phi.symbol, rho[wide])
+        values[wide], errors[wide] = found.values, found.errors
+
+
+def _mirrored(values: Array, upper: tuple[NDArray[np.intp], NDArray[np.intp]], shape: tuple[int, ...]) -> Array:
+    full = np.zeros(shape)
+    full[upper] = values
+    full.T[upper] = values
+    return full

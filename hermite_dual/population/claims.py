@@ -1,0 +1,128 @@
+"""A claimed lower bound of `lambda_*` for samples as they lie in a file: the answer and its certificate."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.certified.certificate import STATEMENTS, make_certificate
+from hermite_dual.certified.eigenvalues import LowerBoundCheck
+from hermite_dual.certified.float_cholesky import UNIT
+from hermite_dual.certified.inner_products import squared_norms
+from hermite_dual.certified.rebuild import parameters_of
+from hermite_dual.deq import DEQ
+from hermite_dual.errors import InvalidInputError
+from hermite_dual.outcome import Outcome
+from hermite_dual.population.entry_bounds import EntryBounds, entry_bounds
+from hermite_dual.population.gram_eigenvalues import gram_check_lower_bound
+from hermite_dual.population.inputs import check_nonzero_rows, on_sphere
+
+Array = NDArray[np.float64]
+
+_EXACT_SQUARE = 2.0
+"""sigma_u^2 of the papers, which the float sigma_u = sqrt(2) meets within the units that the entry bounds allow."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClaimResult:
+    """The answer to a claim `lambda_* >= value`.
+
+    Attributes:
+        outcome: PROVEN, REFUTED or UNDECIDED.
+        value: the claimed bound.
+        reason: how it was decided, or what would decide it.
+        margin: proven distance between claim and least eigenvalue; negative if REFUTED.
+        entries: what is proven of the Gram matrix's entries.
+        certificate: for `hermite_dual.certified.certificate.write`; None for UNDECIDED.
+    """
+
+    outcome: Outcome
+    value: float
+    reason: str
+    margin: float
+    entries: EntryBounds
+    certificate: dict[str, Any] | None
+
+    def __str__(self) -> str:
+        """Return the answer in a few lines."""
+        lines = [f"{self.outcome.value}: lambda_* >= {self.value!r}", f"  {self.reason}"]
+        if self.outcome is Outcome.PROVEN:
+            lines.append(f"  lambda_* exceeds the claim by {self.margin:.6g} at least")
+        if self.outcome is Outcome.REFUTED:
+            lines.append(f"  lambda_* is below the claim by {-self.margin:.6g} at least")
+        if self.entries.errors is not None:
+            lines.append(f"  entries are proven to {self.entries.largest:.3g}, with L <= {self.entries.lipschitz!r}")
+        return "\n".join(lines)
+
+
+def check_claim(
+    activation: str,
+    samples: Array,
+    value: float,
+    *,
+    sigma_w2: float | None,
+    sigma_w: float | None,
+    sphere: bool,
+) -> ClaimResult:
+    """Decide `lambda_* >= value` for the model with `sigma_u^2 = 2` and no bias.
+
+    The numbers are meant as written: `sigma_w^2 = 2 s^2` for the decimal `sigma_w2`, and rows scaled to exactly
+    sqrt(d) where `sphere` is set; the distance to the floats computed with is part of the error.
+
+    Args:
+        activation: a name or a formula.
+        samples: X as it lies in the file, shape (n, d).
+        value: the claimed bound.
+        sigma_w2: the papers' `s^2`; or
+        sigma_w: the recurrent scale.
+        sphere: whether rows are scaled to norm sqrt(d).
+
+    Raises:
+        InvalidInputError: the value is not finite, both or neither scale is given, or as `DEQ` raises.
+    """
+    if not math.isfinite(value):
+        raise InvalidInputError(f"the claimed bound {value} is not a finite number; give a positive one, such as 1e-4")
+    model = _model(activation, sigma_w2, sigma_w)
+    check_nonzero_rows(samples, 0.0)
+    rows = on_sphere(samples) if sphere else samples
+    gram = model.gram(rows)
+    entries = gram.entry_bounds
+    if sphere:
+        source = replace(gram.model, row_error=scaling_error(rows))
+        entries = entry_bounds(source, gram.matrix, gram.variances)
+    found = gram_check_lower_bound(gram.matrix, entries, value)
+    certificate = None
+    if found.outcome is not Outcome.UNDECIDED:
+        parameters = parameters_of(activation, sigma_w2, sigma_w, sphere)
+        certificate = make_certificate(_claim(found, value), samples, parameters, entries.budget)
+    return ClaimResult(found.outcome, value, found.reason, found.margin, entries, certificate)
+
+
+def _model(activation: str, sigma_w2: float | None, sigma_w: float | None) -> DEQ:
+    if sigma_w2 is not None and sigma_w is None:
+        return DEQ.paper(activation, sigma_w2)
+    if sigma_w is not None and sigma_w2 is None:
+        return DEQ(activation, sigma_w, math.sqrt(_EXACT_SQUARE))
+    given = "neither is" if sigma_w is None else "both are"
+    raise InvalidInputError(
+        f"of sigma_w2 and sigma_w {given} given; give one. They say the same: sigma_w = sqrt(2 sigma_w2)"
+    )
+
+
+def _claim(found: LowerBoundCheck, value: float) -> dict[str, Any]:
+    statement = STATEMENTS[found.outcome.value]
+    return {"statement": statement, "value": value, "outcome": found.outcome.value, "margin": found.margin}
+
+
+def scaling_error(rows: Array) -> float:
+    """Bound of `|x - x_exact|/|x|` for rows that `on_sphere` returned, `x_exact` of norm sqrt(d) exactly.
+
+    Each coordinate is rounded twice, so `x = b (v + e)` with the exact direction v, `|e| <= 2 u` and a common factor
+    b; hence `|x - sqrt(d) v| <= | |x| - sqrt(d) | + 4 u b` to first order, and the norms are measured.
+    """
+    d = rows.shape[1]
+    squares, errors = squared_norms(rows)
+    gap = float(((np.abs(squares - d) + errors) / d).max())
+    return (gap + 8 * UNIT) * (1 + 16 * UNIT)

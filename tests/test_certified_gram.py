@@ -1,0 +1,223 @@
+"""Proven entries and least eigenvalues of population Gram matrices against high-precision fixed points."""
+
+import math
+from dataclasses import replace
+
+import mpmath as mp
+import numpy as np
+import pytest
+from flint import arb, ctx
+
+import hermite_dual as hd
+from hermite_dual.certified.inner_products import inner_products
+from hermite_dual.certified.piecewise_polynomial import jump_coefficients
+from hermite_dual.certified.rebuild import parameters_of, rebuild
+from hermite_dual.population.claims import check_claim, scaling_error
+from hermite_dual.population.entry_bounds import entry_bounds
+
+DIGITS = 40
+
+
+def relu(q1, q2, c):
+    rho = max(min(c / mp.sqrt(q1 * q2), mp.mpf(1)), mp.mpf(-1))
+    return mp.sqrt(q1 * q2) / (2 * mp.pi) * (mp.sqrt(1 - rho**2) + rho * (mp.pi - mp.acos(rho)))
+
+
+def erf(q1, q2, c):
+    return 2 / mp.pi * mp.asin(2 * c / mp.sqrt((1 + 2 * q1) * (1 + 2 * q2)))
+
+
+def sin(q1, q2, c):
+    return mp.exp(-(q1 + q2) / 2) * mp.sinh(c)
+
+
+KERNELS = {"relu": relu, "erf": erf, "sin": sin}
+"""Closed forms from the literature: Cho and Saul (2009), Williams (1997), and the moments of exp(i x)."""
+
+
+def truth(kernel, model, X, depth, rows=None):
+    """K at a depth, or its limit by iteration until nothing changes at 40 digits."""
+    with mp.workdps(DIGITS):
+        n, d = X.shape
+        w, u, b = (mp.mpf(s) ** 2 for s in (model.sigma_w, model.sigma_u, model.sigma_b))
+        rows = rows or [[mp.mpf(v) for v in row] for row in X.tolist()]
+        inner = [[u * mp.fdot(rows[i], rows[j]) / d + b for j in range(n)] for i in range(n)]
+        K = [[mp.mpf(0)] * n for _ in range(n)]
+        for _ in range(depth or 200):
+            S = [[w * K[i][j] + inner[i][j] for j in range(n)] for i in range(n)]
+            new = [[kernel(S[i][i], S[j][j], S[i][j]) for j in range(n)] for i in range(n)]
+            change = max(abs(new[i][j] - K[i][j]) for i in range(n) for j in range(n))
+            K = new
+            if change < mp.mpf(10) ** (5 - DIGITS):
+                break
+        return K
+
+
+def covered(matrix, errors, exact):
+    n = len(matrix)
+    with mp.workdps(DIGITS):
+        return all(abs(mp.mpf(matrix[i, j]) - exact[i][j]) <= mp.mpf(errors[i, j]) for i in range(n) for j in range(n))
+
+
+def samples(equal, n=4, d=7, seed=0):
+    X = np.random.default_rng(seed).normal(size=(n, d))
+    X[1] = X[0] + 0.05 * X[1]
+    return hd.on_sphere(X) if equal else X * np.linspace(0.4, 2.0, n)[:, None]
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("equal", [True, False], ids=["equal norms", "unequal norms"])
+@pytest.mark.parametrize("depth", [None, 1, 3])
+def test_entry_bounds_contain_the_truth_and_are_narrow(name, equal, depth):
+    model = hd.DEQ(name, sigma_w=0.45, sigma_u=1.2, sigma_b=0.3)
+    X = samples(equal)
+    G = model.gram(X, depth=depth)
+    bounds = G.entry_bounds
+    assert bounds.outcome is hd.Outcome.PROVEN
+    assert covered(G.matrix, bounds.errors, truth(KERNELS[name], model, X, depth))
+    assert G.entry_error == bounds.errors.max() < 2e-13 * G.matrix.max()
+
+
+@pytest.mark.parametrize("sigma_w", [0.0, 0.1, 0.8])
+def test_entry_bounds_hold_close_to_the_end_of_contraction(sigma_w):
+    model = hd.DEQ("relu", sigma_w=sigma_w, sigma_u=1.0)
+    X = samples(False, seed=3)
+    G = model.gram(X)
+    assert covered(G.matrix, G.entry_bounds.errors, truth(relu, model, X, None))
+
+
+@pytest.mark.parametrize("depth", [None, 2])
+def test_a_wrong_entry_is_found_by_its_residual(depth):
+    model, X = hd.DEQ("erf", sigma_w=0.4, sigma_b=0.2), samples(True)
+    G = model.gram(X, depth=depth)
+    wrong, variances = G.matrix.copy(), G.variances * (1 + 1e-9)
+    wrong[0, 3] = wrong[3, 0] = wrong[0, 3] + 1e-7
+    wrong[2, 2] -= 1e-8
+    bounds = entry_bounds(G.model, wrong, variances)
+    assert covered(wrong, bounds.errors, truth(erf, model, X, depth))
+    assert bounds.errors[0, 3] < 2e-7
+
+
+def tanh_kernel(q, rho):
+    """`E[tanh(u) tanh(v)]` by a two-dimensional trapezoidal sum of step 1/10 in 130 bits: error below 1e-20."""
+    root, other = arb(q).sqrt(), (1 - arb(rho) ** 2).sqrt()
+    points = [arb(k) / 10 for k in range(-105, 106)]
+    weights = [(-(x * x) / 2).exp() / 10 / (2 * arb.pi()).sqrt() for x in points]
+    total = arb(0)
+    for x, w in zip(points, weights, strict=True):
+        inner = sum((v * (root * (rho * x + other * y)).tanh() for y, v in zip(points, weights, strict=True)), arb(0))
+        total += w * (root * x).tanh() * inner
+    return total.mid()
+
+
+def test_a_tanh_pair_solves_its_equation_at_thirty_digits():
+    model = hd.DEQ("tanh", sigma_w=0.4, sigma_u=1.0)
+    X = np.array([[1.25, 0.5], [0.5, 1.25]])
+    G = model.gram(X)
+    former, ctx.prec = ctx.prec, 130
+    try:
+        q = arb(float(G.variances[0]))
+        weight, top, t = arb(0.4) ** 2, arb((1.25**2 + 0.25) / 2), arb(0.625)
+        for _ in range(3):
+            q = (weight * tanh_kernel(q, 1) + top).mid()
+        value = arb(float(G.matrix[0, 1]))
+        for _ in range(3):
+            value = tanh_kernel(q, ((weight * value + t) / q).mid())
+        # three contractions by less than 0.16 of an error below 1e-13
+        errors = G.entry_bounds.errors
+        assert abs(value - arb(float(G.matrix[0, 1]))) <= arb(float(errors[0, 1])) + arb("1e-15")
+        assert abs(tanh_kernel(q, 1) - arb(float(G.matrix[0, 0]))) <= arb(float(errors[0, 0])) + arb("1e-15")
+    finally:
+        ctx.prec = former
+
+
+@pytest.mark.parametrize("name", ["relu", "erf"])
+def test_the_least_eigenvalue_lies_between_its_bounds(name):
+    model, X = hd.DEQ.paper(name, sigma_w2=0.08), samples(True, n=8, d=5, seed=1)
+    G = model.gram(X)
+    e = G.least_eigenvalue()
+    with mp.workdps(DIGITS):
+        exact = min(mp.eigsy(mp.matrix(truth(KERNELS[name], model, X, None)), eigvals_only=True))
+        assert mp.mpf(e.lower) <= exact <= mp.mpf(e.upper)
+    assert e.outcome is hd.Outcome.PROVEN
+    assert e.upper - e.lower < 1e-11
+    for bound in G.lower_bounds():
+        assert bound.value <= exact
+        assert bound.tightness == pytest.approx(bound.value / e.upper)
+    assert G.check_lower_bound(math.nextafter(e.lower, -1)).outcome is hd.Outcome.PROVEN
+    assert G.check_lower_bound(math.nextafter(e.upper, 1)).outcome is hd.Outcome.REFUTED
+
+
+def test_rows_scaled_in_floats_stand_for_rows_scaled_exactly():
+    raw = np.random.default_rng(5).normal(size=(5, 9)) * 10.0 ** np.arange(-2, 3)[:, None]
+    model, rows = hd.DEQ.paper("erf", sigma_w2=0.08), hd.on_sphere(raw)
+    assert scaling_error(rows) < 5e-15
+    G = model.gram(rows)
+    bounds = entry_bounds(replace(G.model, row_error=scaling_error(rows)), G.matrix, G.variances)
+    with mp.workdps(DIGITS):
+        exact = []
+        for row in raw.tolist():
+            values = [mp.mpf(v) for v in row]
+            length = mp.sqrt(mp.fdot(values, values) / 9)
+            exact.append([v / length for v in values])
+        paper = hd.DEQ.paper("erf", sigma_w2=0.08).replace(sigma_u=1.0)
+        ideal = type("Model", (), {"sigma_w": mp.sqrt(mp.mpf("0.16")), "sigma_u": mp.sqrt(2), "sigma_b": paper.sigma_b})
+        K = truth(erf, ideal, rows, None, exact)
+    assert covered(G.matrix, bounds.errors, K)
+    assert bounds.largest < 2e-13
+
+
+def test_inner_products_are_within_their_bounds():
+    X = np.random.default_rng(0).normal(size=(6, 50)) * 10.0 ** np.arange(-3, 3)[:, None]
+    values, errors = inner_products(X)
+    with mp.workdps(120):
+        rows = [[mp.mpf(v) for v in row] for row in X.tolist()]
+        exact = [[mp.fdot(a, b) for b in rows] for a in rows]
+        assert all(abs(values[i, j] - exact[i][j]) <= errors[i, j] for i in range(6) for j in range(6))
+    assert (np.diagonal(errors) <= 1.01 * 2.0**-53 * np.diagonal(values)).all()
+
+
+@pytest.mark.parametrize("text", ["relu", "hard_tanh", "relu6", "max(x, 0)**2", "sign"])
+def test_coefficients_from_jumps_are_those_from_quadrature(text):
+    phi = hd.activation(text)
+    from hermite_dual.certified.coefficients import coefficient_balls
+
+    pairs = zip(
+        jump_coefficients(phi.expr, phi.symbol, 40, 2.5, 25),
+        coefficient_balls(phi.expr, phi.symbol, 40, 2.5, 25),
+        strict=True,
+    )
+    assert all(a.overlaps(b) and a.rad() < 1e-25 for a, b in pairs)
+
+
+@pytest.mark.parametrize(
+    ("phi", "depth", "reason"),
+    [(np.tanh, None, "Python function"), ("x^2", 2, "no Lipschitz constant"), ("exp(x)", 1, "no Lipschitz constant")],
+)
+def test_nothing_is_claimed_without_a_proof(phi, depth, reason):
+    G = hd.DEQ(phi, sigma_w=0.1).gram(np.eye(2), depth=depth)
+    assert G.entry_error == math.inf
+    assert G.entry_bounds.outcome is hd.Outcome.UNDECIDED
+    assert reason in G.entry_bounds.reason
+    assert G.least_eigenvalue().outcome is hd.Outcome.UNDECIDED
+    assert G.check_lower_bound(-1e9).outcome is hd.Outcome.UNDECIDED
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "elu"])
+@pytest.mark.parametrize("sphere", [True, False])
+def test_the_second_computation_agrees_within_both_bounds(name, sphere):
+    raw = np.random.default_rng(8).normal(size=(8 if sphere else 3, 6))
+    matrix, norm = rebuild(raw, parameters_of(name, 0.05, None, sphere))
+    G = hd.DEQ.paper(name, sigma_w2=0.05).gram(hd.on_sphere(raw) if sphere else raw)
+    assert np.abs(matrix - G.matrix).max() <= norm + 4 * G.entry_error
+    # 512 coefficients: those of kinked activations leave a remainder
+    assert norm < (1e-8 if name == "tanh" else 1e-5)
+
+
+def test_a_claim_between_the_bounds_is_undecided():
+    raw = np.random.default_rng(9).normal(size=(6, 4))
+    e = hd.DEQ.paper("tanh", sigma_w2=0.08).gram(hd.on_sphere(raw)).least_eigenvalue()
+    found = check_claim("tanh", raw, e.estimate, sigma_w2=0.08, sigma_w=None, sphere=True)
+    assert found.outcome is hd.Outcome.UNDECIDED
+    assert found.certificate is None
+    assert "would decide" in str(found)

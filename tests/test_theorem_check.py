@@ -1,0 +1,138 @@
+"""Hypotheses of the convergence theorems: what holds is proven, what fails is refuted, the rest says so."""
+
+import math
+
+import numpy as np
+import pytest
+
+import hermite_dual as hd
+
+P, R, U = hd.Outcome.PROVEN, hd.Outcome.REFUTED, hd.Outcome.UNDECIDED
+X = hd.on_sphere(np.random.default_rng(0).normal(size=(10, 6)))
+
+
+def outcomes(phi, s2=0.05, data=X):
+    check = hd.DEQ.paper(phi, sigma_w2=s2).check(data)
+    return check, {item.name: item.outcome for item in check.hypotheses}
+
+
+@pytest.mark.parametrize("name", ["tanh", "erf", "gelu", "softplus"])
+def test_smooth_activations_meet_every_hypothesis(name):
+    check, found = outcomes(name)
+    assert set(found.values()) == {P}
+    assert check["lambda_* > 0"].outcome is P
+    assert "2302.05797" in check.theorem
+    e = check.least_eigenvalue
+    values = np.linalg.eigvalsh(hd.DEQ.paper(name, sigma_w2=0.05).gram(X).matrix)
+    assert e.lower - 1e-13 <= values[0] <= e.upper + 1e-13
+
+
+def test_relu_has_no_second_derivative_and_its_own_theorem():
+    check, found = outcomes("relu")
+    assert found["bounded second derivative"] is R
+    assert found["bounded first derivative"] is P
+    assert check["bounded first derivative"].value == 1.0
+    assert "2205.13814" in check.theorem
+    assert "covers ReLU" in check.theorem
+
+
+def test_a_kinked_activation_that_is_not_relu_has_no_theorem():
+    check, _ = outcomes("abs")
+    assert check.theorem.startswith("No theorem")
+
+
+@pytest.mark.parametrize(
+    ("s2", "outcome"), [(0.1249999999, P), (0.125, U), (0.1250000001, R), (0.3, R)], ids=["below", "at", "above", "far"]
+)
+def test_the_condition_on_s(s2, outcome):
+    check, found = outcomes("tanh", s2)
+    assert found["s^2 < 1/(8 L^2)"] is outcome
+    assert check["s^2 < 1/(8 L^2)"].value == pytest.approx(2 * math.sqrt(2 * s2), rel=1e-12)
+
+
+def test_rows_off_the_sphere_are_refuted():
+    assert outcomes("tanh", data=X * (1 + 1e-12))[1]["rows of norm sqrt(d)"] is R
+    assert outcomes("tanh")[1]["rows of norm sqrt(d)"] is P
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0, 0.5])
+def test_parallel_rows_are_found(factor):
+    check, found = outcomes("tanh", data=np.vstack([X, factor * X[3]]))
+    assert found["no two parallel rows"] is R
+    assert "rows 3 and 10" in check["no two parallel rows"].explanation
+    # at equal norms two such rows have the same entries; at different ones tanh tells them apart
+    assert check["lambda_* > 0"].outcome is (U if abs(factor) == 1.0 else P)
+
+
+def test_rows_parallel_to_rounding_are_told_apart_exactly():
+    near = X[3].copy()
+    near[0] = np.nextafter(near[0], 9)
+    assert outcomes("tanh", data=np.vstack([X, near]))[1]["no two parallel rows"] is P
+
+
+@pytest.mark.parametrize(
+    ("phi", "outcome"),
+    [("tanh", P), ("relu", P), ("x", R), ("x^2", R), ("1 + x/2", R), ("max(x,0)**2", P), ("exp(x)", U), (np.tanh, U)],
+)
+def test_polynomials_are_refuted_and_others_proven(phi, outcome):
+    assert outcomes(phi)[1]["phi is no polynomial"] is outcome
+
+
+@pytest.mark.parametrize(("phi", "value"), [("tanh", -1.0), ("abs", 1.0), ("gelu", 0.0)])
+def test_parity(phi, value):
+    item = outcomes(phi)[0]["parity"]
+    assert item.outcome is P
+    assert item.value == value
+
+
+def test_width_and_step_give_uniqueness_and_a_conditional_rate():
+    model = hd.DEQ.paper("tanh", sigma_w2=0.05)
+    check = model.check(X, width=1000, step=1e-4)
+    unique = check["a network of width 1000 has one equilibrium"]
+    room = 1 / model.sigma_w - 2
+    assert unique.outcome is P
+    assert unique.value == pytest.approx(1 - math.exp(-500 * room**2))
+    assert unique.value < 1.0
+    rate = check["linear rate at width 1000 and step 0.0001"]
+    assert rate.outcome is U
+    assert rate.value == pytest.approx(1 - 1e-4 * 1000 * check.least_eigenvalue.lower / 4)
+    assert "constants are not stated" in rate.explanation
+
+
+def test_models_without_a_limit_are_reported_and_not_raised():
+    check = hd.DEQ("exp(x)", sigma_w=0.5).check(X, width=100)
+    assert check["bounded first derivative"].outcome is R
+    assert check["lambda_* > 0"].outcome is U
+    assert check.least_eigenvalue.lower == -math.inf
+
+
+def test_a_python_function_proves_nothing():
+    check, found = outcomes(np.tanh)
+    assert found["bounded first derivative"] is U
+    assert found["no two parallel rows"] is P
+    assert check.least_eigenvalue.outcome is U
+
+
+def test_printing_shows_every_item():
+    check = hd.DEQ.paper("relu", sigma_w2=0.05).check(X, width=100, step=0.1)
+    text = str(check)
+    for item in (*check.hypotheses, *check.consequences):
+        assert item.name in text
+        assert item.explanation in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"width": 0}, "width = 0"),
+        ({"width": 2.5}, "width = 2.5"),
+        ({"step": 0.1}, "step is given without width"),
+        ({"width": 5, "step": -1.0}, "step = -1.0"),
+        ({"width": 5, "step": math.nan}, "step = nan"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, message):
+    with pytest.raises(hd.InvalidInputError, match=message):
+        hd.DEQ("tanh", 0.2).check(X, **arguments)
+    with pytest.raises(hd.InvalidInputError, match="no hypothesis is named"):
+        hd.DEQ("tanh", 0.2).check(X)["luck"]
