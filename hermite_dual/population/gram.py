@@ -93,7 +93,7 @@ class Gram:
 
     @cached_property
     def entry_bounds(self) -> "EntryBounds":
-        """The proof of the entries, made at the first call: `errors` (n, n), the outcome and its reason."""
+        """The proof of every entry with its outcome and reason, made when it is first asked for."""
         from hermite_dual.population.entry_bounds import entry_bounds
 
         return entry_bounds(self.model, self.matrix, self.variances)
