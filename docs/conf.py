@@ -10,7 +10,7 @@ author = "The hermite_dual developers"
 copyright = f"2026, {author}"  # noqa: A001
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx-mathjax-offline"]
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build", "_generated"]
@@ -39,14 +39,16 @@ def write_catalogue(_app: object) -> None:
 
     import hermite_dual as hd
 
-    rows = ["| name | $\\phi(x)$ | parameters | $L$ | closed dual | source |", "|---|---|---|---|---|---|"]
+    rows = ["| name | $\\phi(x)$ | $L$ | closed | source |", "|---|---|---|---|---|"]
     for entry in hd.catalogue():
         k = hd.dual(entry.name)
-        parameters = ", ".join(f"{key} = {value}" for key, value in entry.defaults.items())
+        parameters = "".join(f" {key} = {value}" for key, value in entry.defaults.items())
         constant = "none" if k.activation.lipschitz == float("inf") else f"{k.activation.lipschitz:.6g}"
         formula = sp.latex(sp.N(k.activation.expr, 6) if entry.name == "selu" else k.activation.expr)
+        # A bar would end the cell of the table.
+        formula = formula.replace(r"\left|", r"\left\vert ").replace(r"\right|", r"\right\vert ")
         closed = "no" if k.closed_form is None else "yes"
-        rows.append(f"| `{entry.name}` | ${formula}$ | {parameters} | {constant} | {closed} | {entry.source} |")
+        rows.append(f"| `{entry.name}`{parameters} | ${formula}$ | {constant} | {closed} | {entry.source} |")
     folder = Path(__file__).parent / "_generated"
     folder.mkdir(exist_ok=True)
     (folder / "catalogue.md").write_text("\n".join(rows) + "\n", encoding="utf-8")
