@@ -226,7 +226,7 @@ def _from_string(text: str, parameters: dict[str, object]) -> Activation:
     if len(text) <= MAX_LENGTH and text.strip().isidentifier() and text.strip() != "x":
         close = close_names(text)
         hint = (
-            f"did you mean {' or '.join(map(repr, close))}?" if close else "the names are in hermite_dual.catalogue()"
+            f"did you mean {' or '.join(map(repr, close))}?" if close else "the names are in hermite_dual.catalogue()."
         )
         raise InvalidInputError(f"unknown activation {text!r}: {hint} A formula is a string such as 'x*erf(x)'")
     expr = parse_activation(text, string_functions())
