@@ -12,7 +12,7 @@ import hermite_dual as hd
 from hermite_dual.certified.inner_products import inner_products
 from hermite_dual.certified.piecewise_polynomial import jump_coefficients
 from hermite_dual.certified.rebuild import parameters_of, rebuild
-from hermite_dual.population.claims import check_claim, scaling_error
+from hermite_dual.claims import check_claim, scaling_error
 from hermite_dual.population.entry_bounds import entry_bounds
 
 DIGITS = 40

@@ -95,5 +95,7 @@ def test_shapes_that_do_not_belong_together():
 
 def test_the_callers_array_stays_writeable():
     W = np.eye(2)
-    FiniteDEQ(np.tanh, 0.1, W, np.ones((2, 1)), np.ones(2))
+    net = FiniteDEQ(np.tanh, 0.1, W, np.ones((2, 1)), np.ones(2))
     W[0, 0] = 2.0
+    assert W.flags.writeable
+    assert not net.W.flags.writeable

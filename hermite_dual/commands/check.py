@@ -29,8 +29,8 @@ def check(
     """
     with errors_to_exit_codes():
         from hermite_dual.certified.certificate import refuse_other_files, write
+        from hermite_dual.claims import check_claim
         from hermite_dual.data import read_samples
-        from hermite_dual.population.claims import check_claim
 
         samples = read_samples(data)
         refuse_other_files(output)
