@@ -154,8 +154,9 @@ def _finite_uniqueness(sigma_w: float, lipschitz: float, width: int) -> Hypothes
     exponent = 0.5 * width * room * room * (1 - 16 * UNIT)
     # exp is within a unit in the last place or two; the subtraction rounds once
     probability = max(0.0, 1.0 - math.exp(-exponent) * (1 + 16 * UNIT) - 2 * UNIT)
+    failure = 1.01 * math.exp(-exponent)  # three digits are printed, which must not round downwards
     explanation = (
-        f"except with probability {1.01 * math.exp(-exponent):.3g} at most, since ||W||_2 >= sigma_w (2 + t) has probability at most "
+        f"except with probability {failure:.3g} at most, since ||W||_2 >= sigma_w (2 + t) has probability at most "
         f"exp(-m t^2/2) and L ||W||_2 < 1 is a contraction; t = {room:.6g}"
     )
     outcome = Outcome.PROVEN if probability > 0.0 else Outcome.UNDECIDED
