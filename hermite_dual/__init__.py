@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from hermite_dual.population.hypotheses import TheoremCheck
     from hermite_dual.population.hypothesis_tests import Hypothesis
     from hermite_dual.population.inputs import on_sphere
+    from hermite_dual.report.tables.table import Table, table
     from hermite_dual.validation import ValidationReport, Verdict
 
 _LOADED_ON_USE = {
@@ -53,6 +54,7 @@ _LOADED_ON_USE = {
     "Hypothesis": "population.hypothesis_tests",
     "KernelSeries": "kernel_series",
     "LowerBoundCheck": "certified.eigenvalues",
+    "Table": "report.tables.table",
     "TheoremCheck": "population.hypotheses",
     "TheoryBound": "certified.theory_bounds",
     "ValidationReport": "validation",
@@ -61,6 +63,7 @@ _LOADED_ON_USE = {
     "least_eigenvalue": "certified.eigenvalues",
     "load_digits": "data.digits",
     "on_sphere": "population.inputs",
+    "table": "report.tables.table",
 }
 """Public names and the modules that hold them, where these modules need more than NumPy and SymPy."""
 
@@ -90,6 +93,7 @@ __all__ = [
     "NotIntegrableError",
     "Outcome",
     "ParseError",
+    "Table",
     "TheoremCheck",
     "TheoryBound",
     "ValidationReport",
@@ -106,6 +110,7 @@ __all__ = [
     "q1",
     "q2",
     "rho",
+    "table",
     "x",
 ]
 
