@@ -36,7 +36,7 @@ def outward_interval(lower: Fraction, upper: Fraction, digits: int) -> tuple[str
     Ends that agree in many digits get as many more as tell them apart.
 
     >>> outward_interval(Fraction(1, 3), Fraction(334, 1000), 2)
-    ('0.3333', '0.3340')
+    ('0.3333', '0.334')
     """
     if lower * upper > 0 and lower < upper:
         ratio = max(abs(lower), abs(upper)) / (upper - lower)
