@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from hermite_dual.population.hypotheses import TheoremCheck
     from hermite_dual.population.hypothesis_tests import Hypothesis
     from hermite_dual.population.inputs import on_sphere
+    from hermite_dual.report.plot import plot_coefficients, plot_dual_kernel, plot_error_by_width, plot_spectrum
+    from hermite_dual.report.style import save_figure
     from hermite_dual.report.tables.table import Table, table
     from hermite_dual.validation import ValidationReport, Verdict
 
@@ -63,6 +65,11 @@ _LOADED_ON_USE = {
     "least_eigenvalue": "certified.eigenvalues",
     "load_digits": "data.digits",
     "on_sphere": "population.inputs",
+    "plot_coefficients": "report.plot",
+    "plot_dual_kernel": "report.plot",
+    "plot_error_by_width": "report.plot",
+    "plot_spectrum": "report.plot",
+    "save_figure": "report.style",
     "table": "report.tables.table",
 }
 """Public names and the modules that hold them, where these modules need more than NumPy and SymPy."""
@@ -107,9 +114,14 @@ __all__ = [
     "least_eigenvalue",
     "load_digits",
     "on_sphere",
+    "plot_coefficients",
+    "plot_dual_kernel",
+    "plot_error_by_width",
+    "plot_spectrum",
     "q1",
     "q2",
     "rho",
+    "save_figure",
     "table",
     "x",
 ]
