@@ -1,8 +1,7 @@
-"""Tables as comma-separated values, JSON and plain text."""
+"""Tables as comma-separated values, plain text and what JSON holds."""
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,13 +36,12 @@ def text(head: list[str], body: list[list[Cell]]) -> str:
     return "\n".join(lines)
 
 
-def json_text(keys: list[str], rows: Sequence[Sequence[Cell]], parameters: dict[str, Any]) -> str:
-    """Return JSON: parameters, and a mapping from column to cell for each activation."""
-    content = {
+def content(keys: list[str], rows: Sequence[Sequence[Cell]], parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters, and a mapping from column to cell for each activation, as JSON can hold them."""
+    return {
         "parameters": parameters,
         "rows": [{key: _record(cell) for key, cell in zip(keys, row, strict=True)} for row in rows],
     }
-    return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def _plain(cell: Cell) -> str:

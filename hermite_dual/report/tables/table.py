@@ -1,5 +1,6 @@
 """Tables of activations: exact formulas and proven digits, in the formats that papers and pages take."""
 
+import json
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -82,9 +83,13 @@ class Table:
         """Return comma-separated values; formulas as SymPy reads them."""
         return plain.csv_text(self._head(layout), self._body(layout))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return every cell's enclosure, formula or reason by the columns' keys, and the parameters."""
+        return plain.content([column.key for column in self.columns], self.rows, self.parameters)
+
     def to_json(self) -> str:
-        """Return JSON with every cell's enclosure, formula or reason, and the parameters."""
-        return plain.json_text([column.key for column in self.columns], self.rows, self.parameters)
+        """Return `to_dict()` as JSON."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
     def to_text(self, *, layout: Layout = "wide") -> str:
         """Return a plain table for terminals."""
