@@ -1,6 +1,7 @@
 """Coefficients and entries of many rows of different norms at once."""
 
 import math
+from functools import partial
 
 import mpmath as mp
 import numpy as np
@@ -74,10 +75,10 @@ def test_hermite_functions_are_within_their_bounds_at_high_degrees():
 @pytest.mark.parametrize("name", NAMES)
 def test_coefficients_of_rows_contain_those_of_one_variance(name):
     phi = hd.activation(name)
-    # near-equal ones, the ends of a group of scales, and a small one
-    variances = np.array([1e-4, 0.25, np.nextafter(0.25, 1), 0.7, 0.9999999, 1.0, 1.0000001, 4.0])
-    rows = row_coefficients(phi.expr, phi.symbol, variances, largest=0.9)
-    count = min(rows.values.shape[1], 48)
+    # a small one, near-equal ones, and both ends of a group of scales
+    variances = np.array([1e-4, 0.25, np.nextafter(0.25, 1), 0.6, 1.0])
+    rows = row_coefficients(phi.expr, phi.symbol, variances, largest=0.8)
+    count = min(rows.values.shape[1], 32)
     for i, q in enumerate(variances.tolist()):
         exact = coefficient_balls(phi.expr, phi.symbol, count, q, 25)
         gaps = [abs(a - arb(v)).lower() for a, v in zip(exact, rows.values[i].tolist(), strict=False)]
@@ -91,17 +92,21 @@ def test_coefficients_of_rows_contain_those_of_one_variance(name):
     assert (rows.moment_errors < 2e-14 * rows.moments).all()
 
 
+def tanh_integrand(s, r, x):
+    h = mp.hermite(r, x / mp.sqrt(2)) / mp.sqrt(mp.mpf(2) ** r * mp.factorial(r))
+    return mp.tanh(s * x) * h * mp.npdf(x)
+
+
 def test_coefficients_at_random_variances_are_those_of_mpmath():
     rng = np.random.default_rng(7)
     variances = rng.uniform(0.2, 3.0, 12)
     phi = hd.activation("tanh")
     rows = row_coefficients(phi.expr, phi.symbol, variances, count=32)
-    for i in (0, 5, 11):
-        for r in (1, 7, 31):
+    for i in (0, 11):
+        for r in (7, 31):
             with mp.workdps(30):
                 s = mp.sqrt(mp.mpf(float(variances[i])))
-                h = lambda x, r=r: mp.hermite(r, x / mp.sqrt(2)) / mp.sqrt(mp.mpf(2) ** r * mp.factorial(r))  # noqa: E731
-                exact = 2 * mp.quad(lambda x: mp.tanh(s * x) * h(x) * mp.npdf(x), np.arange(15).tolist())
+                exact = 2 * mp.quad(partial(tanh_integrand, s, r), np.arange(15).tolist())
                 assert abs(exact - mp.mpf(float(rows.values[i, r]))) <= mp.mpf(float(rows.errors[i]))
     assert not rows.values[:, ::2].any()
 
@@ -122,20 +127,20 @@ def test_pairs_contain_the_kernel_in_balls(name):
     assert found.errors[1, 2] < 1e-12
 
 
-def erf_truth(model, X):
-    """The limit for erf by Williams' closed form, iterated at 40 digits."""
+def erf_truth(model, X, depth=60):
+    """K for erf by Williams' closed form at 40 digits: the limit after 60 layers."""
     with mp.workdps(40):
         n, d = X.shape
         w, u = mp.mpf(model.sigma_w) ** 2, mp.mpf(model.sigma_u) ** 2
         rows = [[mp.mpf(v) for v in row] for row in X.tolist()]
         inner = [[u * mp.fdot(a, b) / d for b in rows] for a in rows]
         K = mp.zeros(n)
-        for _ in range(60):
+        for _ in range(depth):
             S = [[w * K[i, j] + inner[i][j] for j in range(n)] for i in range(n)]
-            K = mp.matrix(n, n)
+            roots = [mp.sqrt(1 + 2 * S[i][i]) for i in range(n)]
             for i in range(n):
                 for j in range(n):
-                    K[i, j] = 2 / mp.pi * mp.asin(2 * S[i][j] / mp.sqrt((1 + 2 * S[i][i]) * (1 + 2 * S[j][j])))
+                    K[i, j] = 2 / mp.pi * mp.asin(2 * S[i][j] / (roots[i] * roots[j]))
         return K
 
 
@@ -145,7 +150,7 @@ def different_norms(n=14, d=6, seed=2, low=0.5, high=2.0):
     return X * np.geomspace(low, high, n)[:, None]
 
 
-@pytest.mark.parametrize("spread", [(0.5, 2.0), (1e-3, 1e3), (1.0, 1.0 + 1e-9)], ids=["mild", "six decades", "near"])
+@pytest.mark.parametrize("spread", [(0.5, 2.0), (1e-3, 30.0), (1.0, 1.0 + 1e-9)], ids=["mild", "wide", "near"])
 def test_entries_and_least_eigenvalue_contain_the_truth(spread):
     model, X = hd.DEQ.paper("erf", sigma_w2=0.06), different_norms(low=spread[0], high=spread[1])
     G = model.gram(X)
@@ -158,7 +163,7 @@ def test_entries_and_least_eigenvalue_contain_the_truth(spread):
         least = min(mp.eigsy(exact, eigvals_only=True))
     e = G.least_eigenvalue()
     assert mp.mpf(e.lower) <= least <= mp.mpf(e.upper)
-    if spread[1] < 10:
+    if spread[0] > 0.1:
         assert G.entry_error < 1e-12
         assert e.upper - e.lower < 1e-11
 
@@ -167,19 +172,8 @@ def test_entries_and_least_eigenvalue_contain_the_truth(spread):
 def test_finite_depth_at_many_norms_contains_the_truth(depth):
     model, X = hd.DEQ("erf", sigma_w=0.7, sigma_u=1.1), different_norms(n=11)
     G = model.gram(X, depth=depth)
-    n, d = X.shape
+    n, K = len(X), erf_truth(model, X, depth)
     with mp.workdps(40):
-        w, u = mp.mpf(model.sigma_w) ** 2, mp.mpf(model.sigma_u) ** 2
-        rows = [[mp.mpf(v) for v in row] for row in X.tolist()]
-        K = mp.zeros(n)
-        for _ in range(depth):
-            S = [[w * K[i, j] + u * mp.fdot(rows[i], rows[j]) / d for j in range(n)] for i in range(n)]
-            K = mp.matrix(
-                [
-                    [2 / mp.pi * mp.asin(2 * S[i][j] / mp.sqrt((1 + 2 * S[i][i]) * (1 + 2 * S[j][j]))) for j in range(n)]
-                    for i in range(n)
-                ]
-            )
         errors = G.entry_bounds.errors
         gaps = [[abs(mp.mpf(float(G.matrix[i, j])) - K[i, j]) for j in range(n)] for i in range(n)]
         assert all(gaps[i][j] <= mp.mpf(float(errors[i, j])) for i in range(n) for j in range(n))

@@ -9,6 +9,7 @@ Horner's rule; coefficient k passes at most 2 k + 1 roundings.
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import sympy as sp
@@ -76,9 +77,9 @@ def float_panels(pieces: Pieces, low: float, high: float) -> FloatPanels:
     with working_precision(_BITS):
         functions = [BallFunction(pieces.expressions[k], pieces.symbol) for k in (0, -1)]
         floor = max(abs(float(f(arb(s * low)).mid())) for f, s in zip(functions, (-1, 1), strict=True)) / 8
-        right = _cover(functions[1], list(zip(half_line[:-1], half_line[1:], strict=True)), floor)
+        right = _cover(functions[1], list(pairwise(half_line)), floor)
         mirrored = [-v for v in reversed(half_line)]
-        left = _cover(functions[0], list(zip(mirrored[:-1], mirrored[1:], strict=True)), floor)
+        left = _cover(functions[0], list(pairwise(mirrored)), floor)
     parts = sorted([*left, *right], key=lambda part: part[0])
     lows, highs, rows, errors = zip(*parts, strict=True)
     edges = np.array([*lows, highs[-1]])
@@ -141,7 +142,9 @@ def _interpolation() -> tuple[list[arb], arb_mat]:
         nodes = [angle.cos_pi() for angle in angles]
         # rows: T_k in monomials; columns: discrete Chebyshev transform
         transform = arb_mat(
-            count, count, [(angles[j] * k).cos_pi() * (1 if k == 0 else 2) / count for k in range(count) for j in range(count)]
+            count,
+            count,
+            [(angles[j] * k).cos_pi() * (1 if k == 0 else 2) / count for k in range(count) for j in range(count)],
         )
         table = [[0] * count for _ in range(count)]
         for k in range(count):

@@ -33,7 +33,11 @@ def pair_series(rows: RowCoefficients, index: NDArray[np.intp], rho: Matrix) -> 
     """
     degrees = rows.values.shape[1]
     counts = [min(_FEWEST * 2**k, degrees) for k in range(max(0, math.ceil(math.log2(degrees / _FEWEST))) + 1)]
-    limits, roots, sums = np.empty(len(counts)), np.empty((len(counts), len(index))), np.empty((len(counts), len(index)))
+    limits, roots, sums = (
+        np.empty(len(counts)),
+        np.empty((len(counts), len(index))),
+        np.empty((len(counts), len(index))),
+    )
     scale = float(rows.moments.max())
     for k, count in enumerate(counts):
         tails = rows.tails(count)

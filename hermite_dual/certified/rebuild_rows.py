@@ -1,7 +1,7 @@
 """Coefficients of many rows for the second proof of a claim: the activation in balls at every node of every row.
 
-Gauss-Legendre panels whose error bound holds for all scales s of a range, as the activation is enclosed for s in a ball;
-Hermite polynomials by their recurrence in balls; one product of floats, whose rounding is bounded with moduli.
+Gauss-Legendre panels whose error bound holds for all scales s of a range, as the activation is enclosed for s in a
+ball; Hermite polynomials by their recurrence in balls; one product of floats, whose rounding is bounded with moduli.
 """
 
 import math

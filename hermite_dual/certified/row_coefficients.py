@@ -1,8 +1,8 @@
 """Hermite coefficients at many variances at once, in float64 with counted roundings.
 
 Rows are grouped by scale within a factor 2. A group shares its nodes, so its coefficients are one matrix product
-`Phi H^T`, `Phi_ik = sqrt(W_k) (phi(s_i x_k) +- phi(-s_i x_k))`, `H_rk = sqrt(W_k) h_r(x_k)`; a row costs what its part of
-that product costs. An error of Phi or H reaches a coefficient by Cauchy-Schwarz over the nodes.
+`Phi H^T`, `Phi_ik = sqrt(W_k) (phi(s_i x_k) +- phi(-s_i x_k))`, `H_rk = sqrt(W_k) h_r(x_k)`; a row costs what its part
+of that product costs. An error of Phi or H reaches a coefficient by Cauchy-Schwarz over the nodes.
 """
 
 import math
@@ -19,7 +19,7 @@ from hermite_dual.certified.float_cholesky import TINY, UNIT, gamma
 from hermite_dual.certified.float_panels import FloatPanels, float_panels, is_tabulated
 from hermite_dual.certified.hermite_functions import HermiteFunctions, hermite_functions, wide_unit
 from hermite_dual.certified.pieces import Pieces
-from hermite_dual.certified.precision import upper_float, working_precision
+from hermite_dual.certified.precision import working_precision
 from hermite_dual.certified.row_quadrature import RowQuadrature, row_quadrature
 from hermite_dual.errors import AccuracyError
 from hermite_dual.outcome import Outcome
@@ -34,6 +34,8 @@ _STALLED = 16.0
 _GROUP = 2.0
 _CHUNK_ENTRIES = 2**21
 _MOST_ENTRIES = 2**27
+_MOST_TABLE = 2**24
+"""Hermite functions at nodes."""
 _GOAL = 2.0**-57
 """Error of the quadrature, relative to the smallest norm of a group."""
 _REACH = 24.0
@@ -119,15 +121,20 @@ def row_coefficients(
         start = stop
     with working_precision(_BITS):
         refuse_if_not_square_integrable(pieces, arb(float(variances.max())))
-    return RowCoefficients(values, *numbers, rows.parity)
+    return RowCoefficients(values, numbers[0], numbers[1], numbers[2], rows.parity)
 
 
 def _degrees(rows: "_Rows", scale: float, largest: float) -> int:
     """The power of two from which on the remainder at the largest scale is negligible, or no longer falls."""
     count = _FEWEST
     for most in _TRIALS:
-        values, numbers = rows.group(np.array([scale]), most)
-        found = RowCoefficients(values, *numbers, rows.parity)
+        try:
+            values, numbers = rows.group(np.array([scale]), most)
+        except AccuracyError:
+            if most == _TRIALS[0]:
+                raise
+            return count // 2
+        found = RowCoefficients(values, numbers[0], numbers[1], numbers[2], rows.parity)
         floor = _STALLED * float(found.errors[0] * np.sum(np.abs(values)) + found.moment_errors[0])
         while count <= most:
             rest = float(found.tails(count)[0])
@@ -135,7 +142,7 @@ def _degrees(rows: "_Rows", scale: float, largest: float) -> int:
                 if rest <= floor or largest**count * rest <= _NEGLIGIBLE * found.moments[0]:
                     return count
             count *= 2
-    return MOST_DEGREES
+    return count // 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +161,11 @@ class _Rows:
         rule = row_quadrature(self.pieces, low, high, degrees, _GOAL * norm, _GOAL * norm * norm)
         if not float(rule.nodes.max()) < _REACH:
             raise AccuracyError(f"{self.pieces.source} grows too fast for coefficients at many variances")
+        if len(rule.weights) * degrees > _MOST_TABLE:
+            raise AccuracyError(
+                f"{degrees} coefficients at sqrt(S_ii) = {high:.3g} take {len(rule.weights)} nodes, which is too many: "
+                "scale the rows with hermite_dual.on_sphere(X), or drop the rows of the largest norms"
+            )
         with working_precision(_BITS):
             roots = [weight.sqrt() for weight in rule.weights]
             weights = np.array([float(root.mid()) for root in roots])

@@ -135,9 +135,7 @@ def _trapezoid(pieces: Pieces, variance: arb, degrees: int, goals: tuple[arb, ar
     weights = [step * density(step * k) for k in range(count + 1)]
     weights[0] = weights[0] / 2
     moment = square / ((2 * arb.pi() * height / step).exp() - 1)
-    return RowQuadrature(
-        nodes, weights, upper_float(strip.error(step, degrees) + cut[1]), upper_float(moment + cut[2])
-    )
+    return RowQuadrature(nodes, weights, upper_float(strip.error(step, degrees) + cut[1]), upper_float(moment + cut[2]))
 
 
 def _gauss(pieces: Pieces, scale: arb, degrees: int, goals: tuple[arb, arb]) -> RowQuadrature | None:
