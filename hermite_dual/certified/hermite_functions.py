@@ -91,13 +91,14 @@ def hermite_functions(points: Wide, scales: list[arb], degrees: int) -> HermiteF
         for k, (x, g) in enumerate(zip(map(exact_ball, points), scales, strict=True)):
             former, current = arb(0), arb(g)
             for r in range(first):
-                value = float(current.mid())
-                values[r, k], exact[r, k] = value, upper_float(abs(current - arb(value)))
+                # a radius has few bits, so it is a float
+                values[r, k], exact[r, k] = float(current.mid()), float(current.rad())
                 if r >= first - 2:
                     high, low = split_exactly(current)
                     wide[r - first, k] = np.longdouble(high) + np.longdouble(low)
                     start[r - first, k] = upper_float(abs(current - arb(high) - arb(low)))
                 former, current = current, (x * current - arb(r).sqrt() * former) / arb(r + 1).sqrt()
+    exact = (exact + 2 * UNIT * np.abs(values[:first])) * _UP + TINY
     for r in range(first):
         norms[r], errors[r] = _norm(values[r]), _norm(exact[r])
     if degrees > first:
