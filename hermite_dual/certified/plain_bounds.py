@@ -59,7 +59,7 @@ def _residual(matrix: Matrix, shift: float) -> float:
     shifted = matrix.copy()
     shifted[np.diag_indices(n)] -= shift
     try:
-        lower = np.linalg.cholesky(shifted)
+        lower: Matrix = np.asarray(np.linalg.cholesky(shifted), dtype=np.float64)
     except np.linalg.LinAlgError:
         return math.inf
     product = sliced_product(lower, lower.T)
