@@ -94,7 +94,7 @@ class Functions(Exponentials):
         size = magnitude(inverse.range())
         if not size < 1:
             raise TailError
-        radius = size**2 / (3 * (1 - size**2))
+        radius = size * size / (3 * (1 - size * size))
         factor = interval(1 - radius, arb(1)) if self.real else acb(1) + disc(radius)
         return self.constant(sign * arb.pi() / 2) + (inverse * self.constant(factor)).scaled(-1)
 

@@ -40,7 +40,8 @@ def homogeneous_kernel(expr: sp.Expr, symbol: sp.Symbol, rho: NDArray[np.float64
     pieces = pieces_of(expr, symbol)
     with working_precision(_BITS):
         left, right = (constant_ball(pieces.expressions[k].subs(symbol, 1)) for k in (0, -1))
-        even, odd = ((right - left) / 2) ** 2 * 2 / arb.pi(), ((right + left) / 2) ** 2
+        a, b = (right - left) / 2, (right + left) / 2
+        even, odd = 2 * a * a / arb.pi(), b * b
         balls = []
         for value in rho.tolist():
             x = arb(value)

@@ -72,7 +72,7 @@ def rayleigh_upper(A: NDArray[np.float64], x: Vector, entry_error: float | NDArr
         numerator, square = arb(0), arb(0)
         for xi, hi, lo, loss in zip(x.tolist(), high.tolist(), low.tolist(), lost.tolist(), strict=True):
             numerator += arb(xi) * (arb(hi) + arb(lo) + arb(0, loss))
-            square += arb(xi) ** 2
+            square += arb(xi) * arb(xi)
         if not square > 0:
             return math.inf
         return upper_float((numerator + _perturbation(x, entry_error)) / square)
@@ -84,5 +84,6 @@ def _perturbation(x: Vector, entry_error: float | NDArray[np.float64]) -> arb:
     if isinstance(entry_error, np.ndarray):
         # rounding to nearest loses at most g_{2n+2} of a sum of non-negative terms
         rough = float(absolute @ (entry_error @ absolute))
-        return arb(rough) * (1 + arb(gamma(2 * x.size + 4))) + arb(x.size) ** 2 * arb(TINY)
-    return arb(entry_error) * sum((arb(v) for v in absolute.tolist()), arb(0)) ** 2
+        return arb(rough) * (1 + arb(gamma(2 * x.size + 4))) + arb(x.size * x.size) * arb(TINY)
+    total = sum((arb(v) for v in absolute.tolist()), arb(0))
+    return arb(entry_error) * total * total

@@ -86,7 +86,7 @@ def rebuild(data: Matrix, parameters: Mapping[str, Any]) -> tuple[Matrix, float]
     phi, weight, sphere = _read(parameters)
     slope = derivative_bound(phi.expr, phi.symbol, 1)
     lipschitz = slope.upper
-    factor = upper_float(weight * arb(lipschitz) ** 2)
+    factor = upper_float(weight * arb(lipschitz) * arb(lipschitz))
     if slope.outcome is not Outcome.PROVEN or not factor < 1.0:
         raise AccuracyError("sigma_w L < 1 is not proven, so the limit is not known to exist")
     inputs, inputs_error, squares = _inputs(data, sphere)
