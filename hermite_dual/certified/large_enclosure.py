@@ -1,0 +1,66 @@
+"""Enclosures of the least eigenvalue of large matrices, for little more than the proving factorization."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.certified.bottom_vector import BottomVector, bottom_vector, refined
+from hermite_dual.certified.cholesky_bounds import down, entry_norm, is_graded, predicted_loss
+from hermite_dual.certified.float_cholesky import UNIT, shifted_cholesky
+from hermite_dual.certified.rayleigh import rayleigh_upper
+
+Matrix = NDArray[np.float64]
+
+_ATTEMPTS = 12
+_SHARE = 0.25  # of the width that is enough: distance of the shift from the Rayleigh quotient
+_DOUBTS = 3.0  # how many times its doubt the Rayleigh quotient is trusted to be off at most
+
+
+def large_enclosure(
+    matrix: Matrix, largest: float, error: float | Matrix, rtol: float
+) -> tuple[float, float, Matrix] | None:
+    """Both bounds and a vector for the upper one.
+
+    Args:
+        matrix: symmetric, shape (n, n).
+        largest: its largest modulus.
+        error: entry error.
+        rtol: relative width at which no further factorization is spent.
+
+    Returns:
+        None where rows differ in scale so much that this would be coarse, or no factorization succeeded.
+    """
+    if is_graded(matrix):
+        return None
+    norm = entry_norm(error, matrix.shape[0])
+
+    def enough(value: float) -> float:
+        return max(rtol * abs(value), 4 * predicted_loss(matrix, value), norm / 4)
+
+    def small(value: float) -> float:
+        return _SHARE / _DOUBTS * enough(value)
+
+    bottom = bottom_vector(matrix, largest, small)
+    if bottom is None:
+        return None
+    lower = -math.inf
+    for _ in range(_ATTEMPTS):
+        loss = predicted_loss(matrix, bottom.quotient)
+        allowed = enough(bottom.quotient)
+        margin = max(_DOUBTS * bottom.doubt, _SHARE * rtol * abs(bottom.quotient)) + 0.3 * loss + 16 * UNIT * abs(bottom.quotient)
+        shift = bottom.quotient - margin
+        factorization = shifted_cholesky(matrix, shift)
+        if not factorization.success:
+            bottom = BottomVector(bottom.vector, bottom.quotient, 8 * bottom.doubt + loss)
+            continue
+        lower = max(lower, down(down(shift - factorization.error) - norm))
+        if bottom.quotient - (shift - factorization.error) <= allowed:
+            break
+        better = refined(matrix, factorization, shift, bottom, small)
+        if better is None or better.doubt > bottom.doubt:
+            break
+        bottom = better
+    if not math.isfinite(lower):
+        return None
+    return lower, rayleigh_upper(matrix, bottom.vector, error), bottom.vector
