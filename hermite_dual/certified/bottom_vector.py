@@ -14,18 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
 
-from hermite_dual.certified.float_cholesky import Factorization, shifted_cholesky
+from hermite_dual.certified.float_cholesky import Factorization
 from hermite_dual.numeric.lanczos import Ritz, Vector, lanczos, start_vector
 from hermite_dual.numeric.symmetric import single_upper
 
 Matrix = NDArray[np.float64]
 Tolerance = Callable[[float], float]
+Precision = type[np.float32] | type[np.float64]
 
 _SINGLE_ORDER = 1024  # below it a factorization costs less than what is around it
 _SINGLE_REACH = 2e-6  # distance to the spectrum, in largest entries, from which on a float32 factor has digits
+_SINGLE_NOISE = 2e-8  # relative error of a quotient that the rounding of float32 may leave
 _FIRST_STEPS, _INVERSE_STEPS = 32, 48
-_SETTLED, _HOPELESS = 1e-3, 0.5
-_FALLS = 2.0  # the error after k steps falls like 1/k^2 or faster, so k/2 more steps would bring less than this
+_SETTLED, _HOPELESS = 1e-6, 0.5
+_FALLS, _LEAST_MARGIN = 2.0, 5e-3  # Ritz values of a crowded bottom fall slowly and in steps
 _NEGATIVE_SHIFTS = (1e-6, 1e-4, 1e-2, 1.0)  # in largest entries
 _DENSE_STEPS = 30
 
@@ -47,10 +49,10 @@ class BottomVector:
 
 @dataclass(frozen=True)
 class _Look:
-    """A first look at the bottom: an upper estimate of the least eigenvalue, how far it still fell, its vector."""
+    """A first look at the bottom: an estimate of the least eigenvalue, how far it may be off, its vector."""
 
     value: float
-    fall: float
+    doubt: float
     vector: Vector
 
 
@@ -61,7 +63,7 @@ class _Inverse:
     solve: Callable[[Vector], Vector]
     shift: float
     scale: float
-    dtype: type[np.floating]
+    dtype: Precision
 
 
 def bottom_vector(A: Matrix, largest: float, enough: Tolerance) -> BottomVector | None:
@@ -111,8 +113,11 @@ def _first_look(A: Matrix, largest: float) -> _Look | None:
         return None
     history = found.ritz.history
     half = [value for k, value in history.items() if 2 * k <= max(history)]
-    fall = (found.ritz.value - half[-1]) / scale if half else 0.0
-    return _Look(-found.ritz.value / scale, fall, found.vector)
+    value = found.ritz.value
+    doubt = found.ritz.doubt
+    if doubt > _SETTLED * abs(value):
+        doubt = max(_FALLS * (value - half[-1]) if half else 0.0, _LEAST_MARGIN * abs(value))
+    return _Look(-value / scale, doubt / scale, found.vector)
 
 
 def _settled(ritz: Ritz) -> bool:
@@ -121,43 +126,44 @@ def _settled(ritz: Ritz) -> bool:
     if steps < _FIRST_STEPS // 2:
         return False
     fall = ritz.value - ritz.history[steps // 4 * 2]
-    return fall < _SETTLED * abs(ritz.value) or (ritz.value < 0 and fall > -_HOPELESS * ritz.value)
+    return ritz.doubt < _SETTLED * abs(ritz.value) or (ritz.value < 0 and fall > -_HOPELESS * ritz.value)
 
 
 def _inverses(A: Matrix, largest: float, look: _Look) -> Iterator[_Inverse]:
     """Inverses at shifts below the least eigenvalue, those first that would serve best."""
     shifts = []
-    margin = max(_FALLS * look.fall, 4 * _SINGLE_REACH * largest)
-    if margin < _HOPELESS * look.value or look.value <= 0:
-        shifts.append(look.value - margin)
+    margin = max(look.doubt, 4 * _SINGLE_REACH * largest)
+    for guess in (look.value - margin, look.value - 4 * margin):
+        if look.value <= 0 or guess > _HOPELESS * look.value:
+            shifts.append(guess)
     if look.value > 0:
         shifts.append(0.0)
-    base = min(look.value, 0.0)
+    base = min([0.0, *shifts])
     shifts += [base - part * largest for part in _NEGATIVE_SHIFTS]
     for shift in shifts:
-        if A.shape[0] > _SINGLE_ORDER and look.value - shift > _SINGLE_REACH * largest:
-            inverse = _single_inverse(A, largest, shift)
-            if inverse is not None:
-                yield inverse
-        if A.shape[0] <= _SINGLE_ORDER or shift == 0.0:
-            factorization = shifted_cholesky(A, shift)
-            if factorization.success:
-                yield _Inverse(factorization.solve, shift, 1.0, np.float64)
+        single = A.shape[0] > _SINGLE_ORDER and look.value - shift > _SINGLE_REACH * largest
+        inverse = _inverse(A, largest, shift, np.float32) if single else None
+        if inverse is None and (shift == 0.0 or A.shape[0] <= _SINGLE_ORDER):
+            inverse = _inverse(A, largest, shift, np.float64)
+        if inverse is not None:
+            yield inverse
 
 
-def _single_inverse(A: Matrix, largest: float, shift: float) -> _Inverse | None:
-    """The inverse of `A - shift I` by a float32 factorization."""
-    single, scale = single_upper(A, largest)
-    np.fill_diagonal(single, (A.diagonal() - shift) * scale)
-    factor, info = lapack.spotrf(single.T, lower=1, clean=0, overwrite_a=1)
+def _inverse(A: Matrix, largest: float, shift: float, dtype: Precision) -> _Inverse | None:
+    """The inverse of `A - shift I` by LAPACK's Cholesky factorization; None where that fails."""
+    single = dtype is np.float32
+    copy: NDArray[np.floating]
+    copy, scale = single_upper(A, largest) if single else (A.copy(), 1.0)
+    np.fill_diagonal(copy, (A.diagonal() - shift) * scale)
+    potrf, trsv = (lapack.spotrf, blas.strsv) if single else (lapack.dpotrf, blas.dtrsv)
+    factor, info = potrf(copy.T, lower=1, clean=0, overwrite_a=1)
     if info != 0:
         return None
 
     def solve(x: Vector) -> Vector:
-        half = blas.strsv(factor, x, lower=1)
-        return np.asarray(blas.strsv(factor, half, lower=1, trans=1, overwrite_x=1))
+        return np.asarray(trsv(factor, trsv(factor, x, lower=1), lower=1, trans=1, overwrite_x=1))
 
-    return _Inverse(solve, shift, scale, np.float32)
+    return _Inverse(solve, shift, scale, dtype)
 
 
 def _minimize(A: Matrix, inverse: _Inverse, start: Vector, enough: Tolerance) -> BottomVector | None:
@@ -173,9 +179,7 @@ def _minimize(A: Matrix, inverse: _Inverse, start: Vector, enough: Tolerance) ->
     space = lanczos(inverse.solve, start.astype(inverse.dtype), _INVERSE_STEPS, finished)
     if space is None or not space.ritz.value > 0:
         return None
-    Q = np.asfortranarray(space.basis.T, dtype=np.float64)
-    if inverse.dtype is np.float32:
-        Q = np.asfortranarray(np.linalg.qr(Q)[0])
+    Q = np.asfortranarray(np.linalg.qr(space.basis.T.astype(np.float64))[0])
     AQ = blas.dgemm(1.0, A.T, Q)
     H = blas.dgemm(1.0, Q, AQ, trans_a=1)
     if not np.all(np.isfinite(H)):
@@ -184,6 +188,8 @@ def _minimize(A: Matrix, inverse: _Inverse, start: Vector, enough: Tolerance) ->
     vector = Q @ vectors[:, 0]
     quotient = float(values[0])
     doubt = abs(quotient - shift) * space.ritz.doubt / space.ritz.value
+    if inverse.dtype is np.float32:
+        doubt = max(doubt, _SINGLE_NOISE * abs(quotient))
     return BottomVector(vector / np.linalg.norm(vector), quotient, doubt)
 
 

@@ -13,8 +13,9 @@ from hermite_dual.certified.rayleigh import rayleigh_upper
 Matrix = NDArray[np.float64]
 
 _ATTEMPTS = 12
-_SHARE = 0.25  # of the width that is enough: distance of the shift from the Rayleigh quotient
-_DOUBTS = 3.0  # how many times its doubt the Rayleigh quotient is trusted to be off at most
+_RANGE = 2.0**300  # largest entries between this and its inverse: squares and inverses of everything are then in range
+_SHARE = 0.5  # of the width that is enough: distance of the shift from the Rayleigh quotient
+_DOUBTS = 2.0  # how many times its doubt the Rayleigh quotient is trusted to be off at most
 
 
 def large_enclosure(
@@ -29,10 +30,10 @@ def large_enclosure(
         rtol: relative width at which no further factorization is spent.
 
     Returns:
-        None where rows differ in scale so much that this would be coarse, or no factorization succeeded.
+        None where rows differ in scale so much that this is coarse, or no factorization succeeded.
     """
-    if is_graded(matrix):
-        return None
+    if largest > 0 and not 1 / _RANGE < largest < _RANGE:
+        return _rescaled(matrix, largest, error, rtol)
     norm = entry_norm(error, matrix.shape[0])
 
     def enough(value: float) -> float:
@@ -48,7 +49,11 @@ def large_enclosure(
     for _ in range(_ATTEMPTS):
         loss = predicted_loss(matrix, bottom.quotient)
         allowed = enough(bottom.quotient)
-        margin = max(_DOUBTS * bottom.doubt, _SHARE * rtol * abs(bottom.quotient)) + 0.3 * loss + 16 * UNIT * abs(bottom.quotient)
+        margin = (
+            max(_DOUBTS * bottom.doubt, _SHARE * rtol * abs(bottom.quotient))
+            + 0.3 * loss
+            + 16 * UNIT * abs(bottom.quotient)
+        )
         shift = bottom.quotient - margin
         factorization = shifted_cholesky(matrix, shift)
         if not factorization.success:
@@ -63,4 +68,24 @@ def large_enclosure(
         bottom = better
     if not math.isfinite(lower):
         return None
-    return lower, rayleigh_upper(matrix, bottom.vector, error), bottom.vector
+    upper = rayleigh_upper(matrix, bottom.vector, error)
+    if is_graded(matrix) and upper - lower > max(rtol * abs(upper), 4 * norm):
+        return None
+    return lower, upper, bottom.vector
+
+
+def _rescaled(matrix: Matrix, largest: float, error: float | Matrix, rtol: float) -> tuple[float, float, Matrix] | None:
+    """The enclosure through a multiple of the matrix by a power of two, where that is exact."""
+    exponent = -int(np.frexp(largest)[1])
+    scaled = np.ldexp(matrix, exponent)
+    if not np.array_equal(np.ldexp(scaled, -exponent), matrix):
+        return None
+    if isinstance(error, np.ndarray):
+        other: float | Matrix = np.nextafter(np.ldexp(error, exponent), np.inf)
+    else:
+        other = math.nextafter(math.ldexp(error, exponent), math.inf) if error > 0 else 0.0
+    found = large_enclosure(scaled, math.ldexp(largest, exponent), other, rtol)
+    if found is None:
+        return None
+    lower, upper, vector = found
+    return down(float(np.ldexp(lower, -exponent))), float(np.nextafter(np.ldexp(upper, -exponent), np.inf)), vector

@@ -1,4 +1,4 @@
-"""Lanczos' method for the largest eigenvalue of a symmetric operator, with full reorthogonalization."""
+"""Lanczos' method for the largest eigenvalue of a symmetric operator, each vector made orthogonal to all before."""
 
 import math
 from collections.abc import Callable
@@ -81,10 +81,11 @@ def lanczos(
     gemv = blas.sgemv if start.dtype == np.float32 else blas.dgemv
     tiny = 8 * float(np.finfo(start.dtype).eps)
     for k in range(1, steps + 1):
-        w = apply(basis[k - 1])
+        w = np.ascontiguousarray(apply(basis[k - 1]), dtype=start.dtype)
         known = basis[:k]
         along = gemv(1.0, known.T, w, trans=1)
-        w = gemv(-1.0, known.T, along, beta=1.0, y=w)
+        w = gemv(-1.0, known.T, along, beta=1.0, y=w, overwrite_y=1)
+        # twice: in float32 a single pass loses the bottom of the spectrum
         w = gemv(-1.0, known.T, gemv(1.0, known.T, w, trans=1), beta=1.0, y=w, overwrite_y=1)
         diagonal.append(float(along[-1]))
         beside.append(float(np.linalg.norm(w)))
