@@ -158,7 +158,7 @@ class Gram:
         """
         from hermite_dual.population.gram_eigenvalues import gram_lower_bounds
 
-        return gram_lower_bounds(self, self.model, degrees)
+        return gram_lower_bounds(self, degrees)
 
 
 def population_gram(
