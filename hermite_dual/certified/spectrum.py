@@ -58,7 +58,7 @@ class Spectrum:
 def eigenvalues(A: ArrayLike, entry_error: ArrayLike = 0.0) -> Spectrum:
     """Enclose every eigenvalue of every symmetric matrix within an entrywise error of A.
 
-    One radius serves all: about `3e-14 sqrt(n)` times the largest row sum of |A|, plus the norm of the entry errors.
+    One radius serves all: about `3e-14 sqrt(n)` times the largest row sum of moduli, plus the norm of the entry errors.
     `least_eigenvalue` is much sharper for the least one and cheaper.
 
     Args:
