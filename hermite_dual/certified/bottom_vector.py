@@ -24,7 +24,7 @@ Precision = type[np.float32] | type[np.float64]
 
 _SINGLE_ORDER = 1024  # below it a factorization costs less than what is around it
 _SINGLE_REACH = 2e-6  # distance to the spectrum, in largest entries, from which on a float32 factor has digits
-_SINGLE_NOISE = 2e-8  # relative error of a quotient that the rounding of float32 may leave
+_CORRECTIONS = 5  # at most, each squares what the rounding of float32 leaves
 _FIRST_STEPS, _INVERSE_STEPS = 32, 48
 _SETTLED, _HOPELESS = 1e-6, 0.5
 _FALLS, _LEAST_MARGIN = 2.0, 5e-3  # Ritz values of a crowded bottom fall slowly and in steps
@@ -179,18 +179,51 @@ def _minimize(A: Matrix, inverse: _Inverse, start: Vector, enough: Tolerance) ->
     space = lanczos(inverse.solve, start.astype(inverse.dtype), _INVERSE_STEPS, finished)
     if space is None or not space.ritz.value > 0:
         return None
-    Q = np.asfortranarray(np.linalg.qr(space.basis.T.astype(np.float64))[0])
-    AQ = blas.dgemm(1.0, A.T, Q)
-    H = blas.dgemm(1.0, Q, AQ, trans_a=1)
+    Q = np.linalg.qr(space.basis.T.astype(np.float64))[0]
+    AQ = _times(A, Q)
+    found = _least_ritz(Q, AQ)
+    if found is None:
+        return None
+    quotient, vector, residual = found
+    doubt = abs(quotient - shift) * space.ritz.doubt / space.ritz.value
+    gain = 0.0
+    for _ in range(_CORRECTIONS if inverse.dtype is np.float32 else 0):
+        # what the rounding of the inverse has left: its own solution for the residual, in one more direction
+        size = float(np.linalg.norm(residual))
+        if size == 0.0:
+            break
+        w = inverse.solve((residual / size).astype(np.float32)).astype(np.float64)
+        for _ in range(2):
+            w -= Q @ (Q.T @ w)
+            size = float(np.linalg.norm(w))
+            if size == 0.0:
+                break
+            w /= size
+        if size == 0.0:
+            break
+        Q, AQ = np.column_stack([Q, w]), np.column_stack([AQ, _times(A, w[:, None])])
+        found = _least_ritz(Q, AQ)
+        if found is None:
+            return None
+        gain = quotient - found[0]
+        quotient, vector, residual = found
+        if gain <= enough(quotient):
+            break
+    return BottomVector(vector / np.linalg.norm(vector), quotient, max(doubt, gain))
+
+
+def _times(A: Matrix, Q: Matrix) -> Matrix:
+    return np.asarray(blas.dgemm(1.0, A.T, np.asfortranarray(Q)))
+
+
+def _least_ritz(Q: Matrix, AQ: Matrix) -> tuple[float, Matrix, Matrix] | None:
+    """Least Rayleigh quotient over the columns of Q, its vector and residual; None if the arithmetic broke down."""
+    H = Q.T @ AQ
     if not np.all(np.isfinite(H)):
         return None
     values, vectors = np.linalg.eigh((H + H.T) / 2)
-    vector = Q @ vectors[:, 0]
-    quotient = float(values[0])
-    doubt = abs(quotient - shift) * space.ritz.doubt / space.ritz.value
-    if inverse.dtype is np.float32:
-        doubt = max(doubt, _SINGLE_NOISE * abs(quotient))
-    return BottomVector(vector / np.linalg.norm(vector), quotient, doubt)
+    x = Q @ vectors[:, 0]
+    return float(values[0]), x, AQ @ vectors[:, 0] - values[0] * x
 
 
 def inverse_iteration(A: Matrix) -> Matrix | None:

@@ -16,6 +16,7 @@ _ATTEMPTS = 12
 _RANGE = 2.0**300  # largest entries between this and its inverse: squares and inverses of everything are then in range
 _SHARE = 0.5  # of the width that is enough: distance of the shift from the Rayleigh quotient
 _DOUBTS = 2.0  # how many times its doubt the Rayleigh quotient is trusted to be off at most
+_SPARE_DOUBTS = 100.0  # and how many where the width allows it, lest a factorization fail
 
 
 def large_enclosure(
@@ -49,11 +50,8 @@ def large_enclosure(
     for _ in range(_ATTEMPTS):
         loss = predicted_loss(matrix, bottom.quotient)
         allowed = enough(bottom.quotient)
-        margin = (
-            max(_DOUBTS * bottom.doubt, _SHARE * rtol * abs(bottom.quotient))
-            + 0.3 * loss
-            + 16 * UNIT * abs(bottom.quotient)
-        )
+        spare = min(_SHARE * rtol * abs(bottom.quotient), _SPARE_DOUBTS * bottom.doubt)
+        margin = max(_DOUBTS * bottom.doubt, spare) + 0.3 * loss + 16 * UNIT * abs(bottom.quotient)
         shift = bottom.quotient - margin
         factorization = shifted_cholesky(matrix, shift)
         if not factorization.success:
