@@ -12,7 +12,14 @@ from numpy.typing import ArrayLike
 from hermite_dual.activation import Activation, ActivationLike, activation
 from hermite_dual.data.files import check_samples
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.finite import FiniteDEQ, sample_network
+from hermite_dual.finite import (
+    ContractingDraw,
+    FiniteDEQ,
+    UntiedNetwork,
+    sample_contracting,
+    sample_network,
+    sample_untied,
+)
 from hermite_dual.population.gram import Gram, population_gram
 from hermite_dual.validation import ValidationReport, validate
 
@@ -152,23 +159,58 @@ class DEQ:
 
         return check_theorem(self, check_samples(np.asarray(X), "X"), width, step)
 
-    def sample(self, width: int, inputs: int, seed: int | np.random.SeedSequence) -> FiniteDEQ:
+    def sample(
+        self, width: int, inputs: int, seed: int | np.random.SeedSequence, *, memory: float | None = None
+    ) -> FiniteDEQ:
         """Draw a network of finite width.
 
         Args:
             width: number m of neurons.
             inputs: number d of input coordinates, the columns of X.
             seed: a whole number or a `numpy.random.SeedSequence`; the same seed gives the same weights.
+            memory: bytes that the recurrent weights may take; larger ones are drawn again, block by block, for every
+                product, with the same numbers. By default half of the machine's memory.
         """
-        return sample_network(
-            self.activation,
-            sigma_w=self.sigma_w,
-            sigma_u=self.sigma_u,
-            sigma_b=self.sigma_b,
-            width=width,
-            inputs=inputs,
-            seed=seed,
+        return sample_network(self.activation, **self._scales(), width=width, inputs=inputs, seed=seed, memory=memory)
+
+    def sample_contracting(
+        self, width: int, inputs: int, seed: int | np.random.SeedSequence, *, max_draws: int = 100
+    ) -> ContractingDraw:
+        """Draw networks until one is proven to contract, `L ||W||_2 < 1`, as the papers' initialization asks.
+
+        Args:
+            width: number m of neurons.
+            inputs: number d of input coordinates, the columns of X.
+            seed: as in `sample`, which draws the first network.
+            max_draws: largest number of networks drawn.
+
+        Returns:
+            The network, the number of draws, the proof, and a bound of the probability that a draw fails.
+
+        Raises:
+            InvalidInputError: no Lipschitz constant of phi is proven.
+            ConvergenceError: none of the networks contracts.
+        """
+        return sample_contracting(
+            self.activation, **self._scales(), width=width, inputs=inputs, seed=seed, max_draws=max_draws
         )
+
+    def sample_untied(self, width: int, inputs: int, depth: int, seed: int | np.random.SeedSequence) -> UntiedNetwork:
+        """Draw a network of finite depth whose layers have independent recurrent weights.
+
+        Its Gram matrix is to be compared with `gram(X, depth=depth)`, and with that of `sample`, where all layers
+        share one W.
+
+        Args:
+            width: number m of neurons.
+            inputs: number d of input coordinates, the columns of X.
+            depth: number of layers, at least 1.
+            seed: a whole number or a `numpy.random.SeedSequence`.
+        """
+        return sample_untied(self.activation, **self._scales(), width=width, inputs=inputs, depth=depth, seed=seed)
+
+    def _scales(self) -> dict[str, float]:
+        return {"sigma_w": self.sigma_w, "sigma_u": self.sigma_u, "sigma_b": self.sigma_b}
 
     def validate(
         self,

@@ -13,6 +13,7 @@ from hermite_dual.certified.eigenvalues import EigenvalueBounds
 from hermite_dual.certified.float_cholesky import UNIT
 from hermite_dual.errors import HermiteDualError, InvalidInputError
 from hermite_dual.outcome import Outcome
+from hermite_dual.population.gaussian_norm import contraction_failure
 from hermite_dual.population.hypothesis_tests import (
     Hypothesis,
     bounded_derivative,
@@ -145,19 +146,16 @@ def _positive(least: EigenvalueBounds) -> Hypothesis:
 def _finite_uniqueness(sigma_w: float, lipschitz: float, width: int) -> Hypothesis:
     """`P(||W||_2 >= sigma_w (2 + t)) <= exp(-m t^2/2)` for `W_ij ~ N(0, sigma_w^2/m)`, at `2 + t = 1/(sigma_w L)`."""
     name = f"a network of width {width} has one equilibrium"
-    scale = sigma_w * lipschitz
     if sigma_w == 0.0:
         return Hypothesis(name, Outcome.PROVEN, 1.0, "sigma_w = 0: nothing recurs")
-    room = 1.0 / scale * (1 - 16 * UNIT) - 2.0 if math.isfinite(scale) else -1.0
+    room, failure = contraction_failure(sigma_w, lipschitz, width)
     if room <= 0.0:
         return Hypothesis(name, Outcome.UNDECIDED, None, "2 sigma_w L < 1 is not proven")
-    exponent = 0.5 * width * room * room * (1 - 16 * UNIT)
-    # exp is within a unit in the last place or two; the subtraction rounds once
-    probability = max(0.0, 1.0 - math.exp(-exponent) * (1 + 16 * UNIT) - 2 * UNIT)
-    failure = 1.01 * math.exp(-exponent)  # three digits are printed, which must not round downwards
+    probability = max(0.0, 1.0 - failure - 2 * UNIT)  # the subtraction rounds once
+    # three digits are printed, which must not round downwards
     explanation = (
-        f"except with probability {failure:.3g} at most, since ||W||_2 >= sigma_w (2 + t) has probability at most "
-        f"exp(-m t^2/2) and L ||W||_2 < 1 is a contraction; t = {room:.6g}"
+        f"except with probability {1.01 * failure:.3g} at most, since ||W||_2 >= sigma_w (2 + t) has probability at "
+        f"most exp(-m t^2/2) and L ||W||_2 < 1 is a contraction; t = {room:.6g}"
     )
     outcome = Outcome.PROVEN if probability > 0.0 else Outcome.UNDECIDED
     return Hypothesis(name, outcome, probability, explanation)
