@@ -112,7 +112,7 @@ class FiniteDEQ:
         U, b = moved(self.U, samples, xp), moved(self.b, samples, xp)
         parts = []
         for begin in range(0, n, size):
-            drive = U @ samples[begin : begin + size, :].T
+            drive = U @ samples[begin : min(begin + size, n), :].T
             drive += b[:, None]
             parts.append(
                 solve_equilibrium(

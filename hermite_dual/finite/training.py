@@ -63,14 +63,14 @@ def train(
     try:
         for epoch in range(epochs + 1):
             measured = descent.measure(limit)
-            if records and measured.norm < limit:
-                _check_divergence(records[0].loss, measured.loss, epoch, descent)
+            if records and measured.norm < limit and not measured.loss <= _DIVERGED * records[0].loss:
+                raise _diverged(epoch, records[0].loss, measured.loss, descent)
             trained = descent.network
             records.append(measured)
             if progress is not None:
                 progress(epoch, measured.loss)
             if measured.norm >= limit:
-                stopped = _contraction_lost(epoch, measured.norm, descent.lipschitz)
+                stopped = _contraction_lost(epoch, measured.norm, descent)
             elif epoch < epochs and measured.loss <= descent.resolution():
                 stopped = f"the loss reached rounding at epoch {epoch}"
             if stopped is not None or epoch == epochs:
@@ -122,13 +122,16 @@ class _Descent:
         self._top: Floats | None = None
 
     def measure(self, limit: float) -> _Epoch:
-        """Solve the equilibrium and return the numbers of the epoch; without one, where the norm reaches the limit."""
+        """Solve the equilibrium and return the numbers of the epoch.
+
+        Where there is none, and training is to blame or the norm reaches the limit, all but the norm are NaN.
+        """
         net = self.network
         norm, self._top = norm_estimate(self._W, self._top)
         try:
             found = solve_equilibrium(net.activation, self._W, self._drive(), sigma_w=net.sigma_w, start=self._Z)
         except ConvergenceError:
-            if norm >= limit:
+            if norm >= limit or net is not self.start:
                 return _Epoch(math.nan, norm, math.nan, math.nan)
             raise
         self._Z = found.Z
@@ -170,20 +173,27 @@ def _least_eigenvalue(Z: Floats) -> float:
     return float(scipy.linalg.eigvalsh(Z.T @ Z, subset_by_index=[0, 0])[0])
 
 
-def _contraction_lost(epoch: int, norm: float, lipschitz: float) -> str:
-    return (
-        f"the contraction is lost at epoch {epoch}: L ||W||_2 = {lipschitz * norm:.6g} >= 1 with L = {lipschitz:.6g}; "
-        "draw the network with a smaller sigma_w, or pass require_contraction=False"
+def _contraction_lost(epoch: int, norm: float, descent: _Descent) -> str:
+    found = f"L ||W||_2 = {descent.lipschitz * norm:.6g} >= 1 with L = {descent.lipschitz:.6g}"
+    if epoch == 0:
+        remedy = "draw the network with a smaller sigma_w, or pass require_contraction=False"
+    else:
+        remedy = f"the weights moved too far at step={descent.step!r}: {_stable(descent)}, or a larger width"
+    return f"the contraction is lost at epoch {epoch}: {found}; {remedy}"
+
+
+def _diverged(epoch: int, first: float, loss: float, descent: _Descent) -> ConvergenceError:
+    return ConvergenceError(
+        f"step={descent.step!r}: the loss diverges, from {first:.4g} to {loss:.4g} at epoch {epoch}; "
+        f"{_stable(descent)}."
     )
 
 
-def _check_divergence(first: float, loss: float, epoch: int, descent: _Descent) -> None:
-    if math.isfinite(loss) and loss <= _DIVERGED * max(first, np.finfo(float).tiny):
-        return
-    raise ConvergenceError(
-        f"step={descent.step!r}: the loss diverges, from {first:.4g} to {loss:.4g} at epoch {epoch}. Gradient descent "
-        "on the linearised network is stable for steps below 2/lambda_max of its tangent kernel, here "
-        f"{descent.start.stable_step(descent.X, descent.names):.4g}: pass half of that, or less."
+def _stable(descent: _Descent) -> str:
+    stable = descent.start.stable_step(descent.X, descent.names)
+    return (
+        f"the linearised network is stable for steps below 2/lambda_max of its tangent kernel, here {stable:.4g}: "
+        "pass half of that, or less"
     )
 
 

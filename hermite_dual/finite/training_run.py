@@ -25,8 +25,8 @@ class TrainingClaim:
         name: The claim.
         holds: Whether it held at every epoch of the run.
         first_failure: The first epoch at which it failed; None if it held.
-        worst: The largest ratio of left to right side over the epochs (smaller to larger side): the claim holds
-            where this is at most 1, or below 1 for the strict one.
+        worst: The largest ratio of the side that must be smaller to the other, over the epochs after the start, where
+            two of the claims are equalities or trivial; of the start itself if there is no other.
     """
 
     name: str
@@ -143,7 +143,8 @@ def _claim(name: str, ratio: Floats, *, strict: bool = False) -> TrainingClaim:
     limit = 1.0 if strict else 1.0 + _ROUNDING
     good = ratio < limit if strict else ratio <= limit  # NaN fails
     failures = np.flatnonzero(~good)
-    known = ratio[~np.isnan(ratio)]
+    later = ratio[1:] if len(ratio) > 1 else ratio
+    known = later[~np.isnan(later)]
     worst = float(known.max()) if known.size else math.nan
     return TrainingClaim(name, failures.size == 0, int(failures[0]) if failures.size else None, worst)
 

@@ -20,9 +20,8 @@ _TITLES = ("training loss, and its bound (thin)", r"$\|W\|_2$", r"$\lambda_{\min
 def plot_training(study: TrainingStudy) -> NDArray[Any]:
     """Draw the runs of a study, a row of three panels per activation.
 
-    Loss with the theorem's bound `(1 - eta lambda_0/2)^tau loss(0)`; `||W||_2` with the limit `1/L`; the least eigenvalue
-    relative to its start with the limit 1/2. Runs without an equilibrium at the start are named in the title of
-    their row.
+    Loss with the theorem's bound `(1 - eta lambda_0/2)^tau loss(0)`; `||W||_2` with the limit `1/L`; the least
+    eigenvalue relative to its start with the limit 1/2.
 
     Args:
         study: The runs.

@@ -1,7 +1,7 @@
 """Gradient descent on networks of several widths and activations, with the theorem's claims held against every run.
 
-The setting is that of Figure 1 of Ling et al. (arXiv 2205.13814): training loss and `||W||_2` by epoch for several widths,
-on points of a sphere and on images, at `s^2 = 0.08`; to which `lambda_min(Z^T Z)` and other activations are added here.
+The setting is that of Figure 1 of Ling et al. (arXiv 2205.13814): training loss and `||W||_2` by epoch for several
+widths, on points of a sphere and on images, at `s^2 = 0.08`; `lambda_min(Z^T Z)` and other activations are added here.
 """
 
 import json
