@@ -72,13 +72,13 @@ def solve_equilibrium(
     phi = array_function(activation, xp)
     in_place = isinstance(activation, np.ufunc)
 
-    def step(Z: Array) -> Array:
-        pre = W @ Z
-        pre += drive
+    def finish(pre: Array, rows: slice) -> Array:
+        pre += drive[rows, ...]
         return activation(pre, out=pre) if in_place else phi(pre)
 
     found = fixed_point(
-        step,
+        lambda Z: W @ Z,
+        finish,
         xp.zeros_like(drive) if start is None else start,
         xp=xp,
         floor=1.0,

@@ -15,6 +15,7 @@ import numpy as np
 
 from hermite_dual.finite.anderson import Anderson
 from hermite_dual.finite.namespace import Array
+from hermite_dual.finite.pointwise import Finish, finish_step
 
 # The residual asked for in float64, relative to the size of Z: some thousand roundings.
 TOLERANCE = 1e-12
@@ -44,14 +45,23 @@ class FixedPoint:
 
 
 def fixed_point(
-    g: Callable[[Array], Array], start: Array, *, xp: Any, floor: float, accelerate: bool, max_iterations: int
+    multiply: Callable[[Array], Array],
+    finish: Finish,
+    start: Array,
+    *,
+    xp: Any,
+    floor: float,
+    accelerate: bool,
+    max_iterations: int,
 ) -> FixedPoint:
     """Iterate `Z <- g(Z)` until `max |Z - g(Z)| <= tolerance max(floor, max |Z|)`.
 
-    The tolerance is 1e-12 in float64, 64 roundings in other precisions.
+    The map is a matrix product followed by a pointwise function. The tolerance is 1e-12 in float64, 64 roundings in
+    other precisions.
 
     Args:
-        g: The map, which leaves its argument alone.
+        multiply: The product, a new array.
+        finish: The pointwise function, by rows.
         start: First point, shape (m, n).
         xp: Namespace of the arrays.
         floor: Least size that the tolerance refers to.
@@ -64,9 +74,7 @@ def fixed_point(
     # A diverging iteration is reported as such, not as a floating-point warning.
     with np.errstate(all="ignore"):
         for iteration in range(1, max_iterations + 1):
-            step = g(Z)
-            f = step - Z
-            residual, size = largest(f, xp), largest(Z, xp)
+            step, f, residual, size = finish_step(multiply(Z), Z, finish, xp)
             if not (math.isfinite(residual) and size < _BLOW_UP):
                 return FixedPoint(Z, residual, iteration, f"left all bounds after {iteration} steps")
             if residual <= tolerance * max(floor, size):
@@ -78,9 +86,3 @@ def fixed_point(
             Z = step if anderson is None else anderson.next(step, f)
     reached = f"reached the residual {residual:.1e} in {max_iterations} steps, not {tolerance:.0e}"
     return FixedPoint(Z, residual, max_iterations, reached)
-
-
-def largest(array: Array, xp: Any) -> float:
-    """Return `max |array|`, NaN if there is one."""
-    # Two reductions need no copy of |array|; NaN passes through both.
-    return max(float(xp.max(array)), -float(xp.min(array)))

@@ -15,7 +15,7 @@ from typing import Any
 
 from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.finite.array_function import array_function
-from hermite_dual.finite.fixed_point import fixed_point, largest
+from hermite_dual.finite.fixed_point import fixed_point
 from hermite_dual.finite.namespace import Array
 
 # The trainable parameters, in the order in which they are named.
@@ -58,14 +58,17 @@ def solve_sensitivities(
     """
     transposed = W.T
 
-    def step(G: Array) -> Array:
-        return slopes * (a[:, None] + transposed @ G)
+    def finish(product: Array, rows: slice) -> Array:
+        product += a[rows, None]
+        product *= slopes[rows, ...]
+        return product
 
     found = fixed_point(
-        step,
+        lambda G: transposed @ G,
+        finish,
         xp.zeros_like(slopes) if start is None else start,
         xp=xp,
-        floor=largest(a, xp),
+        floor=float(xp.max(xp.abs(a))),
         accelerate=True,
         max_iterations=max_iterations,
     )
