@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from hermite_dual.certified.theory_bounds import TheoryBound
     from hermite_dual.data.digits import load_digits
     from hermite_dual.deq import DEQ
-    from hermite_dual.finite import FiniteDEQ
+    from hermite_dual.finite import FiniteDEQ, TrainingRun, UntiedNetwork
     from hermite_dual.kernel_series import KernelSeries
     from hermite_dual.population.gram import Gram
     from hermite_dual.population.hypotheses import TheoremCheck
@@ -61,6 +61,8 @@ _LOADED_ON_USE = {
     "Table": "report.tables.table",
     "TheoremCheck": "population.hypotheses",
     "TheoryBound": "certified.theory_bounds",
+    "TrainingRun": "finite",
+    "UntiedNetwork": "finite",
     "ValidationReport": "validation",
     "Verdict": "validation",
     "check_lower_bound": "certified.eigenvalues",
@@ -107,6 +109,8 @@ __all__ = [
     "Table",
     "TheoremCheck",
     "TheoryBound",
+    "TrainingRun",
+    "UntiedNetwork",
     "ValidationReport",
     "Verdict",
     "__version__",

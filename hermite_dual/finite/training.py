@@ -4,7 +4,8 @@ With the residuals `r = a^T Z - y` and the sensitivities G (see `gradients`), th
 
     d/da = Z r,   d/dW = (G r) Z^T,   d/dU = (G r) X,   d/db = G r,
 
-`G r` meaning the columns of G scaled by r. States and sensitivities of one epoch start the iterations of the next.
+`G r` meaning the columns of G scaled by r. States and sensitivities, carried on along the line through the last two
+epochs, start the iterations of the next.
 """
 
 import math
@@ -93,6 +94,27 @@ def train(
     )
 
 
+class _Trail:
+    """The last two of a sequence of arrays that moves smoothly.
+
+    Attributes:
+        last: The last one; the one given at first.
+    """
+
+    def __init__(self, start: Floats) -> None:
+        self.last = start
+        self._before: Floats | None = None
+        self._empty = True
+
+    def add(self, values: Floats) -> None:
+        """Append an array."""
+        self._before, self.last, self._empty = None if self._empty else self.last, values, False
+
+    def ahead(self) -> Floats:
+        """Return the next one as a straight line through the last two would have it."""
+        return self.last if self._before is None else 2.0 * self.last - self._before
+
+
 class _Descent:
     """The moving parts of a run: parameters, and the states, sensitivities and top vector that start the next epoch.
 
@@ -117,8 +139,8 @@ class _Descent:
         self.X, self.names, self.step = X, names, step
         self._W: Floats = network.W
         self._y, self._r = y, np.full(len(y), np.nan)
-        self._Z = np.zeros((network.width, len(y)))
-        self._G: Floats | None = None
+        zero = np.zeros((network.width, len(y)))
+        self._states, self._sensitivities = _Trail(zero), _Trail(zero)
         self._top: Floats | None = None
 
     def measure(self, limit: float) -> _Epoch:
@@ -129,12 +151,13 @@ class _Descent:
         net = self.network
         norm, self._top = norm_estimate(self._W, self._top)
         try:
-            found = solve_equilibrium(net.activation, self._W, self._drive(), sigma_w=net.sigma_w, start=self._Z)
+            start = self._states.ahead()
+            found = solve_equilibrium(net.activation, self._W, self._drive(), sigma_w=net.sigma_w, start=start)
         except ConvergenceError:
             if norm >= limit or net is not self.start:
                 return _Epoch(math.nan, norm, math.nan, math.nan)
             raise
-        self._Z = found.Z
+        self._states.add(found.Z)
         with np.errstate(over="ignore", invalid="ignore"):
             self._r = net.a @ found.Z - self._y
             loss = 0.5 * float(self._r @ self._r)
@@ -142,11 +165,13 @@ class _Descent:
 
     def advance(self) -> None:
         """Take one step."""
-        net, Z, r = self.network, self._Z, self.step * self._r
+        net, Z, r = self.network, self._states.last, self.step * self._r
         a, W, U, b = net.a, self._W, net.U, net.b
         if self.names != ("a",):
-            self._G = solve_sensitivities(self._slope(W @ Z + self._drive()), W, a, xp=np, start=self._G)
-            scaled = self._G * r
+            start = self._sensitivities.ahead()
+            G = solve_sensitivities(self._slope(W @ Z + self._drive()), W, a, xp=np, start=start)
+            self._sensitivities.add(G)
+            scaled = G * r
             W = W - scaled @ Z.T if "W" in self.names else W
             U = U - scaled @ self.X if "U" in self.names else U
             b = b - scaled.sum(axis=1) if "b" in self.names else b
@@ -156,7 +181,7 @@ class _Descent:
 
     def resolution(self) -> float:
         """The loss that the tolerance of the equilibria alone can leave."""
-        size = max(1.0, float(np.abs(self._Z).max()))
+        size = max(1.0, float(np.abs(self._states.last).max()))
         return 0.5 * len(self._y) * (TOLERANCE * size * float(np.abs(self.network.a).sum())) ** 2
 
     def _drive(self) -> Floats:

@@ -83,7 +83,7 @@ class TrainingRun:
 
     @property
     def claims(self) -> tuple[TrainingClaim, TrainingClaim, TrainingClaim]:
-        """The three claims of the theorem: linear rate, contraction, least eigenvalue."""
+        """Linear rate, contraction and least eigenvalue, each held against the run."""
         lambda_0 = self.least_eigenvalue[0]
         with np.errstate(divide="ignore", invalid="ignore"):
             return (

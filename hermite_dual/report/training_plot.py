@@ -77,8 +77,9 @@ def _finish(row: NDArray[Any], label: str) -> None:
         row[0].set_yscale("log")
     row[0].set_ylabel(label, fontsize=9)
     row[2].axhline(0.5, color=GREY, linestyle="--", linewidth=1.0)
-    row[1].set_ylim(bottom=0.0)
-    row[2].set_ylim(bottom=0.0)
+    for axes in row[1:]:
+        # The limit of a claim stays clear of the frame.
+        axes.set_ylim(0.0, 1.05 * axes.get_ylim()[1])
 
 
 def _legend(grid: NDArray[Any]) -> tuple[list[Any], list[str]]:
