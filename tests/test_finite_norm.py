@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -50,6 +51,20 @@ def test_gaussian_matrices_against_a_singular_value_decomposition(m):
     slack = 10 * m * 2.0**-53 * value
     assert bounds.lower - slack <= value <= bounds.upper + slack
     assert bounds.lower <= bounds.estimate <= bounds.upper
+    assert bounds.upper - bounds.lower <= NARROW * bounds.upper
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_small_matrices_against_forty_digits(seed):
+    rng = np.random.default_rng(seed)
+    m = 2 + seed % 5
+    # Rows and columns of very different scale, as well as plain matrices.
+    scales = 10.0 ** rng.uniform(-6 * (seed % 3), 0, (2, m))
+    W = rng.standard_normal((m, m)) * scales[0][:, None] * scales[1]
+    bounds = norm_bounds(W)
+    with mpmath.workdps(40):
+        value = mpmath.svd_r(mpmath.matrix(W.tolist()), compute_uv=False)[0]
+        assert mpmath.mpf(bounds.lower) <= value <= mpmath.mpf(bounds.upper)
     assert bounds.upper - bounds.lower <= NARROW * bounds.upper
 
 

@@ -106,6 +106,7 @@ def test_a_large_sigma_w_fails_the_contraction_and_says_so():
     assert "contraction is lost at epoch 0: L ||W||_2 = 1." in run.stopped
     assert "fails first at epoch 0" in str(run)
     assert "smaller sigma_w" in str(run)
+    assert "not put to the test" in str(run)
 
 
 def test_without_an_equilibrium_the_run_still_names_the_contraction():
@@ -137,6 +138,10 @@ def fabricated(**changes):
         "residual": np.zeros(3),
     } | {key: np.array(value) for key, value in changes.items()}
     return TrainingRun(network(), **values, step=0.1, parameters=("a",), lipschitz=1.0, stopped=None)
+
+
+def test_a_run_without_a_step_holds_nothing():
+    assert not network(width=30).train(X, Y, 1e-3, 0).holds
 
 
 def test_claims_find_the_first_failure():

@@ -96,8 +96,8 @@ class TrainingRun:
 
     @property
     def holds(self) -> bool:
-        """Whether all three claims held at every epoch and the loss fell below the rate's bound with lambda_0 > 0."""
-        return all(claim.holds for claim in self.claims) and bool(self.least_eigenvalue[0] > 0.0)
+        """Whether all three claims held at every epoch of a run of one step at least, with `lambda_0 > 0`."""
+        return self.epochs > 0 and all(claim.holds for claim in self.claims) and bool(self.least_eigenvalue[0] > 0.0)
 
     def __str__(self) -> str:
         """Return a line of numbers, the claims, and why the run ended."""
@@ -107,6 +107,8 @@ class TrainingRun:
             f"lambda_min(Z^T Z) {self.least_eigenvalue[0]:.6g} -> {self.least_eigenvalue[-1]:.6g}",
             *(f"  {claim}" for claim in self.claims),
         ]
+        if self.epochs == 0:
+            lines.append("  no step was taken: rate and least eigenvalue were not put to the test")
         return "\n".join(lines if self.stopped is None else [*lines, f"  stopped: {self.stopped}"])
 
     def to_dict(self) -> dict[str, Any]:
