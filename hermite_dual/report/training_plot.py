@@ -4,16 +4,18 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hermite_dual.finite.training_run import TrainingRun
 from hermite_dual.report.style import BLACK, BLUE, GREEN, GREY, ORANGE
-from hermite_dual.validation.training_study import TrainingStudy
+from hermite_dual.validation.training_study import StudyRun, TrainingStudy
 
 # Colour and line of each width, told apart in print without colours as well.
 _STYLES = ((BLUE, "-"), (ORANGE, (0, (5, 1.5))), (GREEN, "-."), (BLACK, ":"))
 # Inches of one panel.
 _PANEL = (3.1, 2.1)
+_CLAIMS = ("rate", "contraction", "eigenvalue")
 _TITLES = ("training loss, and its bound (thin)", r"$\|W\|_2$", r"$\lambda_{\min}(Z^{\top}Z)\,/\,\lambda_0$")
 
 
@@ -37,18 +39,33 @@ def plot_training(study: TrainingStudy) -> NDArray[Any]:
         for item in study.runs:
             if item.activation == name and item.run is not None:
                 _draw(row, item.run, f"m = {item.width}", _STYLES[widths.index(item.width) % len(_STYLES)])
-        verdicts = {item.holds for item in study.runs if item.activation == name}
-        word = "all claims hold" if verdicts == {True} else "a claim fails"
-        _finish(row, f"{name}: {word}")
+        _finish(row, f"{name}: {_verdict([item for item in study.runs if item.activation == name])}")
     for axes, title in zip(grid[0], _TITLES, strict=True):
         axes.set_title(title, fontsize=10, loc="left")
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = _legend(grid)
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
     head = f"Gradient descent on {study.data}, n = {study.samples}, d = {study.inputs}, $s^2$ = {study.sigma_w2:g}"
     figure.suptitle(head, fontsize=11, x=0.01, ha="left")
     return grid
+
+
+def _verdict(items: list[StudyRun]) -> str:
+    """Say whether every claim holds in every run, or which fail."""
+    if all(item.holds for item in items):
+        return "all claims hold"
+    if any(item.run is None for item in items):
+        return "a run ended with an error"
+    failed = {
+        name
+        for item in items
+        if item.run is not None
+        for name, claim in zip(_CLAIMS, item.run.claims, strict=True)
+        if not claim.holds
+    }
+    return f"{' and '.join(sorted(failed))} fails" if failed else "not tested"
 
 
 def _draw(row: NDArray[Any], run: TrainingRun, label: str, style: tuple[str, Any]) -> None:
