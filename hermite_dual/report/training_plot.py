@@ -47,6 +47,7 @@ def plot_training(study: TrainingStudy) -> NDArray[Any]:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if all(item.run is None or item.run.epochs == 0 for item in study.runs):
             axes.set_xlim(-0.5, 0.5)
+            axes.set_xticks([0])
     handles, labels = _legend(grid)
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
     head = f"Gradient descent on {study.data}, n = {study.samples}, d = {study.inputs}, $s^2$ = {study.sigma_w2:g}"
