@@ -14,6 +14,7 @@ from hermite_dual.data.files import check_samples
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.finite import FiniteDEQ, sample_network
 from hermite_dual.population.gram import Gram, population_gram
+from hermite_dual.population.ntk import population_ntk
 from hermite_dual.validation import ValidationReport, validate
 
 if TYPE_CHECKING:
@@ -110,6 +111,15 @@ class DEQ:
             sigma_u=self.sigma_u,
             sigma_b=self.sigma_b,
             depth=None if depth is None else int(depth),
+        )
+
+    def ntk(self, X: ArrayLike, depth: int | None = None) -> Gram:
+        """Return the neural tangent kernel."""
+        samples = check_samples(np.asarray(X), "X")
+        if depth is None:
+            self._check_contraction()
+        return population_ntk(
+            self.activation, samples, sigma_w=self.sigma_w, sigma_u=self.sigma_u, sigma_b=self.sigma_b, depth=depth
         )
 
     def check(self, X: ArrayLike, width: int | None = None, step: float | None = None) -> "TheoremCheck":

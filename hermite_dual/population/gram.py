@@ -172,12 +172,8 @@ def population_gram(
         sigma_b: bias scale.
         depth: number of layers, not negative, or None.
     """
-    check_nonzero_rows(samples, sigma_b)
+    inner = inputs_covariance(samples, sigma_u, sigma_b)
     n, width = samples.shape
-    inner = samples @ samples.T
-    inner *= sigma_u**2 / width
-    if sigma_b:
-        inner += sigma_b**2
     weight = sigma_w**2
     model = Model(activation, samples, sigma_w, sigma_u, sigma_b, depth)
     if depth == 0:
@@ -187,7 +183,7 @@ def population_gram(
     if equal and sigma_u > 0.0:
         top = float(diagonal.mean()) - sigma_b**2
         found = equilibrium_map(activation, weight, top, sigma_b**2, depth)
-        matrix, variances, error = _apply(found, inner)
+        matrix, variances, error = apply_equal_norm_map(found, inner)
     else:
         matrix, variances, error = unequal_norm_gram(activation, inner, weight, depth)
     # Rounding of an inner product of d terms, passed on with the map's Lipschitz constant.
@@ -197,7 +193,18 @@ def population_gram(
     return Gram(matrix, variances, error, depth, inner, model)
 
 
-def _apply(found: EquilibriumMap, inner: Array) -> tuple[Array, Array, float]:
+def inputs_covariance(samples: Array, sigma_u: float, sigma_b: float) -> Array:
+    """Return `sigma_u^2 X X^T / d + sigma_b^2`, refusing zero rows where there is no bias."""
+    check_nonzero_rows(samples, sigma_b)
+    inner = samples @ samples.T
+    inner *= sigma_u**2 / samples.shape[1]
+    if sigma_b:
+        inner += sigma_b**2
+    return np.asarray(inner)
+
+
+def apply_equal_norm_map(found: EquilibriumMap, inner: Array) -> tuple[Array, Array, float]:
+    """Return the matrix of the map's entries, the variances and the map's error."""
     from hermite_dual.numeric.gram_kernels import apply_map
 
     matrix = inner.copy()
