@@ -39,9 +39,7 @@ def homogeneous_kernel(expr: sp.Expr, symbol: sp.Symbol, rho: NDArray[np.float64
         symbol: its argument.
         rho: correlations in [-1, 1], shape (m,).
     """
-    return _evaluate(
-        expr, symbol, rho, lambda x, even, odd: even * ((1 - x * x).sqrt() + x * x.asin()) + odd * x
-    )
+    return _evaluate(expr, symbol, rho, lambda x, even, odd: even * ((1 - x * x).sqrt() + x * x.asin()) + odd * x)
 
 
 def homogeneous_slope(expr: sp.Expr, symbol: sp.Symbol, rho: NDArray[np.float64]) -> SeriesValues:

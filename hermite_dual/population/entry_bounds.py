@@ -9,7 +9,7 @@ floats (u = 2^-53), which includes the papers' `2 s^2` and `2` behind `DEQ.paper
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from flint import arb
@@ -67,6 +67,11 @@ class EntryBounds:
     def largest(self) -> float:
         """The largest bound of an entry; infinite where nothing is proven."""
         return np.inf if self.errors is None else float(self.errors.max())
+
+    def block(self, rows: slice, columns: slice) -> "EntryBounds":
+        """What is proven of some rows and columns."""
+        errors, outer = (None if e is None else e[rows, columns] for e in (self.errors, self.preactivation_errors))
+        return replace(self, errors=errors, preactivation_errors=outer)
 
 
 def entry_bounds(model: Model, matrix: Array, variances: Array) -> EntryBounds:

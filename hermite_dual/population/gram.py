@@ -183,7 +183,7 @@ def population_gram(
     if equal and sigma_u > 0.0:
         top = float(diagonal.mean()) - sigma_b**2
         found = equilibrium_map(activation, weight, top, sigma_b**2, depth)
-        matrix, variances, error = apply_equal_norm_map(found, inner)
+        matrix, variances, error = _apply(found, inner)
     else:
         matrix, variances, error = unequal_norm_gram(activation, inner, weight, depth)
     # Rounding of an inner product of d terms, passed on with the map's Lipschitz constant.
@@ -203,7 +203,7 @@ def inputs_covariance(samples: Array, sigma_u: float, sigma_b: float) -> Array:
     return np.asarray(inner)
 
 
-def apply_equal_norm_map(found: EquilibriumMap, inner: Array) -> tuple[Array, Array, float]:
+def _apply(found: EquilibriumMap, inner: Array) -> tuple[Array, Array, float]:
     """Return the matrix of the map's entries, the variances and the map's error."""
     from hermite_dual.numeric.gram_kernels import apply_map
 

@@ -1,5 +1,6 @@
 """The neural tangent kernel of an infinitely wide deep equilibrium model."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -8,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-from hermite_dual.population.gram import Gram, Model, apply_equal_norm_map, inputs_covariance, population_gram
+from hermite_dual.population.gram import Gram, Model, inputs_covariance, population_gram
 from hermite_dual.population.identical_rows import identical_rows
 from hermite_dual.population.inputs import EQUAL_NORMS
 from hermite_dual.population.price_dual import slope_of
 from hermite_dual.population.slope_gram import slope_gram
-from hermite_dual.population.tangent_map import rounding_of_inputs, tangent_map
+from hermite_dual.population.tangent_map import tangent_map
 from hermite_dual.population.unequal_norms import unequal_norm_gram
 
 if TYPE_CHECKING:
@@ -34,10 +35,7 @@ class TangentGram(Gram):
     @cached_property
     def gram(self) -> Gram:
         """The Gram matrix K of the same model, samples and depth, computed when it is first asked for."""
-        m = self.model
-        return population_gram(
-            m.activation, m.samples, sigma_w=m.sigma_w, sigma_u=m.sigma_u, sigma_b=m.sigma_b, depth=m.depth
-        )
+        return gram_of(self.model)
 
     @property
     def preactivation(self) -> Array:
@@ -69,59 +67,59 @@ class TangentGram(Gram):
         return tangent_lower_bounds(self, self.gram, degrees)
 
 
-def population_ntk(
-    activation: Activation,
-    samples: Array,
-    *,
-    sigma_w: float,
-    sigma_u: float,
-    sigma_b: float,
-    depth: int | None,
-) -> TangentGram:
+def gram_of(model: Model) -> Gram:
+    """Return the Gram matrix K of a model; the limit needs `sigma_w L < 1`, which the caller has checked."""
+    return population_gram(
+        model.activation,
+        model.samples,
+        sigma_w=model.sigma_w,
+        sigma_u=model.sigma_u,
+        sigma_b=model.sigma_b,
+        depth=model.depth,
+    )
+
+
+def population_ntk(model: Model) -> TangentGram:
     """Return the tangent kernel of `depth` layers with shared weights, or of the equilibrium where depth is None.
 
     `Theta(0) = 0`, `Theta(l) = K(l) + T(l)`, `T(l) = kdot(l) o (S(l) + sigma_w^2 T(l-1))`; in the limit
     `T = S o kdot/(1 - sigma_w^2 kdot)`.
 
     Args:
-        activation: phi.
-        samples: checked X, shape (n, d).
-        sigma_w: recurrent scale; for the limit `sigma_w L < 1`, checked by the caller.
-        sigma_u: input scale.
-        sigma_b: bias scale.
-        depth: number of layers, not negative, or None.
+        model: with checked samples; the limit needs `sigma_w L < 1`, which the caller has checked.
 
     Raises:
         InvalidInputError: phi has no derivative that is a function.
     """
+    activation, samples, depth, weight = model.activation, model.samples, model.depth, model.sigma_w**2
     slope_of(activation)
-    model = Model(activation, samples, sigma_w, sigma_u, sigma_b, depth)
-    inner = inputs_covariance(samples, sigma_u, sigma_b)
+    inner = inputs_covariance(samples, model.sigma_u, model.sigma_b)
     n, width = samples.shape
     if depth == 0:
         return TangentGram(np.zeros((n, n)), np.zeros(n), 0.0, 0, inner, model)
     diagonal = np.diagonal(inner).copy()
-    equal = np.ptp(diagonal) <= EQUAL_NORMS * diagonal.max()
     rounding = 0.5 * width * _EPS * float(diagonal.max())
-    if equal and sigma_u > 0.0:
-        scale = float(diagonal.mean()) - sigma_b**2
-        found = tangent_map(activation, sigma_w**2, scale, sigma_b**2, depth)
-        matrix, variances, error = apply_equal_norm_map(found, inner)
-        error += rounding_of_inputs(found, rounding, _extreme_cosines(inner, scale, sigma_b**2))
+    if np.ptp(diagonal) <= EQUAL_NORMS * diagonal.max() and model.sigma_u > 0.0:
+        found = tangent_map(activation, weight, float(diagonal.mean()), depth)
+        matrix = inner.copy()
+        least, largest = _extremes(matrix)
+        found.apply(matrix)
+        variances = np.full(n, found.variance)
+        error = found.error + found.change(rounding / found.top, least / found.top, largest / found.top)
     else:
-        matrix, variances, error = _unequal(activation, inner, sigma_w**2, depth, rounding)
+        matrix, variances, error = _unequal(activation, inner, weight, depth, rounding)
     rows, columns = identical_rows(samples, samples)
     matrix[rows, columns] = matrix[rows, rows]
     return TangentGram(matrix, variances, error, depth, inner, model)
 
 
-def _extreme_cosines(inner: Array, scale: float, shift: float) -> tuple[float, float]:
-    """The least and the largest `(t - shift) / scale` off the diagonal."""
-    least, largest = scale + shift, shift - scale
-    for i in range(len(inner) - 1):
-        row = inner[i, i + 1 :]
+def _extremes(matrix: Array) -> tuple[float, float]:
+    """The least and the largest entry off the diagonal, of the upper triangle."""
+    least, largest = math.inf, -math.inf
+    for i in range(len(matrix) - 1):
+        row = matrix[i, i + 1 :]
         least, largest = min(least, float(row.min())), max(largest, float(row.max()))
-    return (least - shift) / scale, (largest - shift) / scale
+    return (least, largest) if len(matrix) > 1 else (matrix[0, 0], matrix[0, 0])
 
 
 def _unequal(

@@ -6,6 +6,7 @@ to them as the variable, since kdot has square-root end points where phi has kin
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,13 +16,12 @@ from hermite_dual.activation import Activation
 from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.chebyshev import PiecewiseChebyshev, chebyshev_coefficients, chebyshev_nodes, interpolate
 from hermite_dual.numeric.mehler import EPS
-from hermite_dual.population.equilibrium_map import EquilibriumMap
 from hermite_dual.population.price_dual import PriceDual, price_dual
 from hermite_dual.population.variances import fixed_point_variances, moment
 
 Array = NDArray[np.float64]
-Evaluate = Callable[[Array, Array, Array], Array]
-"""From the cosine xi, `1 + xi` and `1 - xi`, the last two relatively accurate, to the entry."""
+Evaluate = Callable[[Array, Array], Array]
+"""From the gaps `T - t` and `T + t`, both relatively accurate, to the entry."""
 
 _TOLERANCE = 4e-15
 _DEGREES = (15, 23, 35, 47, 71, 95)
@@ -31,40 +31,80 @@ _MAX_STEPS = 100
 _POINTS = 4001
 
 
+@dataclass(frozen=True, eq=False)
+class TangentMap:
+    """The entry of the tangent kernel as a function of `x = t / T`.
+
+    Attributes:
+        top: `T = sigma_u^2 |x|^2 / d + sigma_b^2`, the inner product of a row with itself.
+        square_root: whether the variable is `sign(x) (1 - sqrt(1 - |x|))` in place of x.
+        interpolant: piecewise Chebyshev in that variable.
+        variance: diagonal `S_ii`.
+        diagonal: diagonal `Theta_ii`.
+        error: estimated error of an entry.
+    """
+
+    top: float
+    square_root: bool
+    interpolant: PiecewiseChebyshev
+    variance: float
+    diagonal: float
+    error: float
+
+    def __call__(self, x: Array) -> Array:
+        """Return entries for `t / T`; what rounding has put outside [-1, 1] counts as +-1."""
+        inside = np.clip(x, -1.0, 1.0)
+        return self.interpolant(
+            np.copysign(1.0 - np.sqrt(1.0 - np.abs(inside)), inside) if self.square_root else inside
+        )
+
+    def apply(self, matrix: Array) -> None:
+        """Replace the entries t of a symmetric matrix, in place."""
+        from hermite_dual.numeric.gram_kernels import apply_map
+
+        apply_map(matrix, self.top, 0.0, self.square_root, self.interpolant.edges, self.interpolant.coefficients)
+        np.fill_diagonal(matrix, self.diagonal)
+
+    def change(self, error: float, least: float, largest: float) -> float:
+        """Estimate what an error of x makes of an entry.
+
+        Args:
+            error: of x.
+            least: the least x for which the map is used.
+            largest: the largest.
+        """
+        worst = 0.0
+        for sign, end in ((-1.0, least), (1.0, largest)):
+            gap = np.geomspace(min(max(1.0 - sign * end, 1e-18), 1.0), 1.0, _POINTS)
+            near, far = (self(sign * (1.0 - g)) for g in (gap, np.minimum(gap + error, 1.0)))
+            worst = max(worst, float(np.abs(near - far).max()))
+        return worst
+
+
 @lru_cache(maxsize=64)
-def tangent_map(
-    activation: Activation, weight: float, scale: float, shift: float, depth: int | None
-) -> EquilibriumMap:
+def tangent_map(activation: Activation, weight: float, top: float, depth: int | None) -> TangentMap:
     """Build the map for the tangent kernel of `depth` layers, or of the limit where depth is None.
 
     Args:
         activation: phi.
         weight: sigma_w^2.
-        scale: `sigma_u^2 |x|^2 / d > 0`.
-        shift: `sigma_b^2`.
+        top: `T = sigma_u^2 |x|^2 / d + sigma_b^2 > 0`.
         depth: number of layers, at least 1, or None.
-
-    Returns:
-        The map; its `diagonal` is `Theta_ii`.
 
     Raises:
         InvalidInputError: phi has no derivative that is a function.
         NotIntegrableError: phi or phi' is not square-integrable at the variances that arise.
     """
     if depth is None:
-        q = float(fixed_point_variances(activation, weight, np.array([scale + shift]))[0])
-        duals = [price_dual(activation, q)]
-        evaluate = _limit(duals[0], weight, scale, shift)
+        duals = [price_dual(activation, float(fixed_point_variances(activation, weight, np.array([top]))[0]))]
+        evaluate = _limit(duals[0], weight, top)
     else:
-        duals = [price_dual(activation, q) for q in _layer_variances(activation, weight, scale + shift, depth)]
-        evaluate = _layers(duals, weight, scale, shift)
-    end = np.ones(1)
-    diagonal = float(evaluate(end, 2.0 * end, 0.0 * end)[0])
+        duals = [price_dual(activation, q) for q in _layer_variances(activation, weight, top, depth)]
+        evaluate = _layers(duals, weight)
+    diagonal = float(evaluate(np.zeros(1), np.full(1, 2.0 * top))[0])
     slack = _passed_error(duals, weight, depth) + 4.0 * EPS * diagonal
-    square_root, interpolant = _fit(evaluate, _TOLERANCE * diagonal, all(dual.smooth for dual in duals))
-    return EquilibriumMap(
-        scale, shift, square_root, interpolant, duals[-1].variance, diagonal, interpolant.error + slack
-    )
+    square_root, interpolant = _fit(evaluate, top, _TOLERANCE * diagonal, all(dual.smooth for dual in duals))
+    return TangentMap(top, square_root, interpolant, duals[-1].variance, diagonal, interpolant.error + slack)
 
 
 def _layer_variances(activation: Activation, weight: float, top: float, depth: int) -> list[float]:
@@ -74,12 +114,13 @@ def _layer_variances(activation: Activation, weight: float, top: float, depth: i
     return variances
 
 
-def _limit(dual: PriceDual, weight: float, scale: float, shift: float) -> Evaluate:
+def _limit(dual: PriceDual, weight: float, top: float) -> Evaluate:
     q = dual.variance
 
-    def evaluate(xi: Array, below: Array, above: Array) -> Array:
-        from_top = scale * xi + shift >= -weight * dual.at_zero
-        rest = np.where(from_top, scale * above, scale * below + 2.0 * shift + weight * dual.opposite)
+    def evaluate(above: Array, below: Array) -> Array:
+        # c >= 0 if and only if t >= -weight k(q, q, 0)
+        from_top = top - above >= -weight * dual.at_zero
+        rest = np.where(from_top, above, below + weight * dual.opposite)
         at = dual.at(from_top, _share(dual, weight, from_top, rest / (2.0 * q)))
         return at.kernel + at.covariance * at.slope / (1.0 - weight * at.slope)
 
@@ -108,17 +149,17 @@ def _share(dual: PriceDual, weight: float, from_top: Array, target: Array) -> Ar
     )
 
 
-def _layers(duals: list[PriceDual], weight: float, scale: float, shift: float) -> Evaluate:
-    def evaluate(_: Array, below: Array, above: Array) -> Array:
-        top, bottom = scale * above, scale * below + 2.0 * shift
-        drop, lift, tangent = top, bottom, np.zeros_like(top)
+def _layers(duals: list[PriceDual], weight: float) -> Evaluate:
+    def evaluate(above: Array, below: Array) -> Array:
+        # S_ii - S_ij and S_ii + S_ij
+        drop, lift, tangent = above, below, np.zeros_like(above)
         value = tangent
         for dual in duals:
             from_top = drop <= lift
             at = dual.at(from_top, np.minimum(np.minimum(drop, lift) / (2.0 * dual.variance), 0.5))
             tangent = at.slope * (at.covariance + weight * tangent)
             value = at.kernel + tangent
-            drop, lift = weight * at.drop + top, weight * at.lift + bottom
+            drop, lift = weight * at.drop + above, weight * at.lift + below
         return value
 
     return evaluate
@@ -138,11 +179,11 @@ def _passed_error(duals: list[PriceDual], weight: float, depth: int | None) -> f
     return total
 
 
-def _fit(evaluate: Evaluate, tolerance: float, smooth: bool) -> tuple[bool, PiecewiseChebyshev]:
+def _fit(evaluate: Evaluate, top: float, tolerance: float, smooth: bool) -> tuple[bool, PiecewiseChebyshev]:
     """Return a polynomial in the cosine where a moderate degree serves, else pieces in the square-root variable."""
 
-    def of_cosine(xi: Array) -> Array:
-        return evaluate(xi, 1.0 + xi, 1.0 - xi)
+    def of_cosine(x: Array) -> Array:
+        return evaluate(top * (1.0 - x), top * (1.0 + x))
 
     for degree in _DEGREES if smooth else ():
         coefficients = chebyshev_coefficients(of_cosine(chebyshev_nodes(degree)))
@@ -155,11 +196,11 @@ def _fit(evaluate: Evaluate, tolerance: float, smooth: bool) -> tuple[bool, Piec
 
     def upper(w: Array) -> Array:
         gap = (1.0 - w) ** 2
-        return evaluate(1.0 - gap, 2.0 - gap, gap)
+        return evaluate(top * gap, top * (2.0 - gap))
 
     def lower(w: Array) -> Array:
         gap = (1.0 + w) ** 2
-        return evaluate(gap - 1.0, gap, 2.0 - gap)
+        return evaluate(top * (2.0 - gap), top * gap)
 
     halves = [interpolate(lower, -1.0, 0.0, 2.0 * tolerance), interpolate(upper, 0.0, 1.0, 2.0 * tolerance)]
     return True, _join(halves)
@@ -170,24 +211,3 @@ def _join(parts: list[PiecewiseChebyshev]) -> PiecewiseChebyshev:
     rows = [np.pad(part.coefficients, ((0, 0), (0, width - part.coefficients.shape[1]))) for part in parts]
     edges = np.concatenate([parts[0].edges, *(part.edges[1:] for part in parts[1:])])
     return PiecewiseChebyshev(edges, np.concatenate(rows), max(part.error for part in parts))
-
-
-def rounding_of_inputs(found: EquilibriumMap, error: float, extremes: tuple[float, float]) -> float:
-    """Estimate what an error of the inner products makes of an entry.
-
-    Args:
-        found: a map.
-        error: of `sigma_u^2 x_i.x_j/d + sigma_b^2`.
-        extremes: the least and the largest cosine for which the map is used.
-    """
-    shift = error / found.scale
-    if not found.square_root:
-        points = np.linspace(-1.0, 1.0, _POINTS)
-        slope = float(np.abs(np.diff(found.interpolant(points))).max()) / (points[1] - points[0])
-        return slope * shift
-    change = 0.0
-    for sign, end in zip((-1.0, 1.0), extremes, strict=True):
-        gap = np.geomspace(min(max(1.0 - sign * end, shift), 1.0), 1.0, _POINTS)
-        near, far = (found.interpolant(sign * (1.0 - np.sqrt(g))) for g in (gap, np.minimum(gap + shift, 1.0)))
-        change = max(change, float(np.abs(near - far).max()))
-    return change
