@@ -5,8 +5,8 @@ phi' is bounded by L, has the slope `|phi''| <= M` between kinks and jumps by `J
 
     |d kdot/d rho| = t1 t2 |E[g'(u) g'(v)]| <= t1 t2 M^2 + M J (t1 + t2)/sqrt(2 pi) + J^2/(2 pi sqrt(1 - rho^2)),
 
-since a normal density is at most `1/(t sqrt(2 pi))` and the joint one at most `1/(2 pi t1 t2 sqrt(1 - rho^2))`; the last
-term integrates to the arcsine. At fixed rho, with `max |z| w(z) = exp(-1/2)/sqrt(2 pi)`,
+since a normal density is at most `1/(t sqrt(2 pi))` and the joint one at most `1/(2 pi t1 t2 sqrt(1 - rho^2))`; the
+last term integrates to the arcsine. At fixed rho, with `max |z| w(z) = exp(-1/2)/sqrt(2 pi)`,
 
     |d kdot/d t1| = |E[Z1 g'(t1 Z1) phi'(t2 Z2)]| <= L (M sqrt(2/pi) + J exp(-1/2)/(sqrt(2 pi) t1)).
 

@@ -101,8 +101,10 @@ def population_cross_gram(model: Model, n: int, tangent: bool) -> CrossGram:
         matrix += shift
         rounding = 0.5 * width * _EPS
         entries = _tangent_entries if tangent else _gram_entries
+        identical = identical_rows(rows[:n], rows[n:])
+        matrix[identical] = 0.0
         variance, on_diagonal, error = entries(model, matrix, float(diagonal.mean()), rounding)
-        matrix[identical_rows(rows[:n], rows[n:])] = on_diagonal
+        matrix[identical] = on_diagonal
         variances = np.full(len(rows), variance)
     return CrossGram(matrix, variances[:n], variances[n:], error, model.depth, tangent, model)
 

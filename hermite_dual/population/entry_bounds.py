@@ -122,6 +122,7 @@ def contraction(sigma_w: float, lipschitz: float) -> float:
 
 
 def undecided(reason: str) -> EntryBounds:
+    """Return what is known where nothing is proven."""
     return EntryBounds(None, None, Outcome.UNDECIDED, reason)
 
 
@@ -209,6 +210,7 @@ def _variance_residual(kernel: CertifiedKernel, variances: Array, sigma_w: float
 
 
 def positive_roots(variances: Array) -> Array:
+    """Square roots of the variances, refusing zeros."""
     if not (variances > 0.0).all():
         raise AccuracyError("a variance is zero: remove zero rows, or set sigma_b > 0")
     return np.sqrt(variances)

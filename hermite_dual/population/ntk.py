@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
+_NOT_KEPT = np.empty((0, 0))
+"""In place of the inner products: what needs them has the Gram matrix K computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,21 +98,22 @@ def population_ntk(model: Model) -> TangentGram:
     inner = inputs_covariance(samples, model.sigma_u, model.sigma_b)
     n, width = samples.shape
     if depth == 0:
-        return TangentGram(np.zeros((n, n)), np.zeros(n), 0.0, 0, inner, model)
+        return TangentGram(np.zeros((n, n)), np.zeros(n), 0.0, 0, _NOT_KEPT, model)
     diagonal = np.diagonal(inner).copy()
+    # Their entries are the diagonal's; any other value serves until then, and lies away from the end points of kdot.
+    identical = identical_rows(samples, samples)
+    inner[identical] = 0.0
     rounding = 0.5 * width * _EPS * float(diagonal.max())
     if np.ptp(diagonal) <= EQUAL_NORMS * diagonal.max() and model.sigma_u > 0.0:
         found = tangent_map(activation, weight, float(diagonal.mean()), depth)
-        matrix = inner.copy()
-        least, largest = _extremes(matrix)
-        found.apply(matrix)
-        variances = np.full(n, found.variance)
+        least, largest = _extremes(inner)
+        found.apply(inner)
+        matrix, variances = inner, np.full(n, found.variance)
         error = found.error + found.change(rounding / found.top, least / found.top, largest / found.top)
     else:
         matrix, variances, error = _unequal(activation, inner, weight, depth, rounding)
-    rows, columns = identical_rows(samples, samples)
-    matrix[rows, columns] = matrix[rows, rows]
-    return TangentGram(matrix, variances, error, depth, inner, model)
+    matrix[identical] = matrix[identical[0], identical[0]]
+    return TangentGram(matrix, variances, error, depth, _NOT_KEPT, model)
 
 
 def _extremes(matrix: Array) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from hermite_dual.activation import Activation
 from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.chebyshev import PiecewiseChebyshev, chebyshev_coefficients, chebyshev_nodes, interpolate
 from hermite_dual.numeric.mehler import EPS
-from hermite_dual.population.price_dual import PriceDual, price_dual
+from hermite_dual.population.price_dual import Flags, PriceDual, price_dual
 from hermite_dual.population.variances import fixed_point_variances, moment
 
 Array = NDArray[np.float64]
@@ -127,7 +127,7 @@ def _limit(dual: PriceDual, weight: float, top: float) -> Evaluate:
     return evaluate
 
 
-def _share(dual: PriceDual, weight: float, from_top: Array, target: Array) -> Array:
+def _share(dual: PriceDual, weight: float, from_top: Flags, target: Array) -> Array:
     """Solve `y (1 - weight D(y)) = target` for `y = sin^2(angle/2)` in [0, 1/2], to a small relative error.
 
     The left side increases, with slope `1 - weight kdot`: Newton's method, kept within the bracket that it tightens.
