@@ -143,8 +143,8 @@ def empirical_of_layers(model, X, width, seed, depth):
 
 @pytest.mark.parametrize(("name", "depth"), [("tanh", None), ("gelu", None), ("tanh", 3)])
 def test_wide_networks_have_the_tangent_kernel(name, depth):
-    """Sixteen networks of width 2048: the mean within 4.5 standard errors (at 15 degrees of freedom 0.04 % an entry), and
-    standard errors below 3 %, so that a wrong constant is seen."""
+    """Sixteen networks of width 2048: the mean within 4.5 standard errors (0.04 % an entry at 15 degrees of freedom),
+    which are below 3 %, so that a wrong constant is seen."""
     model = hd.DEQ(name, sigma_w=0.4, sigma_u=1.2, sigma_b=0.3)
     X = points(False, n=3)
     sample = empirical if depth is None else lambda *args: empirical_of_layers(*args, depth)

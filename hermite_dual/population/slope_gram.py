@@ -24,7 +24,7 @@ def slope_gram(activation: Activation, covariance: Array, covariance_error: floa
     derivative = slope_of(activation)
     if activation.expr is not None and is_homogeneous(activation.expr, activation.symbol):
         roots = np.sqrt(np.diagonal(covariance))
-        slope = homogeneous_slope(activation, covariance / roots[:, None] / roots)
+        slope = homogeneous_slope(activation, covariance / np.multiply.outer(roots, roots))
         np.fill_diagonal(slope, homogeneous_slope(activation, np.ones(1))[0])
         error = 4.0 * EPS * float(slope.max())
     else:

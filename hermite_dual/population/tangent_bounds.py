@@ -22,7 +22,6 @@ from hermite_dual.population.entry_bounds import (
     EntryBounds,
     certified_layers,
     correlations,
-    entry_bounds,
     inputs_part,
     positive_roots,
     undecided,
