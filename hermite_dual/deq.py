@@ -129,9 +129,10 @@ class DEQ:
         `Theta(l) = K(l) + kdot(l) o (sigma_w^2 Theta(l-1) + sigma_u^2 X X^T / d + sigma_b^2)`, kdot(l) at S(l).
 
         It is the limit of `sum_p df(x)/dp df(x')/dp`, `f = a^T Z`, over all parameters p: a, W, U and b, each written
-        as its scale times a standard normal p. K is the part of a; in `S = sigma_w^2 K + sigma_u^2 X X^T / d + sigma_b^2`
-        the terms are the parts of W, U and b. The derivation takes the weights of the backward pass for independent of
-        the forward pass, which holds in the limit of large width since a is drawn by itself with mean 0.
+        as its scale times a standard normal p. K is the part of a, and the three terms of
+        `S = sigma_w^2 K + sigma_u^2 X X^T / d + sigma_b^2` are those of W, U and b. The derivation takes the weights of
+        the backward pass for independent of the forward pass, which holds in the limit of large width since a is drawn
+        by itself with mean 0.
 
         Args:
             X: samples, shape (n, d), a sample per row.
