@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         check_lower_bound,
         least_eigenvalue,
     )
+    from hermite_dual.certified.spectrum import Spectrum, eigenvalues
     from hermite_dual.certified.theory_bounds import TheoryBound
     from hermite_dual.data.digits import load_digits
     from hermite_dual.deq import DEQ
@@ -58,12 +59,14 @@ _LOADED_ON_USE = {
     "Hypothesis": "population.hypothesis_tests",
     "KernelSeries": "kernel_series",
     "LowerBoundCheck": "certified.eigenvalues",
+    "Spectrum": "certified.spectrum",
     "Table": "report.tables.table",
     "TheoremCheck": "population.hypotheses",
     "TheoryBound": "certified.theory_bounds",
     "ValidationReport": "validation",
     "Verdict": "validation",
     "check_lower_bound": "certified.eigenvalues",
+    "eigenvalues": "certified.spectrum",
     "least_eigenvalue": "certified.eigenvalues",
     "load_digits": "data.digits",
     "on_sphere": "population.inputs",
@@ -103,6 +106,7 @@ __all__ = [
     "NotIntegrableError",
     "Outcome",
     "ParseError",
+    "Spectrum",
     "Table",
     "TheoremCheck",
     "TheoryBound",
@@ -114,6 +118,7 @@ __all__ = [
     "catalogue",
     "check_lower_bound",
     "dual",
+    "eigenvalues",
     "least_eigenvalue",
     "load_digits",
     "on_sphere",

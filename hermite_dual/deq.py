@@ -19,6 +19,7 @@ from hermite_dual.population.ntk import gram_of, population_ntk
 from hermite_dual.validation import ValidationReport, validate
 
 if TYPE_CHECKING:
+    from hermite_dual.certified.theory_bounds import TheoryBound
     from hermite_dual.population.hypotheses import TheoremCheck
 
 Array = NDArray[np.float64]
@@ -168,6 +169,25 @@ class DEQ:
         if others is not None:
             return population_cross_gram(model, len(samples), tangent)
         return population_ntk(model) if tangent else gram_of(model)
+
+    def lower_bounds(self, X: ArrayLike, degrees: int = 128, block: int = 1024) -> "tuple[TheoryBound, ...]":
+        """Return the theory's lower bounds of `lambda_min(K)` that need no factorization, certified, for any n.
+
+        Ling's and the Hermite-Gershgorin bound, from pairs of blocks of rows: no array of shape (n, n) is made.
+        `gram(X).lower_bounds()` is faster where the Gram matrix fits, and has the Khatri-Rao bound too.
+
+        Args:
+            X: samples, shape (n, d), a sample per row.
+            degrees: Hermite degrees to use, at most 1024.
+            block: rows in a block; arrays of shape (2 block, 2 block) are kept at a time.
+
+        Raises:
+            InvalidInputError: X is not a finite (n, d) array, degrees or block is out of range, or there is no limit.
+            AccuracyError: the entries have no proven error.
+        """
+        from hermite_dual.population.matrix_free_bounds import matrix_free_lower_bounds
+
+        return matrix_free_lower_bounds(self.gram, check_samples(np.asarray(X), "X"), degrees, block)
 
     def check(self, X: ArrayLike, width: int | None = None, step: float | None = None) -> "TheoremCheck":
         """Decide each hypothesis of the convergence theorems: PROVEN, REFUTED or UNDECIDED, with its number.

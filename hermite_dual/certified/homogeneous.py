@@ -53,7 +53,8 @@ def _evaluate(
     pieces = pieces_of(expr, symbol)
     with working_precision(_BITS):
         left, right = (constant_ball(pieces.expressions[k].subs(symbol, 1)) for k in (0, -1))
-        even, odd = ((right - left) / 2) ** 2 * 2 / arb.pi(), ((right + left) / 2) ** 2
+        a, b = (right - left) / 2, (right + left) / 2
+        even, odd = 2 * a * a / arb.pi(), b * b
         balls = [form(arb(value), even, odd) for value in rho.tolist()]
         middle = np.array([float(ball.mid()) for ball in balls])
         errors = [upper_float(abs(ball - arb(v))) for ball, v in zip(balls, middle.tolist(), strict=True)]

@@ -198,7 +198,7 @@ def _variance_residual(kernel: CertifiedKernel, variances: Array, sigma_w: float
     distinct = np.unique(variances).tolist()
     middle, radius = [], []
     with working_precision(bits_for(40)):
-        weight = arb(sigma_w) ** 2
+        weight = arb(sigma_w) * arb(sigma_w)
         weight += arb(0, weight * PARAMETER_UNITS * UNIT * 2)
         for q, moment in zip(distinct, kernel.moments, strict=True):
             gap = arb(q) - weight * moment

@@ -15,6 +15,7 @@ from hermite_dual.population.unequal_norms import unequal_norm_gram
 
 if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck
+    from hermite_dual.certified.spectrum import Spectrum
     from hermite_dual.certified.theory_bounds import TheoryBound
     from hermite_dual.population.entry_bounds import EntryBounds
 
@@ -120,6 +121,15 @@ class Gram:
 
         return gram_least_eigenvalue(self.matrix, self.entry_bounds)
 
+    def eigenvalues(self) -> "Spectrum":
+        """Return all eigenvalues of K with a proven radius, every error of the entries included.
+
+        Where the entries have no proven error the radius is infinite and the outcome is UNDECIDED, with the reason.
+        """
+        from hermite_dual.population.gram_spectrum import gram_eigenvalues
+
+        return gram_eigenvalues(self.matrix, self.entry_bounds)
+
     def check_lower_bound(self, value: float) -> "LowerBoundCheck":
         """Decide whether `lambda_min(K) >= value`: PROVEN, REFUTED or UNDECIDED.
 
@@ -148,7 +158,7 @@ class Gram:
         """
         from hermite_dual.population.gram_eigenvalues import gram_lower_bounds
 
-        return gram_lower_bounds(self, self.model, degrees)
+        return gram_lower_bounds(self, degrees)
 
 
 def population_gram(

@@ -98,7 +98,7 @@ def check_theorem(model: "DEQ", X: Array, width: int | None, step: float | None)
     if width is not None:
         consequences.append(_finite_uniqueness(model.sigma_w, slopes[0].upper, width))
         if step is not None:
-            consequences.append(_rate(least, width, step))
+            consequences.append(_rate(least, width, step, _is_relu(phi)))
     return TheoremCheck(phi.name, hypotheses, tuple(consequences), least, _theorem(phi, hypotheses))
 
 
@@ -163,7 +163,7 @@ def _finite_uniqueness(sigma_w: float, lipschitz: float, width: int) -> Hypothes
     return Hypothesis(name, outcome, probability, explanation)
 
 
-def _rate(least: EigenvalueBounds, width: int, step: float) -> Hypothesis:
+def _rate(least: EigenvalueBounds, width: int, step: float, relu: bool) -> Hypothesis:
     """`1 - eta lambda_0/2` with `lambda_0 = m lambda_*/2`, which the theorems promise for widths beyond a bound."""
     name = f"linear rate at width {width} and step {step:g}"
     if not least.lower > 0.0:
@@ -171,18 +171,31 @@ def _rate(least: EigenvalueBounds, width: int, step: float) -> Hypothesis:
     factor = 1.0 - 0.25 * step * width * least.lower * (1 - 16 * UNIT)
     explanation = (
         f"the loss falls by the factor 1 - eta m lambda_*/4 <= {factor:.12g} a step if lambda_0 >= m lambda_*/2 holds "
-        "at the start and the step is small enough. Theorems 1 and 2 of arXiv 2205.13814 (ReLU) promise both under "
-        "conditions whose constants are not stated, so this width and step are not decided"
+        "at the start and the step is small enough. "
     )
+    if relu:
+        explanation += (
+            "Theorems 1 and 2 of arXiv 2205.13814 promise both under conditions on width and step whose constants are "
+            "not stated, so this width and step are not decided"
+        )
+    else:
+        explanation += (
+            "Theorems 1 and 2 of arXiv 2205.13814 say so for ReLU alone; arXiv 2302.05797 claims a linear rate for "
+            "other activations, whose number and constants are not stated, so this width and step are not decided"
+        )
     if factor <= 0.0:
         explanation = f"eta m lambda_*/4 >= 1: the step is too large for the theorem; take it below {step / 4:g}"
     return Hypothesis(name, Outcome.UNDECIDED, factor, explanation)
 
 
+def _is_relu(phi: Activation) -> bool:
+    return phi.expr is not None and bool(sp.simplify(phi.expr - sp.Max(phi.symbol, 0)) == 0)
+
+
 def _theorem(phi: Activation, hypotheses: tuple[Hypothesis, ...]) -> str:
     first, second, condition, *data = (item.outcome is Outcome.PROVEN for item in hypotheses[:7])
     scales, norms, parallel, polynomial = data
-    is_relu = phi.expr is not None and sp.simplify(phi.expr - sp.Max(phi.symbol, 0)) == 0
+    is_relu = _is_relu(phi)
     common = condition and scales and norms and parallel
     if is_relu:
         words = f"phi'' is unbounded, so that {TRUONG}, does not apply; {LING}, covers ReLU"

@@ -134,7 +134,7 @@ def tangent_lower_bounds(tangent: Gram, gram: Gram, degrees: int) -> tuple[Theor
     hence `Theta - K - sigma_w^2 K o Gamma` is, and `lambda_min(K o Gamma) >= lambda_min(K) min_i Gamma_ii` (Schur).
     """
     model = tangent.model
-    bounds = gram_lower_bounds(gram, model, degrees)
+    bounds = gram_lower_bounds(gram, degrees)
     regularity = slope_regularity(model.activation.expr, model.activation.symbol)
     dS = gram.entry_bounds.preactivation_errors
     if dS is None:
