@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from hermite_dual.deq import DEQ
     from hermite_dual.finite import FiniteDEQ, TrainingRun, UntiedNetwork
     from hermite_dual.kernel_series import KernelSeries
+    from hermite_dual.population.cross_gram import CrossGram
     from hermite_dual.population.gram import Gram
     from hermite_dual.population.hypotheses import TheoremCheck
     from hermite_dual.population.hypothesis_tests import Hypothesis
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from hermite_dual.validation import ValidationReport, Verdict
 
 _LOADED_ON_USE = {
+    "CrossGram": "population.cross_gram",
     "DEQ": "deq",
     "EigenvalueBounds": "certified.eigenvalues",
     "FiniteDEQ": "finite",
@@ -87,6 +89,7 @@ __all__ = [
     "BivariateNormalCDF",
     "CatalogueEntry",
     "ConvergenceError",
+    "CrossGram",
     "DataFileError",
     "DerivationError",
     "Dual",

@@ -49,7 +49,9 @@ class DerivativeBound:
     reason: str
 
 
-def derivative_bound(expr: sp.Expr, symbol: sp.Symbol, order: int = 1) -> DerivativeBound:
+def derivative_bound(
+    expr: sp.Expr, symbol: sp.Symbol, order: int = 1, *, between_kinks: bool = False
+) -> DerivativeBound:
     """Enclose the supremum of the modulus of a derivative over the real line.
 
     Args:
@@ -57,6 +59,7 @@ def derivative_bound(expr: sp.Expr, symbol: sp.Symbol, order: int = 1) -> Deriva
         symbol: its argument.
         order: k >= 0; the derivative is meant in the sense of distributions, so a kink of `phi^(k-1)` is allowed and a
             jump of it is not.
+        between_kinks: whether the derivative is meant between the kinks alone, whatever jumps there.
 
     Returns:
         PROVEN with a finite enclosure, REFUTED if unbounded, UNDECIDED otherwise.
@@ -73,7 +76,7 @@ def derivative_bound(expr: sp.Expr, symbol: sp.Symbol, order: int = 1) -> Deriva
         raise InvalidInputError(f"order = {order!r} is not an integer >= 0; 1 is the first derivative")
     pieces = split(expr, symbol)
     with working_precision(_BITS):
-        jump = _jump(pieces, order)
+        jump = None if between_kinks else _jump(pieces, order)
         if jump is not None:
             return jump
         derived = tuple(e.diff(symbol, order) if order else e for e in pieces.expressions)

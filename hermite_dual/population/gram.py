@@ -182,12 +182,8 @@ def population_gram(
         sigma_b: bias scale.
         depth: number of layers, not negative, or None.
     """
-    check_nonzero_rows(samples, sigma_b)
+    inner = inputs_covariance(samples, sigma_u, sigma_b)
     n, width = samples.shape
-    inner = samples @ samples.T
-    inner *= sigma_u**2 / width
-    if sigma_b:
-        inner += sigma_b**2
     weight = sigma_w**2
     model = Model(activation, samples, sigma_w, sigma_u, sigma_b, depth)
     if depth == 0:
@@ -207,7 +203,18 @@ def population_gram(
     return Gram(matrix, variances, error, depth, inner, model)
 
 
+def inputs_covariance(samples: Array, sigma_u: float, sigma_b: float) -> Array:
+    """Return `sigma_u^2 X X^T / d + sigma_b^2`, refusing zero rows where there is no bias."""
+    check_nonzero_rows(samples, sigma_b)
+    inner = samples @ samples.T
+    inner *= sigma_u**2 / samples.shape[1]
+    if sigma_b:
+        inner += sigma_b**2
+    return np.asarray(inner)
+
+
 def _apply(found: EquilibriumMap, inner: Array) -> tuple[Array, Array, float]:
+    """Return the matrix of the map's entries, the variances and the map's error."""
     from hermite_dual.numeric.gram_kernels import apply_map
 
     matrix = inner.copy()
