@@ -1,11 +1,14 @@
-"""Dual kernels of activations, Gram matrices of infinitely wide deep equilibrium models, least eigenvalues."""
+"""Dual kernels of activations, Gram matrices of infinitely wide deep equilibrium models, least eigenvalues.
+
+What needs SciPy, numba or python-flint is loaded when its name is first used: importing the package costs little more
+than importing NumPy and SymPy.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from hermite_dual._version import __version__
 from hermite_dual.activation import Activation, activation
-from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck, check_lower_bound, least_eigenvalue
-from hermite_dual.certified.theory_bounds import TheoryBound
-from hermite_dual.data.digits import load_digits
-from hermite_dual.deq import DEQ
 from hermite_dual.dual import Dual, HermiteExpansion, dual
 from hermite_dual.errors import (
     AccuracyError,
@@ -18,18 +21,65 @@ from hermite_dual.errors import (
     ParseError,
 )
 from hermite_dual.expressions.catalogue import CatalogueEntry, catalogue
-from hermite_dual.finite import FiniteDEQ
-from hermite_dual.kernel_series import KernelSeries
 from hermite_dual.outcome import Outcome
-from hermite_dual.population.gram import Gram
-from hermite_dual.population.hypotheses import TheoremCheck
-from hermite_dual.population.hypothesis_tests import Hypothesis
-from hermite_dual.population.inputs import on_sphere
 from hermite_dual.symbolic.bivariate_normal import LAMBDIFY_MODULES, BivariateNormalCDF
 from hermite_dual.symbolic.closed_forms import DualForm
 from hermite_dual.symbolic.normal import GaussianWeight, NormalCDF
 from hermite_dual.symbols import c, q1, q2, rho, x
-from hermite_dual.validation import ValidationReport, Verdict
+
+if TYPE_CHECKING:
+    from hermite_dual.certified.eigenvalues import (
+        EigenvalueBounds,
+        LowerBoundCheck,
+        check_lower_bound,
+        least_eigenvalue,
+    )
+    from hermite_dual.certified.spectrum import Spectrum, eigenvalues
+    from hermite_dual.certified.theory_bounds import TheoryBound
+    from hermite_dual.data.digits import load_digits
+    from hermite_dual.deq import DEQ
+    from hermite_dual.finite import FiniteDEQ, TrainingRun, UntiedNetwork
+    from hermite_dual.kernel_series import KernelSeries
+    from hermite_dual.population.cross_gram import CrossGram
+    from hermite_dual.population.gram import Gram
+    from hermite_dual.population.hypotheses import TheoremCheck
+    from hermite_dual.population.hypothesis_tests import Hypothesis
+    from hermite_dual.population.inputs import on_sphere
+    from hermite_dual.report.plot import plot_coefficients, plot_dual_kernel, plot_error_by_width, plot_spectrum
+    from hermite_dual.report.style import save_figure
+    from hermite_dual.report.tables.table import Table, table
+    from hermite_dual.validation import ValidationReport, Verdict
+
+_LOADED_ON_USE = {
+    "CrossGram": "population.cross_gram",
+    "DEQ": "deq",
+    "EigenvalueBounds": "certified.eigenvalues",
+    "FiniteDEQ": "finite",
+    "Gram": "population.gram",
+    "Hypothesis": "population.hypothesis_tests",
+    "KernelSeries": "kernel_series",
+    "LowerBoundCheck": "certified.eigenvalues",
+    "Spectrum": "certified.spectrum",
+    "Table": "report.tables.table",
+    "TheoremCheck": "population.hypotheses",
+    "TheoryBound": "certified.theory_bounds",
+    "TrainingRun": "finite",
+    "UntiedNetwork": "finite",
+    "ValidationReport": "validation",
+    "Verdict": "validation",
+    "check_lower_bound": "certified.eigenvalues",
+    "eigenvalues": "certified.spectrum",
+    "least_eigenvalue": "certified.eigenvalues",
+    "load_digits": "data.digits",
+    "on_sphere": "population.inputs",
+    "plot_coefficients": "report.plot",
+    "plot_dual_kernel": "report.plot",
+    "plot_error_by_width": "report.plot",
+    "plot_spectrum": "report.plot",
+    "save_figure": "report.style",
+    "table": "report.tables.table",
+}
+"""Public names and the modules that hold them, where these modules need more than NumPy and SymPy."""
 
 __all__ = [
     "DEQ",
@@ -39,6 +89,7 @@ __all__ = [
     "BivariateNormalCDF",
     "CatalogueEntry",
     "ConvergenceError",
+    "CrossGram",
     "DataFileError",
     "DerivationError",
     "Dual",
@@ -57,8 +108,12 @@ __all__ = [
     "NotIntegrableError",
     "Outcome",
     "ParseError",
+    "Spectrum",
+    "Table",
     "TheoremCheck",
     "TheoryBound",
+    "TrainingRun",
+    "UntiedNetwork",
     "ValidationReport",
     "Verdict",
     "__version__",
@@ -67,11 +122,32 @@ __all__ = [
     "catalogue",
     "check_lower_bound",
     "dual",
+    "eigenvalues",
     "least_eigenvalue",
     "load_digits",
     "on_sphere",
+    "plot_coefficients",
+    "plot_dual_kernel",
+    "plot_error_by_width",
+    "plot_spectrum",
     "q1",
     "q2",
     "rho",
+    "save_figure",
+    "table",
     "x",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on its first use."""
+    if name not in _LOADED_ON_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_LOADED_ON_USE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -4,20 +4,32 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.activation import Activation, ActivationLike, activation
 from hermite_dual.data.files import check_samples
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.finite import FiniteDEQ, sample_network
-from hermite_dual.population.gram import Gram, population_gram
+from hermite_dual.finite import (
+    ContractingDraw,
+    FiniteDEQ,
+    UntiedNetwork,
+    sample_contracting,
+    sample_network,
+    sample_untied,
+)
+from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
+from hermite_dual.population.gram import Gram, Model
+from hermite_dual.population.ntk import gram_of, population_ntk
 from hermite_dual.validation import ValidationReport, validate
 
 if TYPE_CHECKING:
+    from hermite_dual.certified.theory_bounds import TheoryBound
     from hermite_dual.population.hypotheses import TheoremCheck
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, init=False)
@@ -83,34 +95,106 @@ class DEQ:
             "sigma_b": self.sigma_b,
         }
 
-    def gram(self, X: ArrayLike, depth: int | None = None) -> Gram:
-        """Return the population Gram matrix of the samples.
+    @overload
+    def gram(self, X: ArrayLike, Y: None = None, *, depth: int | None = None) -> Gram: ...
+
+    @overload
+    def gram(self, X: ArrayLike, Y: ArrayLike, *, depth: int | None = None) -> CrossGram: ...
+
+    def gram(self, X: ArrayLike, Y: ArrayLike | None = None, *, depth: int | None = None) -> Gram | CrossGram:
+        """Return the population Gram matrix of the samples, or that between them and other samples.
 
         `K(0) = 0`, `S(l) = sigma_w^2 K(l-1) + sigma_u^2 X X^T / d + sigma_b^2`, `K(l)_ij = k(S_ii, S_jj, S_ij)`;
         the limit K where depth is None.
 
         Args:
             X: samples, shape (n, d), a sample per row.
+            Y: other samples, shape (p, d), for the (n, p) entries between X and Y, as prediction at Y needs them.
             depth: number of layers, or None for the equilibrium.
 
+        Returns:
+            A `Gram` of shape (n, n), or where Y is given a `CrossGram` of shape (n, p). At unequal norms the latter
+            costs what the Gram matrix of X and Y together costs.
+
         Raises:
-            InvalidInputError: X is not a finite (n, d) array or has a zero row without bias; the depth is negative;
-                or the limit is asked for where `sigma_w L >= 1`.
+            InvalidInputError: X or Y is not a finite array of d columns or has a zero row without bias; the depth is
+                negative; or the limit is asked for where `sigma_w L >= 1`.
             NotIntegrableError: phi is not square-integrable at the variances that arise.
         """
+        return self._kernel(X, Y, depth, tangent=False)
+
+    @overload
+    def ntk(self, X: ArrayLike, Y: None = None, *, depth: int | None = None) -> Gram: ...
+
+    @overload
+    def ntk(self, X: ArrayLike, Y: ArrayLike, *, depth: int | None = None) -> CrossGram: ...
+
+    def ntk(self, X: ArrayLike, Y: ArrayLike | None = None, *, depth: int | None = None) -> Gram | CrossGram:
+        """Return the neural tangent kernel of the model in the NTK parametrization.
+
+        `Theta = K + S o Gamma`, `Gamma = kdot / (1 - sigma_w^2 kdot)`, `kdot = dk/dc = E[phi'(u) phi'(v)]` at S. With
+        finitely many layers, all with the same W, U and b: `Theta(0) = 0`,
+        `Theta(l) = K(l) + kdot(l) o (sigma_w^2 Theta(l-1) + sigma_u^2 X X^T / d + sigma_b^2)`, kdot(l) at S(l).
+
+        It is the limit of `sum_p df(x)/dp df(x')/dp`, `f = a^T Z`, over all parameters p: a, W, U and b, each written
+        as its scale times a standard normal p. K is the part of a, and the three terms of
+        `S = sigma_w^2 K + sigma_u^2 X X^T / d + sigma_b^2` are those of W, U and b. The derivation takes the weights of
+        the backward pass for independent of the forward pass, which holds in the limit of large width since a is drawn
+        by itself with mean 0.
+
+        Args:
+            X: samples, shape (n, d), a sample per row.
+            Y: other samples, shape (p, d), for the (n, p) entries between X and Y.
+            depth: number of layers, or None for the equilibrium.
+
+        Returns:
+            A `Gram` of shape (n, n), or where Y is given a `CrossGram` of shape (n, p). Where phi has kinks, kdot has
+            square-root end points: two rows that are nearly parallel, but not equal, lose up to half of the digits of
+            their inner product; `entry_error` counts it.
+
+        Raises:
+            InvalidInputError: as for `gram`; or phi has no derivative that is a function: it jumps, or is a Python
+                function given without `derivative=`.
+            NotIntegrableError: phi or phi' is not square-integrable at the variances that arise.
+
+        >>> import numpy as np
+        >>> model = DEQ("sin", sigma_w=0.0)
+        >>> q, theta = 0.5, model.ntk(np.eye(2)).matrix  # K = exp(-q) sinh(c), kdot = exp(-q) cosh(c), S = X X^T / 2
+        >>> bool(abs(theta[0, 0] - np.exp(-q) * (np.sinh(q) + q * np.cosh(q))) < 1e-14)
+        True
+        """
+        return self._kernel(X, Y, depth, tangent=True)
+
+    def _kernel(self, X: ArrayLike, Y: ArrayLike | None, depth: int | None, *, tangent: bool) -> Gram | CrossGram:
         samples = check_samples(np.asarray(X), "X")
-        if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int | np.integer) or depth < 0):
-            raise InvalidInputError(f"depth = {depth!r}: allowed are whole numbers from 0, or None for the limit")
-        if depth is None:
+        layers = None if depth is None else _layers(depth)
+        others = None if Y is None else _other_samples(Y, samples)
+        if layers is None:
             self._check_contraction()
-        return population_gram(
-            self.activation,
-            samples,
-            sigma_w=self.sigma_w,
-            sigma_u=self.sigma_u,
-            sigma_b=self.sigma_b,
-            depth=None if depth is None else int(depth),
-        )
+        rows = samples if others is None else np.concatenate([samples, others])
+        model = Model(self.activation, rows, self.sigma_w, self.sigma_u, self.sigma_b, layers)
+        if others is not None:
+            return population_cross_gram(model, len(samples), tangent)
+        return population_ntk(model) if tangent else gram_of(model)
+
+    def lower_bounds(self, X: ArrayLike, degrees: int = 128, block: int = 1024) -> "tuple[TheoryBound, ...]":
+        """Return the theory's lower bounds of `lambda_min(K)` that need no factorization, certified, for any n.
+
+        Ling's and the Hermite-Gershgorin bound, from pairs of blocks of rows: no array of shape (n, n) is made.
+        `gram(X).lower_bounds()` is faster where the Gram matrix fits, and has the Khatri-Rao bound too.
+
+        Args:
+            X: samples, shape (n, d), a sample per row.
+            degrees: Hermite degrees to use, at most 1024.
+            block: rows in a block; arrays of shape (2 block, 2 block) are kept at a time.
+
+        Raises:
+            InvalidInputError: X is not a finite (n, d) array, degrees or block is out of range, or there is no limit.
+            AccuracyError: the entries have no proven error.
+        """
+        from hermite_dual.population.matrix_free_bounds import matrix_free_lower_bounds
+
+        return matrix_free_lower_bounds(self.gram, check_samples(np.asarray(X), "X"), degrees, block)
 
     def check(self, X: ArrayLike, width: int | None = None, step: float | None = None) -> "TheoremCheck":
         """Decide each hypothesis of the convergence theorems: PROVEN, REFUTED or UNDECIDED, with its number.
@@ -132,23 +216,58 @@ class DEQ:
 
         return check_theorem(self, check_samples(np.asarray(X), "X"), width, step)
 
-    def sample(self, width: int, inputs: int, seed: int | np.random.SeedSequence) -> FiniteDEQ:
+    def sample(
+        self, width: int, inputs: int, seed: int | np.random.SeedSequence, *, memory: float | None = None
+    ) -> FiniteDEQ:
         """Draw a network of finite width.
 
         Args:
             width: number m of neurons.
             inputs: number d of input coordinates, the columns of X.
             seed: a whole number or a `numpy.random.SeedSequence`; the same seed gives the same weights.
+            memory: bytes that the recurrent weights may take; larger ones are drawn again, block by block, for every
+                product, with the same numbers. By default half of the machine's memory.
         """
-        return sample_network(
-            self.activation,
-            sigma_w=self.sigma_w,
-            sigma_u=self.sigma_u,
-            sigma_b=self.sigma_b,
-            width=width,
-            inputs=inputs,
-            seed=seed,
+        return sample_network(self.activation, **self._scales(), width=width, inputs=inputs, seed=seed, memory=memory)
+
+    def sample_contracting(
+        self, width: int, inputs: int, seed: int | np.random.SeedSequence, *, max_draws: int = 100
+    ) -> ContractingDraw:
+        """Draw networks until one is proven to contract, `L ||W||_2 < 1`, as the papers' initialization asks.
+
+        Args:
+            width: number m of neurons.
+            inputs: number d of input coordinates, the columns of X.
+            seed: as in `sample`, which draws the first network.
+            max_draws: largest number of networks drawn.
+
+        Returns:
+            The network, the number of draws, the proof, and a bound of the probability that a draw fails.
+
+        Raises:
+            InvalidInputError: no Lipschitz constant of phi is proven.
+            ConvergenceError: none of the networks contracts.
+        """
+        return sample_contracting(
+            self.activation, **self._scales(), width=width, inputs=inputs, seed=seed, max_draws=max_draws
         )
+
+    def sample_untied(self, width: int, inputs: int, depth: int, seed: int | np.random.SeedSequence) -> UntiedNetwork:
+        """Draw a network of finite depth whose layers have independent recurrent weights.
+
+        Its Gram matrix is to be compared with `gram(X, depth=depth)`, and with that of `sample`, where all layers
+        share one W.
+
+        Args:
+            width: number m of neurons.
+            inputs: number d of input coordinates, the columns of X.
+            depth: number of layers, at least 1.
+            seed: a whole number or a `numpy.random.SeedSequence`.
+        """
+        return sample_untied(self.activation, **self._scales(), width=width, inputs=inputs, depth=depth, seed=seed)
+
+    def _scales(self) -> dict[str, float]:
+        return {"sigma_w": self.sigma_w, "sigma_u": self.sigma_u, "sigma_b": self.sigma_b}
 
     def validate(
         self,
@@ -207,6 +326,23 @@ class DEQ:
             f"sigma_w L = {self.sigma_w * constant:g}: the equilibrium is guaranteed to exist and be unique only for "
             f"sigma_w L < 1; take sigma_w below {1.0 / constant:.6g}, or finitely many layers with gram(X, depth=l)"
         )
+
+
+def _layers(depth: int) -> int:
+    if isinstance(depth, bool) or not isinstance(depth, int | np.integer) or depth < 0:
+        raise InvalidInputError(f"depth = {depth!r}: allowed are whole numbers from 0, or None for the limit")
+    return int(depth)
+
+
+def _other_samples(Y: ArrayLike, samples: Array) -> Array:
+    if np.ndim(Y) == 0:
+        raise InvalidInputError(f"Y = {Y!r}: Y holds other samples, shape (p, d); write depth={Y!r} for a depth")
+    others = check_samples(np.asarray(Y), "Y")
+    if others.shape[1] != samples.shape[1]:
+        raise InvalidInputError(
+            f"Y has {others.shape[1]} columns and X has {samples.shape[1]}: both need the same input coordinates"
+        )
+    return others
 
 
 def _scale(name: str, value: float) -> float:

@@ -1,17 +1,14 @@
 """The object users hold: an activation's dual kernel, with its Hermite coefficients."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.activation import Activation, ActivationLike, activation
-from hermite_dual.certified.coefficients import coefficient_balls
-from hermite_dual.certified.kernel import kernel_ball
 from hermite_dual.errors import AccuracyError, InvalidInputError
-from hermite_dual.kernel_series import KernelSeries, kernel_series
 from hermite_dual.numeric.gaussian import CHECK_ORDER, coefficients
 from hermite_dual.numeric.kernel import kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series
@@ -20,6 +17,9 @@ from hermite_dual.symbolic.coefficient_formulas import coefficient_formula
 from hermite_dual.symbolic.coefficients import MAX_DEGREE, exact_coefficient
 from hermite_dual.symbols import rho
 from hermite_dual.verified_form import verified_dual
+
+if TYPE_CHECKING:
+    from hermite_dual.kernel_series import KernelSeries
 
 Array = NDArray[np.float64]
 
@@ -155,7 +155,7 @@ class Dual:
         """
         return coefficient_formula(self._expression(), self.activation.symbol, variance)
 
-    def series(self, n: int) -> KernelSeries:
+    def series(self, n: int) -> "KernelSeries":
         """Return the first n terms of the dual activation's power series in rho, with a proven remainder.
 
         `k(rho) = sum_{r<n} a_r^2 rho^r + R`, `|R| <= sum_{r>=n} a_r^2` on [-1, 1]. The terms are exact where the
@@ -171,6 +171,8 @@ class Dual:
             raise InvalidInputError(
                 f"n = {n}: series have 1 to {MAX_DEGREE} terms; coefficients(n) has more in float64"
             )
+        from hermite_dual.kernel_series import kernel_series
+
         return kernel_series(self._expression(), self.activation.symbol, int(n))
 
     def coefficient_balls(self, n: int, variance: Any = 1, digits: int = 30) -> list[Any]:
@@ -184,6 +186,8 @@ class Dual:
         Raises:
             AccuracyError: the accuracy cannot be reached; no wider ball is returned in its place.
         """
+        from hermite_dual.certified.coefficients import coefficient_balls
+
         return coefficient_balls(self._expression(), self.activation.symbol, _count(n), variance, digits)
 
     def ball(self, q1: Any, q2: Any, c: Any, digits: int = 30) -> Any:
@@ -198,6 +202,8 @@ class Dual:
         Raises:
             AccuracyError: the accuracy cannot be reached.
         """
+        from hermite_dual.certified.kernel import kernel_ball
+
         return kernel_ball(self._expression(), self.activation.symbol, q1, q2, c, digits)
 
     def _expression(self) -> sp.Expr:

@@ -199,7 +199,3 @@ def test_derivative_bounds_enclose_known_suprema(expr, order, value):
 )
 def test_unbounded_derivatives_are_refuted(expr, order):
     assert derivative_bound(expr, x, order).outcome is Outcome.REFUTED
-
-
-def test_oscillating_growth_stays_undecided():
-    assert derivative_bound(x * sp.sin(x), x, 1).outcome is Outcome.UNDECIDED

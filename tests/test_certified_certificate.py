@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from hermite_dual.certified.certificate import make_certificate, plain_lower_bound, read, verify, write
+from hermite_dual.certified.certificate import make_certificate, read, verify, write
 from hermite_dual.certified.eigenvalues import least_eigenvalue
+from hermite_dual.certified.plain_bounds import plain_lower_bound
 from hermite_dual.errors import DataFileError
 from hermite_dual.outcome import Outcome
 

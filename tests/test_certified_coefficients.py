@@ -15,6 +15,7 @@ from hermite_dual.certified.precision import working_precision
 from hermite_dual.certified.second_moment import second_moment_ball
 from hermite_dual.certified.series import series_remainder
 from hermite_dual.certified.wedges import wedge_kernel
+from hermite_dual.dual import dual
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
 
 x = sp.Symbol("x", real=True)
@@ -217,10 +218,26 @@ def test_kinked_kernels_near_correlation_one(expr, closed, rho, q1, q2):
         assert ball.rad() <= norm * arb("1e-30")
 
 
-@pytest.mark.parametrize("name", ["elu", "hardtanh", "softsign"])
-def test_cells_agree_with_the_series(name):
-    expr, _ = REFERENCE[name]
-    q1, q2, c = arb(1), arb(3), arb(1.0)
+@pytest.mark.parametrize("expr", [x / (1 + sp.Abs(x)), sp.tanh(sp.Abs(x) - 1)])
+@pytest.mark.parametrize("rho", [0.985, -0.985])
+def test_steep_kinked_kernels_are_within_reach(expr, rho):
+    ball = kernel_ball(expr, x, 1e4, 1e4, rho * 1e4, 12)
+    assert ball.rad() < 1e-12
+    assert abs(float(ball.mid()) - float(dual(expr).kernel(1e4, 1e4, rho * 1e4))) < 1e-9
+
+
+def test_a_correlation_around_zero_has_a_kernel():
+    ball = kernel_ball(sp.exp(x), x, 1, 1, arb(0, arb(10) ** -40), 30)
+    with working_precision(200):
+        assert ball.contains(arb(1).exp())
+    assert ball.rad() < 1e-29
+
+
+@pytest.mark.parametrize("name", ["elu", "hardtanh", "softsign", "abs"])
+@pytest.mark.parametrize(("first", "second", "covariance"), [(1, 3, 1.0), (1, 3, -1.0), (2, 2, 1.0), (2, 2, -1.0)])
+def test_cells_agree_with_the_series(name, first, second, covariance):
+    expr = sp.exp(-sp.Abs(x)) if name == "abs" else REFERENCE[name][0]
+    q1, q2, c = arb(first), arb(second), arb(covariance)
     with working_precision(300):
         rho = c / (q1 * q2).sqrt()
         cells = wedge_kernel(pieces_of(expr, x), q1, q2, rho, (1 - rho * rho).sqrt(), arb("1e-25"))

@@ -5,7 +5,7 @@ import pytest
 
 from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.finite import sample_network, solve_equilibrium
-from hermite_dual.finite.equilibrium import spectral_norm_estimate
+from hermite_dual.finite.spectral_norm import spectral_norm_estimate
 
 
 class Named:

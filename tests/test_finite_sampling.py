@@ -87,15 +87,18 @@ def test_bad_arguments(changes, message):
 
 
 def test_shapes_that_do_not_belong_together():
-    with pytest.raises(InvalidInputError, match=r"have the shapes \(2, 2\), \(3, 1\), \(2,\)"):
-        FiniteDEQ(np.tanh, 0.1, np.eye(2), np.ones((3, 1)), np.ones(2))
+    with pytest.raises(InvalidInputError, match=r"have the shapes \(2, 2\), \(3, 1\), \(2,\), \(2,\)"):
+        FiniteDEQ(np.tanh, 0.1, 1.0, 0.0, np.eye(2), np.ones((3, 1)), np.ones(2), np.ones(2))
+    for wrong in (np.ones(()), np.ones((2, 3))):
+        with pytest.raises(InvalidInputError, match="have the shapes"):
+            FiniteDEQ(np.tanh, 0.1, 1.0, 0.0, wrong, np.ones((2, 1)), np.ones(2), np.ones(2))
     with pytest.raises(InvalidInputError, match="have the shapes"):
-        FiniteDEQ(np.tanh, 0.1, np.ones(()), np.ones((3, 1)), np.ones(2))
+        FiniteDEQ(np.tanh, 0.1, 1.0, 0.0, np.eye(2), np.ones((2, 1)), np.ones(2), np.ones(3))
 
 
 def test_the_callers_array_stays_writeable():
     W = np.eye(2)
-    net = FiniteDEQ(np.tanh, 0.1, W, np.ones((2, 1)), np.ones(2))
+    net = FiniteDEQ(np.tanh, 0.1, 1.0, 0.0, W, np.ones((2, 1)), np.ones(2), np.ones(2))
     W[0, 0] = 2.0
     assert W.flags.writeable
     assert not net.W.flags.writeable

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import hermite_dual as hd
-from hermite_dual.report.plot import plot_dual_kernel, plot_error_by_width, plot_spectrum
+from hermite_dual.report.plot import plot_coefficients, plot_dual_kernel, plot_error_by_width, plot_spectrum
+from hermite_dual.report.style import save_figure
 from hermite_dual.validation import validate
 from tests.reference_model import ErfModel, points
 
@@ -97,3 +98,45 @@ def test_pyplot_is_not_imported():
         getattr(value, "__name__", "") == "matplotlib.pyplot"
         for value in vars(sys.modules[plot_spectrum.__module__]).values()
     )
+
+
+def test_several_kernels_differ_in_colour_and_dashes():
+    duals = [hd.dual(name) for name in ("relu", "tanh", "erf")]
+    axes = plot_dual_kernel(duals)
+    lines = [line(axes, dual.activation.name) for dual in duals]
+    assert len({item.get_color() for item in lines}) == len({str(item.get_linestyle()) for item in lines}) == 3
+    np.testing.assert_array_equal(lines[1].get_ydata(), duals[1](lines[1].get_xdata()))
+    with pytest.raises(hd.InvalidInputError, match="1 to 8 lines"):
+        plot_dual_kernel([])
+
+
+def test_coefficients_show_magnitudes_without_noise():
+    dual = hd.dual("tanh")
+    axes = plot_coefficients(dual, degrees=12)
+    degrees, values = line(axes, "tanh").get_data()
+    assert degrees.tolist() == [1, 3, 5, 7, 9, 11]
+    np.testing.assert_array_equal(values, np.abs(dual.coefficients(12))[degrees])
+    assert axes.get_yscale() == "log"
+
+
+def test_spectrum_shows_the_theory_bounds_asked_for():
+    gram = hd.DEQ("erf", sigma_w=0.2).gram(hd.on_sphere(X))
+    shown = texts(plot_spectrum(gram, theory=True))
+    best = max(gram.lower_bounds(), key=lambda bound: bound.value)
+    assert best.value > 0
+    assert f"{best.name} bound" in shown
+
+
+@pytest.mark.parametrize("suffix", ["pdf", "svg", "png"])
+def test_figures_are_saved_whole_and_the_same_each_time(tmp_path, suffix):
+    contents = [
+        save_figure(plot_dual_kernel(hd.dual("erf")), tmp_path / f"{k}.{suffix}").read_bytes() for k in range(2)
+    ]
+    assert contents[0] == contents[1]
+    assert contents[0].startswith({"pdf": b"%PDF", "svg": b"<?xml", "png": b"\x89PNG"}[suffix])
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_other_endings_are_refused(tmp_path):
+    with pytest.raises(hd.InvalidInputError, match=r"there are \.pdf, \.svg, \.png"):
+        save_figure(plot_dual_kernel(hd.dual("erf")), tmp_path / "figure.docx")

@@ -96,7 +96,12 @@ def test_width_and_step_give_uniqueness_and_a_conditional_rate():
     rate = check["linear rate at width 1000 and step 0.0001"]
     assert rate.outcome is U
     assert rate.value == pytest.approx(1 - 1e-4 * 1000 * check.least_eigenvalue.lower / 4)
+    assert "for ReLU alone" in rate.explanation
     assert "constants are not stated" in rate.explanation
+    relu = hd.DEQ.paper("relu", sigma_w2=0.05).check(X, width=1000, step=1e-4)
+    known = relu["linear rate at width 1000 and step 0.0001"].explanation
+    assert "Theorems 1 and 2 of arXiv 2205.13814 promise both" in known
+    assert "ReLU alone" not in known
 
 
 def test_models_without_a_limit_are_reported_and_not_raised():

@@ -1,23 +1,35 @@
 """Vectors close to the least eigenvector of a large symmetric matrix; nothing is proven of them.
 
-Block Krylov spaces of an approximate inverse: each step adds the preconditioned residuals of the lowest Ritz vectors
-and minimizes the Rayleigh quotient over all directions so far. The inverse comes from a Cholesky factor, of A itself in
-float32 for a first estimate, or of `A - s I` from a proof at s, which resolves a crowded bottom of the spectrum.
+A few Lanczos steps with A itself find the bottom of the spectrum to a fraction of its width, enough to choose a shift
+just below it. A Cholesky factorization there, in float32 where that resolves it, gives the inverse, whose largest
+eigenvalues are far apart although the least ones of A may be crowded: two or three dozen steps with it do. Rayleigh's
+quotient is minimized over the whole Krylov space with A in float64, so that the error of a rounded inverse enters
+squared.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
+
+from hermite_dual.certified.float_cholesky import Factorization
+from hermite_dual.numeric.lanczos import Ritz, Vector, lanczos, start_vector
+from hermite_dual.numeric.symmetric import single_upper
 
 Matrix = NDArray[np.float64]
+Tolerance = Callable[[float], float]
+Precision = type[np.float32] | type[np.float64]
 
-_BLOCK = 6
-_SLOW = 0.4
-_SINGLE_ORDER = 2048
-_INVERSE_STEPS = 30
+_SINGLE_ORDER = 1024  # below it a factorization costs less than what is around it
+_SINGLE_REACH = 2e-6  # distance to the spectrum, in largest entries, from which on a float32 factor has digits
+_CORRECTIONS = 5  # at most, each squares what the rounding of float32 leaves
+_FIRST_STEPS, _INVERSE_STEPS = 32, 48
+_SETTLED, _HOPELESS = 1e-6, 0.5
+_FALLS, _LEAST_MARGIN = 2.0, 5e-3  # Ritz values of a crowded bottom fall slowly and in steps
+_NEGATIVE_SHIFTS = (1e-6, 1e-4, 1e-2, 1.0)  # in largest entries
+_DENSE_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -28,86 +40,190 @@ class BottomVector:
         vector: the vector, of norm 1.
         quotient: its Rayleigh quotient, rounded.
         doubt: about how far the quotient may still be above the least eigenvalue.
-        block: the lowest Ritz vectors, to start from again.
     """
 
     vector: Matrix
     quotient: float
     doubt: float
-    block: Matrix
 
 
-def start_block(n: int) -> Matrix:
-    """A fixed start that is orthogonal to no vector anyone would think of."""
-    angles = np.outer(np.arange(1.0, n + 1.0), np.sqrt([2.0, 3.0, 5.0, 7.0, 11.0, 13.0][:_BLOCK]))
-    return np.cos(angles)
+@dataclass(frozen=True)
+class _Look:
+    """A first look at the bottom: an estimate of the least eigenvalue, how far it may be off, its vector."""
+
+    value: float
+    doubt: float
+    vector: Vector
 
 
-def first_solver(A: Matrix) -> Callable[[Matrix], Matrix] | None:
-    """The inverse of A by Cholesky, in float32 for large orders where that succeeds; None if A is not definite."""
-    n = A.shape[0]
-    if n > _SINGLE_ORDER:
-        scale = float(np.max(A.diagonal()))
-        if scale > 0:
-            single = np.multiply(A, 1 / scale, dtype=np.float32, casting="same_kind")
-            factor, info = lapack.spotrf(single.T, lower=0, clean=0, overwrite_a=1)
-            if info == 0:
-                return lambda B: np.asarray(lapack.spotrs(factor, B.astype(np.float32), lower=0)[0], dtype=np.float64)
-    factor64, info = lapack.dpotrf(A.T, lower=0, clean=0)
-    if info != 0:
-        return None
-    return lambda B: np.asarray(lapack.dpotrs(factor64, B, lower=0)[0])
+@dataclass(frozen=True)
+class _Inverse:
+    """`solve` is about the inverse of `scale (A - shift I)`, on vectors of a dtype."""
+
+    solve: Callable[[Vector], Vector]
+    shift: float
+    scale: float
+    dtype: Precision
 
 
-def descend(
-    A: Matrix, solve: Callable[[Matrix], Matrix], start: Matrix, enough: float, steps: int, patient: bool
-) -> BottomVector | None:
-    """Minimize the Rayleigh quotient over growing block Krylov spaces.
+def bottom_vector(A: Matrix, largest: float, enough: Tolerance) -> BottomVector | None:
+    """Approximate the least eigenvector.
 
     Args:
         A: symmetric matrix, shape (n, n).
-        solve: an approximation of the inverse of A or of A less a shift.
-        start: the first block, shape (n, k).
-        enough: stop once later steps promise less than this.
-        steps: how many steps at most.
-        patient: whether to go on past half of them although the gains hardly fall.
+        largest: its largest modulus.
+        enough: the doubt that is small enough, given the Rayleigh quotient.
 
     Returns:
-        The best vector; None if the arithmetic broke down.
+        The vector; None where no factorization succeeded or the arithmetic broke down.
     """
-    Q = np.linalg.qr(solve(start))[0]
-    AQ = A @ Q
-    gains: list[float] = []
-    best, quotient = None, np.inf
-    for step in range(steps):
-        H = Q.T @ AQ
-        if not np.all(np.isfinite(H)):
-            return None
-        values, vectors = np.linalg.eigh((H + H.T) / 2)
-        low = vectors[:, : start.shape[1]]
-        X = Q @ low
-        gains.append(float(quotient - values[0]))
-        best, quotient = X, float(values[0])
-        slow = not patient and 2 * step > steps and gains[-1] > _SLOW * gains[-2]
-        if len(gains) > 2 and (slow or _remaining(gains) < enough):
-            break
-        W = solve(AQ @ low - X * values[: low.shape[1]])
-        for _ in range(2):
-            W -= Q @ (Q.T @ W)
-            W = np.linalg.qr(W)[0]
-        Q, AQ = np.hstack([Q, W]), np.hstack([AQ, A @ W])
-    if best is None:
+    look = _first_look(A, largest)
+    if look is None:
         return None
-    vector = best[:, 0] / np.linalg.norm(best[:, 0])
-    return BottomVector(np.ascontiguousarray(vector), quotient, max(_remaining(gains), 0.0), best)
+    for inverse in _inverses(A, largest, look):
+        return _minimize(A, inverse, look.vector, enough)
+    return None
 
 
-def _remaining(gains: list[float]) -> float:
-    """What later steps would gain if the gains go on falling at the rate of the last ones."""
-    if len(gains) < 3 or gains[-2] <= 0:
-        return abs(gains[-1])
-    ratio = min(max(gains[-1] / gains[-2], 0.1), 0.9)
-    return 2 * max(gains[-1], 0.0) * ratio / (1 - ratio)
+def refined(
+    A: Matrix, factorization: Factorization, shift: float, bottom: BottomVector, enough: Tolerance
+) -> BottomVector | None:
+    """A better vector through the factor of `A - shift I`, the shift just below the least eigenvalue."""
+    inverse = _Inverse(factorization.solve, shift, 1.0, np.float64)
+    return _minimize(A, inverse, bottom.vector, enough)
+
+
+def _first_look(A: Matrix, largest: float) -> _Look | None:
+    """Lanczos with A itself, in float32 for large orders."""
+    n = A.shape[0]
+    if n > _SINGLE_ORDER:
+        single, scale = single_upper(A, largest)
+        found = lanczos(
+            lambda x: np.asarray(blas.ssymv(-1.0, single.T, x, lower=1)),
+            start_vector(n).astype(np.float32),
+            _FIRST_STEPS,
+            _settled,
+        )
+    else:
+        scale = 1.0
+        found = lanczos(
+            lambda x: np.asarray(blas.dsymv(-1.0, A.T, x, lower=1)), start_vector(n), _FIRST_STEPS, _settled
+        )
+    if found is None:
+        return None
+    history = found.ritz.history
+    half = [value for k, value in history.items() if 2 * k <= max(history)]
+    value = found.ritz.value
+    doubt = found.ritz.doubt
+    if doubt > _SETTLED * abs(value):
+        doubt = max(_FALLS * (value - half[-1]) if half else 0.0, _LEAST_MARGIN * abs(value))
+    return _Look(-value / scale, doubt / scale, found.vector)
+
+
+def _settled(ritz: Ritz) -> bool:
+    """Whether more steps with A itself are not worth it: it has converged, or shows no sign of it."""
+    steps = max(ritz.history)
+    if steps < _FIRST_STEPS // 2:
+        return False
+    fall = ritz.value - ritz.history[steps // 4 * 2]
+    return ritz.doubt < _SETTLED * abs(ritz.value) or (ritz.value < 0 and fall > -_HOPELESS * ritz.value)
+
+
+def _inverses(A: Matrix, largest: float, look: _Look) -> Iterator[_Inverse]:
+    """Inverses at shifts below the least eigenvalue, those first that would serve best."""
+    shifts = []
+    margin = max(look.doubt, 4 * _SINGLE_REACH * largest)
+    for guess in (look.value - margin, look.value - 4 * margin):
+        if look.value <= 0 or guess > _HOPELESS * look.value:
+            shifts.append(guess)
+    if look.value > 0:
+        shifts.append(0.0)
+    base = min([0.0, *shifts])
+    shifts += [base - part * largest for part in _NEGATIVE_SHIFTS]
+    for shift in shifts:
+        single = A.shape[0] > _SINGLE_ORDER and look.value - shift > _SINGLE_REACH * largest
+        inverse = _inverse(A, largest, shift, np.float32) if single else None
+        if inverse is None and (shift == 0.0 or A.shape[0] <= _SINGLE_ORDER):
+            inverse = _inverse(A, largest, shift, np.float64)
+        if inverse is not None:
+            yield inverse
+
+
+def _inverse(A: Matrix, largest: float, shift: float, dtype: Precision) -> _Inverse | None:
+    """The inverse of `A - shift I` by LAPACK's Cholesky factorization; None where that fails."""
+    single = dtype is np.float32
+    copy: NDArray[np.floating]
+    copy, scale = single_upper(A, largest) if single else (A.copy(), 1.0)
+    np.fill_diagonal(copy, (A.diagonal() - shift) * scale)
+    potrf, trsv = (lapack.spotrf, blas.strsv) if single else (lapack.dpotrf, blas.dtrsv)
+    factor, info = potrf(copy.T, lower=1, clean=0, overwrite_a=1)
+    if info != 0:
+        return None
+
+    def solve(x: Vector) -> Vector:
+        return np.asarray(trsv(factor, trsv(factor, x, lower=1), lower=1, trans=1, overwrite_x=1))
+
+    return _Inverse(solve, shift, scale, dtype)
+
+
+def _minimize(A: Matrix, inverse: _Inverse, start: Vector, enough: Tolerance) -> BottomVector | None:
+    """Minimize the Rayleigh quotient over a Krylov space of the inverse."""
+    shift, scale = inverse.shift, inverse.scale
+
+    def finished(ritz: Ritz) -> bool:
+        if not ritz.value > 0:
+            return False
+        distance = 1 / (ritz.value * scale)
+        return distance * ritz.doubt / ritz.value <= enough(shift + distance)
+
+    space = lanczos(inverse.solve, start.astype(inverse.dtype), _INVERSE_STEPS, finished)
+    if space is None or not space.ritz.value > 0:
+        return None
+    Q = np.linalg.qr(space.basis.T.astype(np.float64))[0]
+    AQ = _times(A, Q)
+    found = _least_ritz(Q, AQ)
+    if found is None:
+        return None
+    quotient, vector, residual = found
+    doubt = abs(quotient - shift) * space.ritz.doubt / space.ritz.value
+    gain = 0.0
+    for _ in range(_CORRECTIONS if inverse.dtype is np.float32 else 0):
+        # what the rounding of the inverse has left: its own solution for the residual, in one more direction
+        size = float(np.linalg.norm(residual))
+        if size == 0.0:
+            break
+        w = inverse.solve((residual / size).astype(np.float32)).astype(np.float64)
+        for _ in range(2):
+            w -= Q @ (Q.T @ w)
+            size = float(np.linalg.norm(w))
+            if size == 0.0:
+                break
+            w /= size
+        if size == 0.0:
+            break
+        Q, AQ = np.column_stack([Q, w]), np.column_stack([AQ, _times(A, w[:, None])])
+        found = _least_ritz(Q, AQ)
+        if found is None:
+            return None
+        gain = quotient - found[0]
+        quotient, vector, residual = found
+        if gain <= enough(quotient):
+            break
+    return BottomVector(vector / np.linalg.norm(vector), quotient, max(doubt, gain))
+
+
+def _times(A: Matrix, Q: Matrix) -> Matrix:
+    return np.asarray(blas.dgemm(1.0, A.T, np.asfortranarray(Q)))
+
+
+def _least_ritz(Q: Matrix, AQ: Matrix) -> tuple[float, Matrix, Matrix] | None:
+    """Least Rayleigh quotient over the columns of Q, its vector and residual; None if the arithmetic broke down."""
+    H = Q.T @ AQ
+    if not np.all(np.isfinite(H)):
+        return None
+    values, vectors = np.linalg.eigh((H + H.T) / 2)
+    x = Q @ vectors[:, 0]
+    return float(values[0]), x, AQ @ vectors[:, 0] - values[0] * x
 
 
 def inverse_iteration(A: Matrix) -> Matrix | None:
@@ -119,8 +235,8 @@ def inverse_iteration(A: Matrix) -> Matrix | None:
     factor, info = lapack.dpotrf(A.T, lower=0)
     if info != 0:
         return None
-    vector = start_block(A.shape[0])[:, 0]
-    for _ in range(_INVERSE_STEPS):
+    vector = start_vector(A.shape[0])
+    for _ in range(_DENSE_STEPS):
         vector = np.asarray(lapack.dpotrs(factor, vector, lower=0)[0]).ravel()
         size = np.max(np.abs(vector))
         if not np.isfinite(size) or size == 0:

@@ -2,7 +2,7 @@
 
 The file holds the claim, a digest of the data, the parameters and the error budget, and a digest of all of that.
 Nothing in it is believed: `verify` proves the claim again from the data with `rebuild`, and by a plain factorization
-with the textbook bound, which shares no code with what wrote the file.
+whose residual is measured, which shares no code with what wrote the file.
 """
 
 import hashlib
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.errors import AccuracyError, DataFileError, InvalidInputError
+from hermite_dual.certified.plain_bounds import plain_lower_bound, plain_upper_bound
+from hermite_dual.errors import AccuracyError, DataFileError
 from hermite_dual.outcome import Outcome
 
 Matrix = NDArray[np.float64]
@@ -27,7 +28,6 @@ FORMAT = "hermite-dual certificate 1"
 _FIELDS = ("format", "claim", "data", "parameters", "error_budget")
 STATEMENTS = {"PROVEN": "lambda_min >= value", "REFUTED": "lambda_min < value"}
 """What a claim states, by its outcome."""
-_UNIT = 2.0**-53
 
 
 @dataclass(frozen=True)
@@ -158,25 +158,6 @@ def _verify_upper(matrix: Matrix, error: float, value: float) -> Verification:
     return Verification(Outcome.UNDECIDED, f"the file is intact, but lambda_min < {value!r} was not proven again")
 
 
-def plain_upper_bound(matrix: Matrix, error: float) -> float:
-    """The Rayleigh quotient of LAPACK's eigenvector, with the textbook bound of its rounding.
-
-    Args:
-        matrix: symmetric, shape (n, n).
-        error: bound of the 2-norm of the matrix's own error.
-    """
-    n = matrix.shape[0]
-    _, vectors = np.linalg.eigh(matrix)
-    x = vectors[:, 0]
-    g = (2 * n + 8) * _UNIT / (1 - (2 * n + 8) * _UNIT)
-    size = float(np.abs(x) @ (np.abs(matrix) @ np.abs(x)))
-    length = float(x @ x)
-    high = float(x @ (matrix @ x)) + g * size * (1 + 1e-9) + 4.0 * n * n * 2.0**-1074
-    # the quotient rounds, and so does the length, by g relatively
-    spread = (abs(high) * 2 * g + 4 * _UNIT * abs(high)) / length
-    return math.nextafter((high / length + spread + error) * 1.0 + 4 * _UNIT * (abs(high / length) + error), math.inf)
-
-
 def refuse_other_files(path: str | Path) -> None:
     """Raise if a file is in the way that is no certificate."""
     if Path(path).exists():
@@ -184,34 +165,3 @@ def refuse_other_files(path: str | Path) -> None:
             read(path)
         except DataFileError:
             raise DataFileError(f"{path} exists and is no certificate: name another file, or remove this one") from None
-
-
-def plain_lower_bound(matrix: Matrix, value: float, error: float) -> float:
-    """The lower bound that one factorization near `value` proves, with the textbook bound; `-inf` if it proves none.
-
-    If Cholesky's algorithm runs to the end on `M = fl(A - s I)`, then `lambda_min(M) >= -g/(1-g) tr(M)` with
-    `g = (n+1) u/(1 - (n+1) u)`, whatever the order of the sums (Demmel; Rump 2006); `fl` costs `u max |m_ii|`.
-
-    Args:
-        matrix: symmetric, shape (n, n).
-        value: the bound that is hoped for.
-        error: bound of the 2-norm of the matrix's own error.
-    """
-    n = matrix.shape[0]
-    if matrix.ndim != 2 or matrix.shape != (n, n) or not np.array_equal(matrix, matrix.T):
-        raise InvalidInputError(
-            f"matrix has shape {matrix.shape} or is not symmetric; rebuild must return a symmetric one"
-        )
-    g = (n + 1) * _UNIT / (1 - (n + 1) * _UNIT)
-    trace = math.fsum(abs(v) for v in (np.diagonal(matrix) - value).tolist())
-    loss = (g / (1 - g) * trace + 2 * _UNIT * (float(np.max(np.abs(np.diagonal(matrix)))) + abs(value))) * (1 + 1e-9)
-    loss += error * (1 + 1e-9) + 4.0 * n * n * 2.0**-1074
-    shift = value + 1.01 * loss + 8 * _UNIT * abs(value)
-    shifted = matrix.copy()
-    shifted[np.diag_indices(n)] -= shift
-    try:
-        np.linalg.cholesky(shifted)
-    except np.linalg.LinAlgError:
-        return -math.inf
-    # the trace at the shift used is below the one at `value` plus n times the difference, covered by 1e-9
-    return math.nextafter(shift - loss * (1 + 1e-8), -math.inf)

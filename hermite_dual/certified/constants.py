@@ -16,6 +16,7 @@ from hermite_dual.certified.monomials import ONE, Expansion, TailError, monomial
 from hermite_dual.certified.pieces import Pieces, split
 from hermite_dual.certified.precision import interval, lower_float, magnitude, upper_float, working_precision
 from hermite_dual.certified.tails import tail
+from hermite_dual.certified.unbounded import grows_along_points
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
 
@@ -48,7 +49,9 @@ class DerivativeBound:
     reason: str
 
 
-def derivative_bound(expr: sp.Expr, symbol: sp.Symbol, order: int = 1) -> DerivativeBound:
+def derivative_bound(
+    expr: sp.Expr, symbol: sp.Symbol, order: int = 1, *, between_kinks: bool = False
+) -> DerivativeBound:
     """Enclose the supremum of the modulus of a derivative over the real line.
 
     Args:
@@ -56,6 +59,7 @@ def derivative_bound(expr: sp.Expr, symbol: sp.Symbol, order: int = 1) -> Deriva
         symbol: its argument.
         order: k >= 0; the derivative is meant in the sense of distributions, so a kink of `phi^(k-1)` is allowed and a
             jump of it is not.
+        between_kinks: whether the derivative is meant between the kinks alone, whatever jumps there.
 
     Returns:
         PROVEN with a finite enclosure, REFUTED if unbounded, UNDECIDED otherwise.
@@ -72,7 +76,7 @@ def derivative_bound(expr: sp.Expr, symbol: sp.Symbol, order: int = 1) -> Deriva
         raise InvalidInputError(f"order = {order!r} is not an integer >= 0; 1 is the first derivative")
     pieces = split(expr, symbol)
     with working_precision(_BITS):
-        jump = _jump(pieces, order)
+        jump = None if between_kinks else _jump(pieces, order)
         if jump is not None:
             return jump
         derived = tuple(e.diff(symbol, order) if order else e for e in pieces.expressions)
@@ -134,11 +138,13 @@ def _tails(derived: tuple[sp.Expr, ...], symbol: sp.Symbol, pieces: Pieces) -> D
     """Start and bounds of the supremum over both half lines, or the verdict if it is infinite or unknown."""
     beyond = max([0.0] + [float(abs(constant_ball(k)).upper()) for k in pieces.kinks])
     best: tuple[arb, arb, arb] | None = None
+    # common factors outside: `1/7 - tanh(x/7)^2/7` cancels in balls only where 1/7 does not enter
+    right, left = (sp.factor_terms(expression) for expression in (derived[-1], derived[0]))
     for start in _STARTS:
         if start <= beyond:
             continue
         try:
-            expansions = [tail(derived[-1], symbol, 1, start), tail(derived[0], symbol, -1, start)]
+            expansions = [tail(right, symbol, 1, start), tail(left, symbol, -1, start)]
             ranges = [_half_line(e) for e in expansions]
         except TailError:
             continue
@@ -151,9 +157,12 @@ def _tails(derived: tuple[sp.Expr, ...], symbol: sp.Symbol, pieces: Pieces) -> D
             best = (arb(start), low, high)
         if high - low <= arb(_RELATIVE_WIDTH) * high or (start >= 64 and high < 1e-3):
             break
-    if best is None:
-        return DerivativeBound(0.0, float("inf"), Outcome.UNDECIDED, "the derivative's growth is not understood")
-    return best
+    if best is not None:
+        return best
+    if grows_along_points(right, symbol, 1) or grows_along_points(left, symbol, -1):
+        reason = "the derivative's modulus grows without bound along a sequence of points that runs to infinity"
+        return DerivativeBound(float("inf"), float("inf"), Outcome.REFUTED, reason)
+    return DerivativeBound(0.0, float("inf"), Outcome.UNDECIDED, "the derivative's growth is not understood")
 
 
 def _half_line(expansion: Expansion) -> tuple[arb, arb] | None:

@@ -160,7 +160,8 @@ def ntk_error(
     ek, es, ed = (np.asarray(v, dtype=np.float64) for v in errors)
     w2 = sigma_w**2
     floor = 1 - w2 * lipschitz**2 * (1 + 8 * UNIT)
-    near = 1 - w2 * (d + ed) * (1 + 4 * UNIT) - 4 * UNIT
+    largest = np.minimum(d + ed, np.maximum(lipschitz**2 * (1 + 4 * UNIT), d))
+    near = 1 - w2 * largest * (1 + 4 * UNIT) - 4 * UNIT
     if not floor > 0 or not np.all(near > 0):
         raise InvalidInputError(f"sigma_w * L = {sigma_w * lipschitz} is not below 1; the NTK has no bound there")
     gamma_change = ed / (near * np.maximum(near, floor))

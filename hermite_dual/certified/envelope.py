@@ -61,7 +61,7 @@ class Envelope:
         if not a > 0:
             return arb.pos_inf()
         root = a.sqrt()
-        body = (self.rate**2 / (4 * a)).exp() * (root * cut - self.rate / (2 * root)).erfc()
+        body = (self.rate * self.rate / (4 * a)).exp() * (root * cut - self.rate / (2 * root)).erfc()
         return arb((self.scale * body / (2 * a).sqrt()).upper())
 
 
@@ -161,7 +161,7 @@ def strip_envelope(pieces: Pieces, variance: arb, height: arb) -> Envelope | Non
         if middle is None:
             return None
         return Envelope(
-            scale.max(middle).upper(), fraction_ball(rate) * unit, fraction_ball(square) * unit**2, height, arb(0)
+            scale.max(middle).upper(), fraction_ball(rate) * unit, fraction_ball(square) * unit * unit, height, arb(0)
         )
 
 
@@ -180,7 +180,9 @@ def line_envelope(pieces: Pieces, variance: arb) -> Envelope | None:
         )
         if middle is not None:
             scale, start = scale.max(middle).upper(), 0
-        return Envelope(scale, fraction_ball(rate) * unit, fraction_ball(square) * unit**2, arb(0), arb(start) / unit)
+        return Envelope(
+            scale, fraction_ball(rate) * unit, fraction_ball(square) * unit * unit, arb(0), arb(start) / unit
+        )
 
 
 def _outer(

@@ -1,13 +1,13 @@
-"""Floating-point Cholesky with an error bound that is small because of its blocks.
+"""Floating-point Cholesky in tiles, with an error bound that is small because of them.
 
-A block algorithm computes `R` with `R^T R = A - s I + E`. Products of at most c rows are summed in any order (BLAS) and
-then subtracted from the tile, K times at most: entrywise
+A tile algorithm computes `R` with `R^T R = A - s I + E`. Products of tiles of b rows are summed in any order (BLAS) and
+then subtracted one after the other, less than `K = ceil(n/b)` times: entrywise
 
-    |E| <= (g_m + K u) (1 + tiny) |R|^T |R| + (underflow),   m = max(c, b + 2),
+    |E| <= (g_m + K u) (1 + tiny) |R|^T |R| + (underflow),   m = b + 2,
 
-b the rows of a diagonal block, `g_m = m u/(1 - m u)`, u = 2^-53. The usual bound has `g_{n+1}`. The 2-norm of
-`|R|^T |R|` is at most the trace of `R^T R`, and at most the product of the largest column and row sum of |R|. Success
-proves `lambda_min(A) >= s - ||E||_2`.
+`g_m = m u/(1 - m u)`, u = 2^-53. The usual bound has `g_{n+1}`. The 2-norm of `|R|^T |R|` is at most the trace of
+`R^T R`, and at most the product of the largest column and row sum of |R|. Success proves
+`lambda_min(A) >= s - ||E||_2`. Only tiles on and above the diagonal are kept: half the memory of A.
 """
 
 import math
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
 
 Matrix = NDArray[np.float64]
+Tiles = dict[tuple[int, int], Matrix]
 
 UNIT = 2.0**-53
 """Unit roundoff u of float64."""
@@ -33,19 +34,18 @@ def gamma(m: int) -> float:
     return m * UNIT / (1 - m * UNIT) * (1 + 8 * UNIT)
 
 
-def block_size(n: int) -> tuple[int, int]:
-    """Rows of a diagonal block and of a product: few lower the bound, many raise the speed."""
-    if n <= 512:
-        return 64, 64
-    if n <= 1024:
-        return 64, 128
-    return (128, 256) if n <= 2500 else (256, 512)
+def tile_size(n: int) -> int:
+    """Rows of a tile: few lower the bound, many raise the speed."""
+    for largest, rows in ((512, 64), (1024, 128), (2500, 256), (12000, 512)):
+        if n <= largest:
+            return rows
+    return 1024
 
 
 def error_units(n: int) -> float:
     """The factor of `|R|^T |R|` in the error bound."""
-    rows, chunk = block_size(n)
-    return (gamma(max(chunk, rows + 2)) + -(-n // chunk) * UNIT) * (1 + 2.0**-20)
+    rows = tile_size(n)
+    return (gamma(rows + 2) + -(-n // rows) * UNIT) * (1 + 2.0**-20)
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,36 @@ class Factorization:
     Attributes:
         success: whether every pivot was positive.
         error: an upper bound of the 2-norm of `R^T R - (A - s I)`; infinite without success.
-        factor: R, upper triangular, shape (n, n).
+        edges: where tiles begin, and n.
+        tiles: the tiles `R_ij`, i <= j, of R, upper triangular, each in Fortran's order.
     """
 
     success: bool
     error: float
-    factor: Matrix
+    edges: tuple[int, ...]
+    tiles: Tiles
+
+    def solve(self, b: Matrix) -> Matrix:
+        """The computed solution of `R^T R x = b`, shape (n,)."""
+        x = np.array(b, dtype=np.float64)
+        count = len(self.edges) - 1
+        parts = [x[self.edges[i] : self.edges[i + 1]] for i in range(count)]
+        for i in range(count):
+            parts[i][:] = blas.dtrsv(self.tiles[i, i], parts[i], trans=1)
+            for j in range(i + 1, count):
+                parts[j] -= blas.dgemv(1.0, self.tiles[i, j], parts[i], trans=1)
+        for i in reversed(range(count)):
+            for j in range(i + 1, count):
+                parts[i] -= blas.dgemv(1.0, self.tiles[i, j], parts[j])
+            parts[i][:] = blas.dtrsv(self.tiles[i, i], parts[i])
+        return x
 
 
 def shifted_cholesky(A: Matrix, shift: float | Matrix) -> Factorization:
     """Factor `A - shift I` and bound the backward error in the 2-norm.
 
     Args:
-        A: symmetric matrix, shape (n, n), finite entries; only the upper triangle is read.
+        A: symmetric matrix, shape (n, n), finite entries.
         shift: s, or one number per row.
 
     Returns:
@@ -76,45 +93,60 @@ def shifted_cholesky(A: Matrix, shift: float | Matrix) -> Factorization:
     n = A.shape[0]
     diagonal = A.diagonal() - shift
     diagonal_error = float(np.max(np.abs(diagonal))) * UNIT + TINY
-    R = np.zeros((n, n))
-    rows, chunk = block_size(n)
-    for start in range(0, n, rows):
-        if not _block_row(A, R, diagonal, (start, min(start + rows, n)), chunk):
-            return Factorization(False, math.inf, R)
-    return Factorization(True, _error_norm(R, diagonal, diagonal_error), R)
+    edges = (*range(0, n, tile_size(n)), n)
+    tiles: Tiles = {}
+    for i in range(len(edges) - 1):
+        if not _tile_row(A, tiles, diagonal, edges, i):
+            return Factorization(False, math.inf, edges, {})
+    return Factorization(True, _error_norm(n, tiles, diagonal, diagonal_error), edges, tiles)
 
 
-def _block_row(A: Matrix, R: Matrix, diagonal: Matrix, block: tuple[int, int], chunk: int) -> bool:
-    """Compute rows `start:stop` of R; False if a pivot is not positive."""
-    start, stop = block
-    size = stop - start
-    tile = A[start:stop, start:].copy()
-    tile[np.arange(size), np.arange(size)] = diagonal[start:stop]
-    buffer = np.empty_like(tile)
-    for top in range(0, start, chunk):
-        panel = R[top : min(top + chunk, start)]
-        np.matmul(panel[:, start:stop].T, panel[:, start:], out=buffer)
-        np.subtract(tile, buffer, out=tile)
-    head, info = lapack.dpotrf(tile[:, :size], lower=0, clean=1)
-    # a number in R that is not finite makes a later pivot so, hence the small blocks on the diagonal tell
-    if info != 0 or not np.all(np.isfinite(head)):
-        return False
-    R[start:stop, start:stop] = head
-    if tile.shape[1] > size:
-        # X = head^-T T as X^T = T^T head^-1: the transposes are views, nothing is copied across
-        rest = np.ascontiguousarray(tile[:, size:]).T
-        R[start:stop, stop:] = blas.dtrsm(1.0, head, rest, side=1, lower=0, overwrite_b=1).T
+def _tile_row(A: Matrix, tiles: Tiles, diagonal: Matrix, edges: tuple[int, ...], i: int) -> bool:
+    """Compute row i of tiles; False if a pivot is not positive."""
+    rows = slice(edges[i], edges[i + 1])
+    size = edges[i + 1] - edges[i]
+    buffer = np.zeros((size, size), order="F")
+    for j in range(i, len(edges) - 1):
+        # the transposed tile of a symmetric matrix lies in the order that BLAS wants
+        tile = A[edges[j] : edges[j + 1], rows].T.copy(order="F")
+        product = buffer[:, : tile.shape[1]]
+        if i == j:
+            np.fill_diagonal(tile, diagonal[rows])
+        for k in range(i):
+            left, right = tiles[k, i], tiles[k, j]
+            if i == j:
+                product = blas.dsyrk(1.0, left, c=product, trans=1, overwrite_c=1)
+            else:
+                product = blas.dgemm(1.0, left, right, c=product, trans_a=1, overwrite_c=1)
+            # the product is complete before it is subtracted: one rounding per tile, none per row
+            np.subtract(tile, product, out=tile)
+        if i == j:
+            tile, info = lapack.dpotrf(tile, lower=0, clean=1, overwrite_a=1)
+            # a number in R that is not finite makes a later pivot so, hence the tiles on the diagonal tell
+            if info != 0 or not np.all(np.isfinite(tile)):
+                return False
+        else:
+            tile = blas.dtrsm(1.0, tiles[i, i], tile, lower=0, trans_a=1, overwrite_b=1)
+        tiles[i, j] = tile
     return True
 
 
-def _error_norm(R: Matrix, diagonal: Matrix, diagonal_error: float) -> float:
+def _error_norm(n: int, tiles: Tiles, diagonal: Matrix, diagonal_error: float) -> float:
     """The 2-norm bound of the error matrix."""
-    n = R.shape[0]
     units = error_units(n)
     # (R^T R)_ii is within `units` of itself from the computed a_ii - s, which is positive after success
     norm = float(np.sum(diagonal)) / (1 - units) + n * TINY
     if n <= _MEASURED:
-        absolute = np.abs(R)
-        norm = min(norm, float(np.max(absolute.sum(axis=0))) * float(np.max(absolute.sum(axis=1))))
+        norm = min(norm, _sums_product(n, tiles))
     underflow = 4.0 * n * n * TINY
     return (units * norm + diagonal_error + underflow) * _UP
+
+
+def _sums_product(n: int, tiles: Tiles) -> float:
+    """The largest column sum of |R| times its largest row sum."""
+    rows, columns, step = np.zeros(n), np.zeros(n), tile_size(n)
+    for (i, j), tile in tiles.items():
+        absolute = np.abs(tile)
+        rows[i * step : i * step + tile.shape[0]] += absolute.sum(axis=1)
+        columns[j * step : j * step + tile.shape[1]] += absolute.sum(axis=0)
+    return float(np.max(rows)) * float(np.max(columns))

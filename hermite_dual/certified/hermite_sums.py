@@ -92,7 +92,7 @@ def _candidates(degree: int, x: float, y: float) -> list[arb]:
 
 def outer_t(degree: int, x: float) -> float:
     """The t that minimizes `t^(-r/2) exp(-x^2/(2(1+t)))`: the root of `t/(1+t)^2 = r/x^2`."""
-    v = degree / (x * x) if x > 0 else 1.0
+    v = degree / (x * x) if x * x > 0 else 1.0
     if v <= 0:
         return 0.01
     if v >= 0.25:

@@ -8,6 +8,8 @@ slope there 0. So
     k(q1, q2, rho sqrt(q1 q2)) = sqrt(q1 q2) ((2 a^2/pi) (sqrt(1 - rho^2) + rho asin(rho)) + b^2 rho).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import sympy as sp
 from flint import arb
@@ -37,14 +39,23 @@ def homogeneous_kernel(expr: sp.Expr, symbol: sp.Symbol, rho: NDArray[np.float64
         symbol: its argument.
         rho: correlations in [-1, 1], shape (m,).
     """
+    return _evaluate(expr, symbol, rho, lambda x, even, odd: even * ((1 - x * x).sqrt() + x * x.asin()) + odd * x)
+
+
+def homogeneous_slope(expr: sp.Expr, symbol: sp.Symbol, rho: NDArray[np.float64]) -> SeriesValues:
+    """Evaluate `kdot = (2 a^2/pi) asin(rho) + b^2`, which no variance changes; arguments as `homogeneous_kernel`."""
+    return _evaluate(expr, symbol, rho, lambda x, even, odd: even * x.asin() + odd)
+
+
+def _evaluate(
+    expr: sp.Expr, symbol: sp.Symbol, rho: NDArray[np.float64], form: Callable[[arb, arb, arb], arb]
+) -> SeriesValues:
     pieces = pieces_of(expr, symbol)
     with working_precision(_BITS):
         left, right = (constant_ball(pieces.expressions[k].subs(symbol, 1)) for k in (0, -1))
-        even, odd = ((right - left) / 2) ** 2 * 2 / arb.pi(), ((right + left) / 2) ** 2
-        balls = []
-        for value in rho.tolist():
-            x = arb(value)
-            balls.append(even * ((1 - x * x).sqrt() + x * x.asin()) + odd * x)
+        a, b = (right - left) / 2, (right + left) / 2
+        even, odd = 2 * a * a / arb.pi(), b * b
+        balls = [form(arb(value), even, odd) for value in rho.tolist()]
         middle = np.array([float(ball.mid()) for ball in balls])
         errors = [upper_float(abs(ball - arb(v))) for ball, v in zip(balls, middle.tolist(), strict=True)]
     return SeriesValues(middle, np.array(errors))

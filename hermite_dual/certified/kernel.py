@@ -15,6 +15,7 @@ from flint import arb
 
 from hermite_dual.certified.ball_functions import BallFunction
 from hermite_dual.certified.coefficients import coefficient_balls, pieces_of
+from hermite_dual.certified.elementary import integer_power
 from hermite_dual.certified.lattice import lattice_kernel
 from hermite_dual.certified.precision import bits_for, exact_fraction, to_ball, working_precision
 from hermite_dual.certified.second_moment import second_moment_ball
@@ -160,7 +161,7 @@ def mehler_ball(
     for a, b in zip(reversed(first), reversed(second), strict=True):
         total = total * rho + a * b
     tails = [parseval_tail(expr, symbol, q, a) for q, a in ((q1, first), (q2, second))]
-    return total + arb(0, (abs(rho) ** degrees * (tails[0] * tails[1]).sqrt()).upper())
+    return total + arb(0, (integer_power(rho.abs_upper(), degrees) * (tails[0] * tails[1]).sqrt()).upper())
 
 
 def parseval_tail(expr: sp.Expr, symbol: sp.Symbol, variance: Any, coefficients: list[arb], digits: int = 12) -> arb:

@@ -36,7 +36,7 @@ class Factor:
 
     def total(self, step: arb) -> arb:
         """A bound of `D sum_k f(k D)`: f rises and falls once on each half line, so sum <= integral + 3 D max f."""
-        peak = (self.rate**2 / (2 - 4 * self.square)).exp() / (2 * arb.pi()).sqrt()
+        peak = (self.rate * self.rate / (2 - 4 * self.square)).exp() / (2 * arb.pi()).sqrt()
         return self.integral() + 3 * step * peak
 
     def cut(self, eps: arb) -> tuple[arb, arb]:

@@ -173,7 +173,7 @@ def panel_coefficients(pieces: Pieces, variance: arb, degrees: int, eps: arb) ->
 
 def _rise(envelope: Envelope) -> int:
     """Bits by which `|phi w|` can exceed 1."""
-    return int(min(max(float(envelope.rate**2 / (2 - 4 * envelope.square)) * 1.45, 0.0), 1e6))
+    return int(min(max(float(envelope.rate * envelope.rate / (2 - 4 * envelope.square)) * 1.45, 0.0), 1e6))
 
 
 def _plan(pieces: Pieces, variance: arb, degrees: int, eps: arb, cut: arb) -> PanelPlan | None:

@@ -9,11 +9,11 @@ import math
 
 import numpy as np
 from flint import arb
-from numba import njit
 from numpy.typing import NDArray
 
 from hermite_dual.certified.float_cholesky import TINY, gamma
 from hermite_dual.certified.precision import upper_float, working_precision
+from hermite_dual.numeric.jit import helper, kernel, prange
 
 Vector = NDArray[np.float64]
 
@@ -21,8 +21,26 @@ _SPLITTER = 134217729.0  # 2^27 + 1: cuts a 53-bit significand into two halves w
 _BITS = 256
 
 
-# cache: compiling takes longer than any product it serves; no fastmath, since exact rounding errors are the point
-@njit(cache=True)
+@helper
+def _row_product(row: Vector, x: Vector, upper: Vector, lower: Vector) -> tuple[float, float, float]:
+    """High part, low part and sum of moduli of a row's product; `upper + lower` is x, cut into halves."""
+    s, c, m = 0.0, 0.0, 0.0
+    for j in range(x.size):
+        a = row[j]
+        p = a * x[j]
+        t = _SPLITTER * a
+        ah = t - (t - a)
+        al = a - ah
+        e = al * lower[j] - (((p - ah * upper[j]) - al * upper[j]) - ah * lower[j])
+        r = s + p
+        z = r - s
+        c += e + ((s - (r - z)) + (p - z))
+        s = r
+        m += abs(p)
+    return s, c, m
+
+
+@kernel
 def _row_products(A: NDArray[np.float64], x: Vector) -> tuple[Vector, Vector, Vector]:
     """High part, low part and sum of moduli of every `A[i] @ x`."""
     n = x.size
@@ -32,21 +50,8 @@ def _row_products(A: NDArray[np.float64], x: Vector) -> tuple[Vector, Vector, Ve
         t = _SPLITTER * x[j]
         upper[j] = t - (t - x[j])
         lower[j] = x[j] - upper[j]
-    for i in range(n):
-        s, c, m = 0.0, 0.0, 0.0
-        for j in range(n):
-            a = A[i, j]
-            p = a * x[j]
-            t = _SPLITTER * a
-            ah = t - (t - a)
-            al = a - ah
-            e = al * lower[j] - (((p - ah * upper[j]) - al * upper[j]) - ah * lower[j])
-            r = s + p
-            z = r - s
-            c += e + ((s - (r - z)) + (p - z))
-            s = r
-            m += abs(p)
-        high[i], low[i], size[i] = s, c, m
+    for i in prange(n):
+        high[i], low[i], size[i] = _row_product(A[i], x, upper, lower)
     return high, low, size
 
 
@@ -72,7 +77,7 @@ def rayleigh_upper(A: NDArray[np.float64], x: Vector, entry_error: float | NDArr
         numerator, square = arb(0), arb(0)
         for xi, hi, lo, loss in zip(x.tolist(), high.tolist(), low.tolist(), lost.tolist(), strict=True):
             numerator += arb(xi) * (arb(hi) + arb(lo) + arb(0, loss))
-            square += arb(xi) ** 2
+            square += arb(xi) * arb(xi)
         if not square > 0:
             return math.inf
         return upper_float((numerator + _perturbation(x, entry_error)) / square)
@@ -84,5 +89,6 @@ def _perturbation(x: Vector, entry_error: float | NDArray[np.float64]) -> arb:
     if isinstance(entry_error, np.ndarray):
         # rounding to nearest loses at most g_{2n+2} of a sum of non-negative terms
         rough = float(absolute @ (entry_error @ absolute))
-        return arb(rough) * (1 + arb(gamma(2 * x.size + 4))) + arb(x.size) ** 2 * arb(TINY)
-    return arb(entry_error) * sum((arb(v) for v in absolute.tolist()), arb(0)) ** 2
+        return arb(rough) * (1 + arb(gamma(2 * x.size + 4))) + arb(x.size * x.size) * arb(TINY)
+    total = sum((arb(v) for v in absolute.tolist()), arb(0))
+    return arb(entry_error) * total * total

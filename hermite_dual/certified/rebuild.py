@@ -1,8 +1,8 @@
 """A second computation of a Gram matrix from a certificate's data and parameters, to prove its claim again.
 
 It shares the ball evaluation of phi and its derivative's bound with the first, and no more where it can: coefficients
-come from Gauss-Legendre panels, variances from a fixed point in balls, inner products from exact norms and one float
-product, entries from Newton's method in NumPy, and the error from plain a-priori counts.
+come from Gauss-Legendre panels, variances from a fixed point in balls (of many rows: from a residual), inner products
+from exact norms and one float product, entries from Newton's method in NumPy, and the error from plain a-priori counts.
 """
 
 import math
@@ -19,8 +19,11 @@ from numpy.typing import NDArray
 from hermite_dual.activation import activation
 from hermite_dual.certified.coefficients import coefficient_balls, parity_of, pieces_of
 from hermite_dual.certified.constants import derivative_bound
+from hermite_dual.certified.nearly_parallel import HomogeneousKernel, homogeneous_kernel_of
 from hermite_dual.certified.panels import panel_coefficients
 from hermite_dual.certified.precision import upper_float, working_precision
+from hermite_dual.certified.rebuild_rows import Moments, float_fixed_points, row_moments, supported
+from hermite_dual.certified.sliced_product import sliced_product
 from hermite_dual.errors import AccuracyError, DataFileError, HermiteDualError
 from hermite_dual.outcome import Outcome
 
@@ -33,8 +36,10 @@ _NEGLIGIBLE = 1e-18
 _PASSES = 12
 _BLOCK = 32
 _ROOT_STEPS = 400
-_MOST_VARIANCES = 24
-"""Distinct variances: each costs a set of panels."""
+_FEW_VARIANCES = 24
+"""Distinct variances up to which each has a set of panels of its own."""
+_ROW_COUNTS = (32, 64, 128, 256, 512, 1024, 2048)
+_STALLED = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +52,8 @@ class Table:
         norms: upper bounds of `E[phi(sqrt(q_i) Z)^2]^(1/2)`, shape (n,).
         tails: upper bounds of the Parseval remainders' square roots, shape (n,).
         moments: floats close to `E[phi^2]` and, second row, bounds of their errors, shape (2, n).
-        roots: floats close to `sqrt(q_i)` within two roundings, shape (n,).
+        roots: floats close to `sqrt(q_i)`, shape (n,).
+        stretch: bounds of `|root - sqrt(q_i)|/root` but for two roundings, shape (n,).
     """
 
     values: Matrix
@@ -56,6 +62,7 @@ class Table:
     tails: Matrix
     moments: Matrix
     roots: Matrix
+    stretch: Matrix
 
 
 def parameters_of(activation_text: str, sigma_w2: float | None, sigma_w: float | None, sphere: bool) -> dict[str, Any]:
@@ -79,20 +86,26 @@ def rebuild(data: Matrix, parameters: Mapping[str, Any]) -> tuple[Matrix, float]
     phi, weight, sphere = _read(parameters)
     slope = derivative_bound(phi.expr, phi.symbol, 1)
     lipschitz = slope.upper
-    factor = upper_float(weight * arb(lipschitz) ** 2)
+    factor = upper_float(weight * arb(lipschitz) * arb(lipschitz))
     if slope.outcome is not Outcome.PROVEN or not factor < 1.0:
         raise AccuracyError("sigma_w L < 1 is not proven, so the limit is not known to exist")
     inputs, inputs_error, squares = _inputs(data, sphere)
     distinct = sorted(set(squares))
-    if len(distinct) > _MOST_VARIANCES:
-        raise AccuracyError(
-            f"{len(distinct)} rows have different norms, and the second proof takes {_MOST_VARIANCES} at most: "
-            "scale the rows to the sphere, or verify with hermite_dual.DEQ(...).gram(X).check_lower_bound(value)"
-        )
-    index = np.array([distinct.index(t) for t in squares])
+    places = {t: k for k, t in enumerate(distinct)}
+    index = np.array([places[t] for t in squares])
     largest = _largest_cosine(inputs)
-    table = _table(phi, [_variance(phi, weight, t, lipschitz) for t in distinct], largest, lipschitz, index)
-    return _entries(table, inputs, inputs_error, upper_float(weight), lipschitz, factor)
+    if len(distinct) <= _FEW_VARIANCES:
+        table = _table(phi, [_variance(phi, weight, t, lipschitz) for t in distinct], largest, lipschitz, index)
+    elif supported(phi.expr, phi.symbol):
+        table = _table_of_rows(phi, weight, distinct, largest, lipschitz, index)
+    else:
+        raise AccuracyError(
+            f"{len(distinct)} rows have different norms, and the second proof takes {_FEW_VARIANCES} at most for an "
+            f"activation with kinks elsewhere than at 0: scale the rows to the sphere, or verify with "
+            "hermite_dual.DEQ(...).gram(X).check_lower_bound(value)"
+        )
+    sharp = homogeneous_kernel_of(pieces_of(phi.expr, phi.symbol), phi.symbol)
+    return _entries(table, inputs, inputs_error, upper_float(weight), lipschitz, factor, sharp)
 
 
 def _read(parameters: Mapping[str, Any]) -> tuple[Any, arb, bool]:
@@ -126,19 +139,20 @@ def _inputs(data: Matrix, sphere: bool) -> tuple[Matrix, Matrix, list[Fraction]]
     exact = [sum((Fraction(v) ** 2 for v in row), Fraction(0)) for row in data.tolist()]
     if any(s == 0 for s in exact):
         raise AccuracyError("a row of the data is zero and has no direction: remove it")
-    gram = data @ data.T
-    gram = (gram + gram.T) / 2.0
+    product = sliced_product(data, data.T)
+    gram = product.high + product.low
+    gram = np.triu(gram) + np.triu(gram, 1).T
     with working_precision(_BITS):
         norms = np.array([float(arb(fmpq(s.numerator, s.denominator)).sqrt()) for s in exact])
     if not (norms.min() > 1e-120 and norms.max() < 1e120):
         raise AccuracyError("the rows' norms lie outside 1e-120 to 1e120: rescale the data")
-    # a sum of d products in any order, symmetrized: gamma_{d+1} |x_i||x_j|; norms and quotients round six times more
-    relative = (d + 8) * _UNIT / (1.0 - (d + 8) * _UNIT) * (1 + 1e-9)
     lengths = np.multiply.outer(norms, norms)
+    # one rounding of the sum; below, both norms, their product and the quotient, or the factor and the product
+    wrong = 8 * _UNIT * np.abs(gram) + np.multiply.outer(product.rows, product.columns) * (1 + 1e-9)
     if sphere:
-        return gram / lengths * 2.0, np.full((n, n), 2.0 * relative), [Fraction(2)] * n
+        return gram / lengths * 2.0, wrong / lengths * (2.0 + 1e-9), [Fraction(2)] * n
     scale = 2.0 / d
-    return gram * scale, lengths * (scale * relative), [2 * s / d for s in exact]
+    return gram * scale, wrong * (scale * (1 + 1e-9)), [2 * s / d for s in exact]
 
 
 def _largest_cosine(inputs: Matrix) -> float:
@@ -201,7 +215,53 @@ def _table(phi: Any, roots: list[tuple[arb, arb]], largest: float, lipschitz: fl
         rows = [_row(phi, root, error, count, lipschitz) for root, error in roots]
     parts = [np.array(part)[index] for part in zip(*rows, strict=True)]
     values, errors, norms, tails, moments, floats = parts
-    return Table(values, errors, norms, tails, moments.T, floats)
+    return Table(values, errors, norms, tails, moments.T, floats, np.zeros(len(index)))
+
+
+def _table_of_rows(
+    phi: Any, weight: arb, squares: list[Fraction], largest: float, lipschitz: float, index: NDArray[np.intp]
+) -> Table:
+    """The same for many variances: roots from floats, proven by the residual of their fixed-point equation."""
+    factor = upper_float(weight.sqrt() * arb(lipschitz))
+    steps = min(_ROOT_STEPS, 4 + math.ceil(40 / -math.log(min(factor, 0.999) + 1e-9)))
+    roots = float_fixed_points(phi, np.array([float(t) for t in squares]), float(weight), steps)
+    second = row_moments(phi.expr**2, phi.symbol, roots, 1)
+    found = _as_many_as_wanted(phi, roots, second, largest)
+    rows = []
+    with working_precision(_BITS):
+        for k, (root, t) in enumerate(zip(roots.tolist(), squares, strict=True)):
+            moment = arb(float(second.values[k, 0]), float(second.errors[k, 0]))
+            following = (weight * moment + arb(fmpq(t.numerator, t.denominator))).sqrt()
+            error = (abs(following - arb(root)) / (1 - arb(factor))).upper()
+            moved = arb(lipschitz) * error
+            norm = moment.sqrt() + arb(0, moved)
+            balls = [arb(v, e) for v, e in zip(found.values[k].tolist(), found.errors[k].tolist(), strict=True)]
+            # a square's enclosure must not reach below zero: magnitudes
+            rest = moment - sum((arb(b.abs_lower()) ** 2 for b in balls), arb(0))
+            tail = arb(rest.upper()).max(arb(0)).sqrt() + moved
+            spread = sum((arb(e) ** 2 for e in found.errors[k].tolist()), arb(0)).sqrt() + moved
+            exact = norm * norm
+            middle = float(exact.mid())
+            gap = upper_float(abs(exact - arb(middle)))
+            stretch = upper_float(error / (arb(root) - error))
+            rows.append((upper_float(spread), upper_float(norm), upper_float(tail), middle, gap, stretch))
+    errors, norms, tails, middles, gaps, stretch = np.array(rows)[index].T
+    values = found.values[index]
+    return Table(values, errors, norms, tails, np.array([middles, gaps]), roots[index], stretch)
+
+
+def _as_many_as_wanted(phi: Any, roots: Matrix, second: Moments, largest: float) -> Moments:
+    """Coefficients of all rows, as many as the largest cosine asks for or float64 can tell."""
+    top = int(np.argmax(roots))
+    moment = float(second.values[top, 0])
+    count = 0
+    for count in _ROW_COUNTS:
+        row = row_moments(phi.expr, phi.symbol, roots[[top]], count)
+        rest = moment - float(np.sum(row.values**2))
+        floor = float(second.errors[top, 0]) + 2 * float(np.sum(np.abs(row.values) * row.errors))
+        if rest <= _STALLED * floor or rest * (1.0 - 0.8 * (1.0 - largest)) ** count <= _NEGLIGIBLE * moment:
+            break
+    return row_moments(phi.expr, phi.symbol, roots, count)
 
 
 def _row(phi: Any, root: arb, error: arb, count: int, lipschitz: float) -> tuple[Any, ...]:
@@ -222,12 +282,18 @@ def _row(phi: Any, root: arb, error: arb, count: int, lipschitz: float) -> tuple
 
 
 def _entries(
-    table: Table, inputs: Matrix, inputs_error: Matrix, weight: float, lipschitz: float, factor: float
+    table: Table,
+    inputs: Matrix,
+    inputs_error: Matrix,
+    weight: float,
+    lipschitz: float,
+    factor: float,
+    sharp: HomogeneousKernel | None,
 ) -> tuple[Matrix, float]:
     """Newton's method for every entry, then one evaluation whose distance to the fixed point is bounded."""
     n, degrees = table.values.shape
     matrix, errors = np.empty((n, n)), np.empty((n, n))
-    gamma = (4 * degrees + 16) * _UNIT / (1.0 - (4 * degrees + 16) * _UNIT)
+    first, weights = _first_degree(table.values), _rounding_weights(table.values)
     for start in range(0, n, _BLOCK):
         rows, columns = slice(start, min(start + _BLOCK, n)), slice(start, n)
         t, dt = inputs[rows, columns], inputs_error[rows, columns]
@@ -239,11 +305,19 @@ def _entries(
         remainder = power * np.multiply.outer(table.tails[rows], table.tails[columns])
         spread = np.multiply.outer(table.errors[rows], table.norms[columns])
         spread = spread + np.multiply.outer(table.norms[rows], table.errors[columns]) * 2.0
-        # the covariance at `old` and the one that rho stands for: inputs, sigma_w^2 K, the sum, the quotient, roots
-        shift = dt + 16 * _UNIT * (weight * np.abs(old) + np.abs(t) + lengths * modulus)
-        first = _first_degree(table.values)
-        own = gamma * norms * np.minimum(modulus**first * (1 + 1e-12) + 1e-300, 1.0)
-        eta = own + spread + remainder + lipschitz**2 * shift
+        own = np.multiply.outer(weights[rows], weights[columns])
+        own = own * np.minimum(modulus**first * (1 + 1e-12) + 1e-300, 1.0) + spread + remainder
+        close = remainder > _NEGLIGIBLE * norms
+        if sharp is not None and close.any():
+            found = sharp.solve(t[close], lengths[close], weight, old[close])
+            old[close], rho[close], new[close], own[close] = found
+            modulus = np.abs(rho)
+        # the covariance at `old` and the one that rho stands for: sigma_w^2 and its product, then, relative to their
+        # result, the sum, the quotient, two roots of two roundings each and their product; inputs have their own
+        shift = dt + _UNIT * (2.1 * weight * np.abs(old) + 7.1 * lengths * modulus)
+        stretch = np.add.outer(table.stretch[rows], table.stretch[columns])
+        shift = shift + lengths * modulus * stretch * (1.0 + stretch) * (1 + 1e-9)
+        eta = own + lipschitz**2 * shift
         matrix[rows, columns] = new
         errors[rows, columns] = (eta + factor * np.abs(new - old)) / (1.0 - factor) * (1 + 1e-9)
     matrix, errors = np.triu(matrix, 1), np.triu(errors, 1)
@@ -251,6 +325,18 @@ def _entries(
     np.fill_diagonal(matrix, table.moments[0])
     np.fill_diagonal(errors, table.moments[1])
     return matrix, float(errors.sum(axis=1).max()) * (1 + 1e-9) + 1e-300
+
+
+def _rounding_weights(values: Matrix) -> Matrix:
+    """Numbers `w_i` with the rounding of Horner's rule at most `w_i w_j |rho|^(r_0)`, r_0 the lowest degree.
+
+    The term of degree r passes through `2 r + 2` roundings: its product, the sum, and a product and a sum a degree. By
+    Cauchy-Schwarz `sum_r (2 r + 2) |a_ir a_jr| <= w_i w_j / u` with `w_i^2 = u sum_r (2 r + 2) a_ir^2`.
+    """
+    degrees = values.shape[1]
+    counts = 2.0 * np.arange(degrees) + 2.0
+    most = (2 * degrees + 2) * _UNIT
+    return np.sqrt(_UNIT / (1.0 - most) * (values * values @ counts)) * (1 + 1e-9)
 
 
 def _first_degree(values: Matrix) -> int:

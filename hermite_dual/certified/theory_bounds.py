@@ -71,7 +71,7 @@ def theory_lower_bounds(
     lower, upper = coefficient_ranges(np.diagonal(preactivation), coefficient_balls_for, degrees)
     moduli, correlation_error = correlation_moduli(preactivation, preactivation_error)
     return [
-        ling_bound(moduli, lower),
+        ling_bound(largest_off_diagonal(moduli), lower),
         khatri_rao_bound(preactivation, correlation_error, lower, moduli, khatri_rao_degrees),
         hermite_gershgorin_bound(moduli, lower, upper),
     ]
@@ -115,11 +115,15 @@ def _squares_below(values: Matrix) -> Matrix:
     return np.where(squares < _TINY, 0.0, squares)
 
 
-def ling_bound(moduli: Matrix, lower: Matrix) -> TheoryBound:
+def largest_off_diagonal(moduli: Matrix) -> float:
+    """`beta = max |R_ij|`, i != j; 0 for a single row."""
+    off = ~np.eye(len(moduli), dtype=bool)
+    return float(np.max(moduli, initial=0.0, where=off))
+
+
+def ling_bound(beta: float, lower: Matrix) -> TheoryBound:
     """`min_i a_r^2 (1 - (n-1) beta^r)` for the best degree."""
-    n = moduli.shape[0]
-    off = moduli - np.diag(np.diagonal(moduli))
-    beta = float(np.max(off)) if n > 1 else 0.0
+    n = lower.shape[1]
     best, degree = 0.0, -1
     for r in range(lower.shape[0]):
         power = upper_float(arb(beta) ** r)
@@ -133,13 +137,12 @@ def ling_bound(moduli: Matrix, lower: Matrix) -> TheoryBound:
 
 def khatri_rao_bound(S: Matrix, error: float, lower: Matrix, moduli: Matrix, count: int) -> TheoryBound:
     """`min_i a_r^2 lambda_min(R^(or))` for the most promising degrees."""
-    n = S.shape[0]
     roots = np.sqrt(np.diagonal(S))
     R = S / np.multiply.outer(roots, roots)
     np.fill_diagonal(R, 1.0)
     R = (R + R.T) / 2
     smallest = [float(np.min(_squares_below(row))) for row in lower]
-    beta = float(np.max(moduli - np.diag(np.diagonal(moduli)))) if n > 1 else 0.0
+    beta = largest_off_diagonal(moduli)
     # a rough ranking: powers decorrelate, coefficients decay
     promise = [s * (1 - beta ** max(r, 1)) for r, s in enumerate(smallest)]
     best, degree = 0.0, -1
@@ -156,21 +159,44 @@ def khatri_rao_bound(S: Matrix, error: float, lower: Matrix, moduli: Matrix, cou
 
 
 def hermite_gershgorin_bound(moduli: Matrix, lower: Matrix, upper: Matrix) -> TheoryBound:
-    """`max_m min_i sum_{r >= m} (a_r(S_ii)^2 - |a_r(S_ii)| sum_{j != i} |a_r(S_jj)| |R_ij|^r)`, O(n^2) per degree.
+    """`max_m min_i sum_{r >= m} (a_r(S_ii)^2 - |a_r(S_ii)| sum_{j != i} |a_r(S_jj)| |R_ij|^r)`, O(n^2) per degree."""
+    return gershgorin_bound(power_sums(moduli, upper, diagonal=True), lower, upper)
 
-    Row sums of n non-negative floats are off by less than `(n + 4) u` relatively in any order; powers of the moduli
-    are formed by repeated multiplication with one rounding each.
+
+def power_sums(moduli: Matrix, weights: Matrix, *, diagonal: bool) -> Matrix:
+    """`sum_j |R_ij|^r w_rj` for every degree r, rounded.
+
+    Args:
+        moduli: a block of `|R|`, shape (m, k).
+        weights: shape (degrees, k).
+        diagonal: whether the block's diagonal is that of R, which stays out of the sums.
+
+    Returns:
+        The sums, shape (degrees, m).
+    """
+    sums = np.zeros((len(weights), len(moduli)))
+    power = np.ones_like(moduli)
+    if diagonal:
+        np.fill_diagonal(power, 0.0)
+    for r, row in enumerate(weights):
+        if r:
+            power *= moduli
+        sums[r] = power @ row
+    return sums
+
+
+def gershgorin_bound(sums: Matrix, lower: Matrix, upper: Matrix) -> TheoryBound:
+    """The Hermite-Gershgorin bound from the sums of `power_sums` over all columns, added in any order.
+
+    Sums of n non-negative floats are off by less than `(n + 4) u` relatively in any order; powers of the moduli are
+    formed by repeated multiplication with one rounding each.
     """
     degrees, n = lower.shape
     slack = 1 + (2 * n + 3 * degrees + 16) * UNIT
-    power = np.ones_like(moduli)
-    np.fill_diagonal(power, 0.0)
     margins = np.zeros((degrees, n))
     for r in range(degrees):
-        if r:
-            power *= moduli
-        sums = (power @ upper[r] + n * _TINY) * slack
-        margins[r] = _squares_below(lower[r]) - upper[r] * sums * (1 + 4 * UNIT)
+        total = (sums[r] + n * _TINY) * slack
+        margins[r] = _squares_below(lower[r]) - upper[r] * total * (1 + 4 * UNIT)
     best, degree = 0.0, -1
     suffix, weight = np.zeros(n), np.zeros(n)
     for r in reversed(range(degrees)):

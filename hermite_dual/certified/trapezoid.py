@@ -183,7 +183,7 @@ def trapezoid_coefficients(pieces: Pieces, variance: arb, degrees: int, eps: arb
 
 def _largest_exponent(envelope: Envelope) -> float:
     """`max B x + (C - 1/2) x^2 = B^2/(2 - 4C)`: by which power of e `|phi w|` can exceed 1 on the real line."""
-    return min(max(float(envelope.rate**2 / (2 - 4 * envelope.square)), 0.0), 1e6)
+    return min(max(float(envelope.rate * envelope.rate / (2 - 4 * envelope.square)), 0.0), 1e6)
 
 
 def _nodes(pieces: Pieces, variance: arb, step: arb, count: int, parity: int) -> list[Node]:

@@ -1,4 +1,4 @@
-"""Hermite coefficients at several variances, as far as they can be had one by one."""
+"""Hermite coefficients at several variances: few one by one, many together."""
 
 import numpy as np
 import sympy as sp
@@ -7,10 +7,28 @@ from numpy.typing import NDArray
 
 from hermite_dual.certified.homogeneous import is_homogeneous
 from hermite_dual.certified.power_series import VarianceSeries, fixed_series
+from hermite_dual.certified.row_coefficients import RowCoefficients, row_coefficients, unsupported
 from hermite_dual.errors import AccuracyError
 
 _MOST_COEFFICIENTS = 64 * 128
-"""Coefficients in all, beyond which they would take minutes."""
+"""Coefficients in all, beyond which they would take minutes one by one."""
+
+
+def _together(expr: sp.Expr, symbol: sp.Symbol, distinct: int, count: int) -> bool:
+    """Whether coefficients at many variances are better computed as rows of one product.
+
+    Raises:
+        AccuracyError: there are too many variances, and the activation does not allow that.
+    """
+    if distinct * count <= _MOST_COEFFICIENTS:
+        return False
+    problem = unsupported(expr, symbol)
+    if problem:
+        raise AccuracyError(
+            f"rows have {distinct} different norms, and {count} proven coefficients for each would take minutes one by "
+            f"one; together they cannot be had: {problem}. Scale the rows with hermite_dual.on_sphere(X), or take fewer"
+        )
+    return True
 
 
 def coefficients_at(
@@ -34,9 +52,19 @@ def coefficients_at(
             VarianceSeries(q, [a * root for a in unit.coefficients], unit.moment * arb(q))
             for q, root in zip(variances.tolist(), roots, strict=True)
         ]
-    if len(variances) > 1 and len(variances) * count > _MOST_COEFFICIENTS:
-        raise AccuracyError(
-            f"rows have {len(variances)} different norms, and {count} proven coefficients for each would take minutes: "
-            "scale the rows with hermite_dual.on_sphere(X), or take fewer of them"
-        )
+    if len(variances) > 1 and _together(expr, symbol, len(variances), count):
+        return _from_rows(row_coefficients(expr, symbol, variances, count=count), variances)
     return [fixed_series(expr, symbol, q, count) for q in variances.tolist()]
+
+
+def _from_rows(rows: RowCoefficients, variances: NDArray[np.float64]) -> list[VarianceSeries]:
+    """Balls around the floats of every row; coefficients that vanish by parity are exact zeros."""
+    found = []
+    for i, q in enumerate(variances.tolist()):
+        radius = float(rows.errors[i])
+        balls = [
+            arb(0) if rows.parity and (r % 2 == 0) != (rows.parity > 0) else arb(v, radius)
+            for r, v in enumerate(rows.values[i].tolist())
+        ]
+        found.append(VarianceSeries(q, balls, arb(float(rows.moments[i]), float(rows.moment_errors[i]))))
+    return found

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hermite_dual.commands.shared import EXIT_DISAGREE, EXIT_UNDECIDED, errors_to_exit_codes
+from hermite_dual.commands.shared import (
+    EXIT_DISAGREE,
+    EXIT_UNDECIDED,
+    Json,
+    errors_to_exit_codes,
+    print_json,
+    read_data,
+)
 
 if TYPE_CHECKING:
     from hermite_dual.outcome import Outcome
@@ -15,29 +22,37 @@ _CODES = {"PROVEN": 0, "REFUTED": EXIT_DISAGREE, "UNDECIDED": EXIT_UNDECIDED}
 
 def check(
     activation: Annotated[str, typer.Argument(help="A catalogue name, such as tanh, or a formula in x.")],
-    data: Annotated[Path, typer.Argument(help="Samples, one per row: .npy, .npz or .csv.")],
+    data: Annotated[Path, typer.Argument(help="Samples, one per row: .npy, .npz or .csv; - reads standard input.")],
     *,
     at_least: Annotated[float, typer.Option(help="The claimed lower bound of lambda_*.")],
     sigma_w2: Annotated[float | None, typer.Option(help="s^2 of the papers' convention W ~ N(0, 2 s^2/m).")] = None,
     sigma_w: Annotated[float | None, typer.Option(help="Scale of the recurrent weights; excludes --sigma-w2.")] = None,
     sphere: Annotated[bool, typer.Option(help="Scale the rows to norm sqrt(d), as the papers do.")] = True,
     output: Annotated[Path, typer.Option(help="Where the certificate goes.")] = Path("claim.json"),
+    as_json: Json = False,
 ) -> None:
     """Decide whether lambda_* >= AT_LEAST: PROVEN (exit code 0), REFUTED (1) or UNDECIDED (3).
 
     PROVEN and REFUTED hold in exact arithmetic and come with a certificate for `hermite-dual verify`.
+
+    Example: `hermite-dual check tanh data.npy --sigma-w2 0.08 --at-least 1e-4`
     """
     with errors_to_exit_codes():
         from hermite_dual.certified.certificate import refuse_other_files, write
         from hermite_dual.claims import check_claim
-        from hermite_dual.data import read_samples
 
-        samples = read_samples(data)
+        samples = read_data(data)
         refuse_other_files(output)
         found = check_claim(activation, samples, at_least, sigma_w2=sigma_w2, sigma_w=sigma_w, sphere=sphere)
-        typer.echo(str(found))
         if found.certificate is not None:
             write(output, found.certificate)
+        if as_json:
+            file = None if found.certificate is None else str(output)
+            print_json({"outcome": found.outcome.value, "answer": str(found), "certificate": file})
+            _leave(found.outcome)
+            return
+        typer.echo(str(found))
+        if found.certificate is not None:
             typer.echo(f"certificate: {output}; prove it again with: hermite-dual verify {output} --data {data}")
         _leave(found.outcome)
 
@@ -45,20 +60,25 @@ def check(
 def verify(
     certificate: Annotated[Path, typer.Argument(help="The file that `hermite-dual check` wrote.")],
     *,
-    data: Annotated[Path, typer.Option(help="The samples that the claim is about.")],
+    data: Annotated[Path, typer.Option(help="The samples that the claim is about; - reads standard input.")],
+    as_json: Json = False,
 ) -> None:
     """Prove a certificate's claim again from the data, by other means: PROVEN (0), REFUTED (1) or UNDECIDED (3).
 
     REFUTED means that the file was altered or does not belong to the data.
+
+    Example: `hermite-dual verify claim.json --data data.npy`
     """
     with errors_to_exit_codes():
         from hermite_dual.certified.certificate import read
         from hermite_dual.certified.certificate import verify as verify_certificate
         from hermite_dual.certified.rebuild import rebuild
-        from hermite_dual.data import read_samples
 
-        found = verify_certificate(read(certificate), read_samples(data), rebuild)
-        typer.echo(f"{found.outcome.value}: {found.reason}")
+        found = verify_certificate(read(certificate), read_data(data), rebuild)
+        if as_json:
+            print_json({"outcome": found.outcome.value, "reason": found.reason})
+        else:
+            typer.echo(f"{found.outcome.value}: {found.reason}")
         _leave(found.outcome)
 
 

@@ -1,9 +1,31 @@
-"""What all commands share: exit codes, errors as one line, progress."""
+"""What all commands share: exit codes, errors as one line, progress, models and samples from options."""
 
+import json
+import math
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hermite_dual.deq import DEQ
+
+SigmaW = Annotated[float | None, typer.Option(help="Scale of the recurrent weights; excludes --sigma-w2.")]
+SigmaW2 = Annotated[float | None, typer.Option(help="s^2 of the papers' convention W ~ N(0, 2 s^2/m). Default: 0.08.")]
+Sphere = Annotated[bool, typer.Option(help="Scale the rows to norm sqrt(d), as the papers do.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+
+# Rows of the embedded digits that are taken by default: a verdict within seconds.
+_DIGITS = 300
+# s^2 of the papers' figures.
+_PAPERS_SIGMA_W2 = 0.08
 
 EXIT_DISAGREE, EXIT_ERROR, EXIT_UNDECIDED, EXIT_INTERRUPTED = 1, 2, 3, 130
 
@@ -34,3 +56,69 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def model_of(activation: str, sigma_w: float | None, sigma_w2: float | None) -> "DEQ":
+    """Return the model of the options; inputs have the papers' scale `sigma_u = sqrt(2)`."""
+    import hermite_dual as hd
+
+    if sigma_w is None:
+        return hd.DEQ.paper(activation, sigma_w2=_PAPERS_SIGMA_W2 if sigma_w2 is None else sigma_w2)
+    if sigma_w2 is not None:
+        raise hd.InvalidInputError(
+            f"--sigma-w {sigma_w:g} and --sigma-w2 {sigma_w2:g} are both given; allowed is one of them. "
+            "They say the same in two conventions: sigma_w = sqrt(2 sigma_w2)."
+        )
+    return hd.DEQ(activation, sigma_w=sigma_w, sigma_u=math.sqrt(2.0), sigma_b=0.0)
+
+
+def read_data(path: Path) -> "NDArray[np.float64]":
+    """Read samples from a file, or from standard input where the path is `-`: .npy, .npz or .csv by its content."""
+    from hermite_dual.data import read_samples
+
+    if str(path) != "-":
+        return read_samples(path)
+    content = sys.stdin.buffer.read()
+    magic = {b"\x93NUMPY": ".npy", b"PK": ".npz"}
+    suffix = next((ending for start, ending in magic.items() if content.startswith(start)), ".csv")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"standard-input{suffix}"
+        file.write_bytes(content)
+        return read_samples(file)
+
+
+def samples_of(data: Path | None, samples: int | None) -> "tuple[NDArray[np.float64], str]":
+    """Return the first rows of the data, 300 digits by default, and where they come from."""
+    from hermite_dual.data import load_digits
+    from hermite_dual.errors import InvalidInputError
+
+    X, source = (
+        (load_digits()[0], "handwritten digits, on the sphere")
+        if data is None
+        else (read_data(data), f"{'standard input' if str(data) == '-' else data.name}, on the sphere")
+    )
+    rows = samples if samples is not None else (_DIGITS if data is None else len(X))
+    if not 1 <= rows <= len(X):
+        raise InvalidInputError(
+            f"--samples {rows}: allowed are whole numbers from 1 to {len(X)}, the number of rows. Pass a smaller one."
+        )
+    return X[:rows], source
+
+
+def widths_of(text: str) -> tuple[int, ...]:
+    """Read widths separated by commas."""
+    from hermite_dual.errors import InvalidInputError
+
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InvalidInputError(
+            f"--widths {text!r}: allowed are whole numbers separated by commas. Pass for instance 256,512,1024."
+        ) from None
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print JSON; NaN and infinities, which JSON lacks, become null."""
+    from hermite_dual.report.files import plain
+
+    typer.echo(json.dumps(plain(content), indent=2, allow_nan=False))

@@ -1,9 +1,10 @@
 """Anderson acceleration of many independent fixed-point problems at once, one per column, with a safeguard."""
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
-Floats = NDArray[np.float64]
+import numpy as np
+
+from hermite_dual.finite.namespace import Array
 
 # Differences kept. Five is where longer histories stop paying for their passes over memory.
 DEPTH = 5
@@ -19,68 +20,75 @@ class Anderson:
     decrease returns to the last plain step `g(Z)` that it had, and starts a new history.
 
     Args:
-        m: Rows of Z.
-        n: Columns of Z.
+        xp: Namespace of the arrays.
         depth: Differences kept.
     """
 
-    def __init__(self, m: int, n: int, depth: int = DEPTH) -> None:
-        self._dF = np.zeros((depth, m, n))
-        self._dG = np.zeros((depth, m, n))
-        # notation: M[j] is dF^T dF of column j
-        self._M = np.zeros((n, depth, depth))
-        self._last_f = np.zeros((m, n))
-        self._last_g = np.zeros((m, n))
-        self._last_norm = np.full(n, np.inf)
-        self._slot = 0
-        self._started = False
+    def __init__(self, xp: Any, depth: int = DEPTH) -> None:
+        self._xp, self._depth = xp, depth
+        self._dF: list[Array] = []
+        self._dG: list[Array] = []
+        # notation: M[i][j] holds dF[i] . dF[j] of every column
+        self._M: list[list[Array]] = []
+        self._last: tuple[Array, Array, Array] | None = None
 
-    def advance(self, Z: Floats, g: Floats, f: Floats) -> None:
-        """Overwrite `Z` by the next iterate.
+    def next(self, g: Array, f: Array) -> Array:
+        """Return the next iterate.
 
         Args:
-            Z: Current iterate, shape (m, n); overwritten.
             g: `g(Z)`, the plain step, shape (m, n).
             f: `g(Z) - Z`, shape (m, n).
         """
-        norm = np.sqrt(np.einsum("ij,ij->j", f, f))
-        failed = norm >= self._last_norm
-        if self._started:
-            self._remember(g, f)
-        if failed.any():
-            self._forget(failed)
-        Z[...] = g
-        self._correct(Z, f)
-        if failed.any():
+        xp = self._xp
+        norm = xp.sqrt(self._dot(f, f))
+        if self._last is None:
+            self._last = f, g, norm
+            return g
+        last_f, last_g, last_norm = self._last
+        failed = norm >= last_norm
+        self._remember(f - last_f, g - last_g)
+        if not bool(xp.any(failed)):
+            Z = self._corrected(g, f)
+        else:
+            self._forget(xp.astype(~failed, f.dtype))
             # The accelerated point was worse: step plainly from the point before it, which a contraction improves.
-            Z[:, failed] = self._last_g[:, failed]
-            norm[failed] = np.inf
-        np.copyto(self._last_f, f)
-        np.copyto(self._last_g, g)
-        self._last_norm = norm
-        self._started = True
+            Z = xp.where(failed, last_g, self._corrected(g, f))
+            norm = xp.where(failed, xp.full_like(norm, xp.inf), norm)
+        self._last = f, g, norm
+        return Z
 
-    def _remember(self, g: Floats, f: Floats) -> None:
-        slot = self._slot
-        np.subtract(f, self._last_f, out=self._dF[slot])
-        np.subtract(g, self._last_g, out=self._dG[slot])
-        row = np.einsum("kij,ij->jk", self._dF, self._dF[slot])
-        self._M[:, slot, :] = row
-        self._M[:, :, slot] = row
-        self._slot = (slot + 1) % len(self._dF)
+    def _dot(self, a: Array, b: Array) -> Array:
+        if self._xp is np:
+            return np.einsum("ij,ij->j", a, b)  # no product array, and rows in their order in memory
+        return self._xp.sum(a * b, axis=0)
 
-    def _forget(self, columns: NDArray[np.bool_]) -> None:
-        self._dF[:, :, columns] = 0.0
-        self._dG[:, :, columns] = 0.0
-        self._M[columns] = 0.0
+    def _remember(self, df: Array, dg: Array) -> None:
+        if len(self._dF) == self._depth:
+            del self._dF[0], self._dG[0], self._M[0]
+            for known in self._M:
+                del known[0]
+        self._dF.append(df)
+        self._dG.append(dg)
+        row = [self._dot(other, df) for other in self._dF]
+        for known, value in zip(self._M, row, strict=False):
+            known.append(value)
+        self._M.append(row)
 
-    def _correct(self, Z: Floats, f: Floats) -> None:
-        depth = len(self._dF)
-        trace = np.trace(self._M, axis1=1, axis2=2)
+    def _forget(self, keep: Array) -> None:
+        self._dF = [d * keep for d in self._dF]
+        self._dG = [d * keep for d in self._dG]
+        self._M = [[value * keep for value in row] for row in self._M]
+
+    def _corrected(self, g: Array, f: Array) -> Array:
+        xp, size = self._xp, len(self._dF)
+        M = xp.stack([xp.stack(row, axis=-1) for row in self._M], axis=-2)
+        trace = xp.sum(xp.stack([self._M[k][k] for k in range(size)], axis=-1), axis=-1)
         # An empty history has the trace 0; the ridge 1 then gives gamma = 0, the plain step.
-        ridge = np.where(trace > 0.0, _RIDGE * trace, 1.0)
-        system = self._M + ridge[:, None, None] * np.eye(depth)
-        right = np.einsum("kij,ij->jk", self._dF, f)
-        gamma = np.linalg.solve(system, right[:, :, None])[:, :, 0]
-        for k in range(depth):
-            Z -= self._dG[k] * gamma[:, k]
+        ridge = xp.where(trace > 0.0, _RIDGE * trace, xp.ones_like(trace))
+        system = M + ridge[:, None, None] * xp.eye(size, dtype=f.dtype, device=f.device)
+        right = xp.stack([self._dot(d, f) for d in self._dF], axis=-1)
+        gamma = xp.linalg.solve(system, right[:, :, None])[:, :, 0]
+        Z = g
+        for k in range(size):
+            Z = Z - self._dG[k] * gamma[:, k]
+        return Z

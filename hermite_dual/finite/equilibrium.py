@@ -1,9 +1,6 @@
 """Equilibria `Z = phi(W Z + V)` by fixed-point iteration with safeguarded Anderson acceleration.
 
-The plain step `Z <- phi(W Z + V)` contracts if `L ||W||_2 < 1` with L the Lipschitz constant of phi. Where it contracts
-slowly, Anderson acceleration of type II (D. G. Anderson, J. ACM 12 (1965) 547, doi:10.1145/321296.321305) combines the
-last steps so that the linearised residual is least, each column (each sample) by itself. A column whose residual
-does not decrease forgets its history and takes the plain step instead: the acceleration is never trusted, only used.
+The plain step `Z <- phi(W Z + V)` contracts if `L ||W||_2 < 1` with L the Lipschitz constant of phi.
 """
 
 import math
@@ -11,22 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.errors import ConvergenceError, InvalidInputError
-from hermite_dual.finite.anderson import Anderson
+from hermite_dual.finite.array_function import array_function
+from hermite_dual.finite.fixed_point import fixed_point
+from hermite_dual.finite.namespace import Array, namespace_of
+from hermite_dual.finite.spectral_norm import spectral_norm_estimate
 
 Method = Literal["anderson", "contraction"]
-Floats = NDArray[np.float64]
-
-# The residual asked for, relative to max(1, max |Z|): some thousand roundings of float64.
-TOLERANCE = 1e-12
-# Acceleration starts once six plain steps gained less than this ratio each. The spectrum of a random W fills a disk,
-# where combining few steps gains little: measured at width 1024 with tanh, it saves a few steps of 50 below the ratio
-# and half of 300 above it, while its passes over memory cost as much as the products.
-_SLOW_RATIO, _RATIO_STEPS = 0.85, 6
-# An iteration whose size passes this has left every range in which a bounded equilibrium is plausible.
-_BLOW_UP = 1e100
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,34 +23,39 @@ class Equilibrium:
     """A solution of `Z = phi(W Z + V)`.
 
     Attributes:
-        Z: The states, shape (m, n), a column per sample.
+        Z: The states, shape (m, n), a column per sample; an array of the library of the samples.
         residual: `max |Z - phi(W Z + V)|`, evaluated at the `Z` returned.
-        iterations: Evaluations of phi that were made.
+        iterations: Evaluations of phi that were made; with batches, of the batch that took most.
     """
 
-    Z: Floats
+    Z: Array
     residual: float
     iterations: int
 
 
 def solve_equilibrium(
     activation: Any,
-    W: Floats,
-    drive: Floats,
+    W: Array,
+    drive: Array,
     *,
     sigma_w: float,
     max_iterations: int = 500,
     method: Method = "anderson",
+    start: Array | None = None,
 ) -> Equilibrium:
-    """Iterate `Z <- phi(W Z + drive)` from zero until `max |Z - phi(W Z + drive)| <= 1e-12 max(1, max |Z|)`.
+    """Iterate `Z <- phi(W Z + drive)` until `max |Z - phi(W Z + drive)| <= 1e-12 max(1, max |Z|)`.
+
+    In precisions other than float64, 64 roundings stand in place of 1e-12.
 
     Args:
         activation: The activation phi, a vectorised float64 function; errors quote its `lipschitz`, if it has one.
+            On arrays of other libraries than NumPy, an activation with a formula.
         W: Recurrent weights, shape (m, m).
         drive: `U X^T + b`, shape (m, n).
         sigma_w: Scale with which `W` was drawn, quoted in errors.
         max_iterations: Largest number of evaluations of phi, >= 1.
         method: "anderson" or "contraction".
+        start: First point, shape (m, n); zero by default.
 
     Returns:
         The equilibrium.
@@ -74,49 +68,30 @@ def solve_equilibrium(
         raise InvalidInputError(f"method={method!r}: allowed are 'anderson' and 'contraction'. Choose one of them.")
     if max_iterations < 1:
         raise InvalidInputError(f"max_iterations={max_iterations!r}: allowed are whole numbers >= 1. Pass 500.")
-    Z = np.zeros_like(drive)
-    step, f = np.empty_like(drive), np.empty_like(drive)
-    anderson: Anderson | None = None
-    residual, history = math.inf, [math.inf] * _RATIO_STEPS
-    for iteration in range(1, max_iterations + 1):
-        _evaluate(activation, W, Z, drive, step)
-        np.subtract(step, Z, out=f)
-        residual = _largest(f)
-        size = _largest(Z)
-        if not (math.isfinite(residual) and size < _BLOW_UP):
-            raise ConvergenceError(_advice(activation, W, sigma_w, f"left all bounds after {iteration} steps"))
-        if residual <= TOLERANCE * max(1.0, size):
-            return Equilibrium(Z, residual, iteration)
-        slow = residual > _SLOW_RATIO**_RATIO_STEPS * history[-_RATIO_STEPS]
-        history.append(residual)
-        if anderson is None and method == "anderson" and slow:
-            anderson = Anderson(*drive.shape)
-        if anderson is None:
-            Z, step = step, Z
-        else:
-            anderson.advance(Z, step, f)
-    reached = f"reached the residual {residual:.1e} in {max_iterations} steps, not {TOLERANCE:.0e}"
-    raise ConvergenceError(_advice(activation, W, sigma_w, reached))
+    xp = namespace_of(drive)
+    phi = array_function(activation, xp)
+    in_place = isinstance(activation, np.ufunc)
+
+    def finish(pre: Array, rows: slice) -> Array:
+        pre += drive[rows, ...]
+        return activation(pre, out=pre) if in_place else phi(pre)
+
+    found = fixed_point(
+        lambda Z: W @ Z,
+        finish,
+        xp.zeros_like(drive) if start is None else start,
+        xp=xp,
+        floor=1.0,
+        accelerate=method == "anderson",
+        max_iterations=max_iterations,
+    )
+    if found.failure is not None:
+        raise ConvergenceError(_advice(activation, W, drive, sigma_w, found.failure))
+    return Equilibrium(found.Z, found.residual, found.iterations)
 
 
-def _evaluate(activation: Any, W: Floats, Z: Floats, drive: Floats, out: Floats) -> None:
-    # A diverging iteration is reported as a ConvergenceError, not as a floating-point warning.
-    with np.errstate(all="ignore"):
-        np.matmul(W, Z, out=out)
-        out += drive
-        if isinstance(activation, np.ufunc):
-            activation(out, out=out)
-        else:
-            out[...] = activation(out)
-
-
-def _largest(array: Floats) -> float:
-    # Two reductions need no copy of |array|; NaN passes through both.
-    return max(float(array.max()), -float(array.min())) if array.size else 0.0
-
-
-def _advice(activation: Any, W: Floats, sigma_w: float, what: str) -> str:
-    norm = spectral_norm_estimate(W)
+def _advice(activation: Any, W: Array, drive: Array, sigma_w: float, what: str) -> str:
+    norm = spectral_norm_estimate(W, like=drive)
     lipschitz = getattr(activation, "lipschitz", None)
     if not lipschitz or not math.isfinite(lipschitz):
         known = "no finite Lipschitz constant L of the activation is known"
@@ -129,26 +104,3 @@ def _advice(activation: Any, W: Floats, sigma_w: float, what: str) -> str:
         f"{what}. ||W||_2 is about {norm:.4g} and {known}; the iteration is proven to converge where L ||W||_2 < 1. "
         f"Remedy: {remedy}, or raise max_iterations."
     )
-
-
-def spectral_norm_estimate(W: Floats, steps: int = 30) -> float:
-    """Estimate `||W||_2` from below by power iteration on `W^T W` from a fixed start.
-
-    Args:
-        W: Square matrix, shape (m, m).
-        steps: Number of iterations.
-
-    Returns:
-        A lower estimate, in general within a few percent for random matrices.
-    """
-    v: Floats = np.random.Generator(np.random.PCG64(0)).standard_normal((W.shape[0],))
-    v /= np.linalg.norm(v)
-    norm = 0.0
-    for _ in range(steps):
-        u = W @ v
-        norm = float(np.linalg.norm(u))
-        if norm == 0.0 or not math.isfinite(norm):
-            return norm
-        v = W.T @ (u / norm)
-        v /= np.linalg.norm(v)
-    return norm

@@ -1,26 +1,43 @@
-"""A deep equilibrium model of finite width: its parameters, equilibrium and empirical Gram matrix."""
+"""A deep equilibrium model of finite width: its parameters, equilibrium, Gram matrix, tangent kernel and training."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from hermite_dual.data.files import check_samples
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.finite.equilibrium import Equilibrium, Method, solve_equilibrium
+from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function, solve_sensitivities
+from hermite_dual.finite.namespace import Array, check_array, moved, namespace_of
+from hermite_dual.finite.ntk import EmpiricalNTK, Parametrization, scales_of, tied_ntk
+from hermite_dual.finite.spectral_norm import NormBounds, norm_bounds
+from hermite_dual.finite.untied import check_columns, gram_eigenvalues
+from hermite_dual.finite.weights import DrawnMatrix
+
+if TYPE_CHECKING:
+    from hermite_dual.finite.training_run import TrainingRun
+    from hermite_dual.population.hypothesis_tests import Hypothesis
 
 
 @dataclass(frozen=True, eq=False)
 class FiniteDEQ:
-    """A network of m neurons whose state solves `Z = phi(W Z + U X^T + b)`.
+    """A network of m neurons whose state solves `Z = phi(W Z + U X^T + b)`; its output is `y = a^T Z`.
+
+    Samples may be arrays of NumPy or of any library of the Python array API standard (CuPy, JAX, PyTorch with
+    array_api_compat), which then does the work, in the precision of the samples, and holds the results.
 
     Attributes:
         activation: The activation phi, a vectorised float64 function.
         sigma_w: Scale with which `W` was drawn; errors quote it.
-        W: Recurrent weights, shape (m, m), read-only.
+        sigma_u: Scale with which `U` was drawn.
+        sigma_b: Scale with which `b` was drawn.
+        W: Recurrent weights, shape (m, m), read-only; a `DrawnMatrix` where they are not kept.
         U: Input weights, shape (m, d), read-only.
         b: Biases, shape (m,), read-only.
+        a: Readout, shape (m,), read-only.
 
     Raises:
         InvalidInputError: The shapes do not belong together.
@@ -37,22 +54,28 @@ class FiniteDEQ:
 
     activation: Any
     sigma_w: float
-    W: NDArray[np.float64] = field(repr=False)
+    sigma_u: float
+    sigma_b: float
+    W: NDArray[np.float64] | DrawnMatrix = field(repr=False)
     U: NDArray[np.float64] = field(repr=False)
     b: NDArray[np.float64] = field(repr=False)
+    a: NDArray[np.float64] = field(repr=False)
 
     def __post_init__(self) -> None:
         m = self.W.shape[0] if self.W.ndim else 0
-        if self.W.shape != (m, m) or self.U.ndim != 2 or self.U.shape[0] != m or self.b.shape != (m,) or m == 0:
+        shapes = self.W.shape, self.U.shape, self.b.shape, self.a.shape
+        if shapes != ((m, m), (m, *self.U.shape[1:]), (m,), (m,)) or self.U.ndim != 2 or m == 0:
             raise InvalidInputError(
-                f"W, U, b have the shapes {self.W.shape}, {self.U.shape}, {self.b.shape}; allowed are (m, m), (m, d), "
-                "(m,) with one width m >= 1. Draw them with model.sample(width, inputs, seed)."
+                f"W, U, b, a have the shapes {', '.join(map(str, shapes))}; allowed are (m, m), (m, d), (m,), (m,) "
+                "with one width m >= 1. Draw them with model.sample(width, inputs, seed)."
             )
-        for name in ("W", "U", "b"):
-            # A view is frozen, so that the caller's own array stays writeable.
-            view = getattr(self, name).view()
-            view.flags.writeable = False
-            object.__setattr__(self, name, view)
+        for name in ("W", "U", "b", "a"):
+            values = getattr(self, name)
+            if isinstance(values, np.ndarray):
+                # A view is frozen, so that the caller's own array stays writeable.
+                view = values.view()
+                view.flags.writeable = False
+                object.__setattr__(self, name, view)
 
     @property
     def width(self) -> int:
@@ -65,7 +88,7 @@ class FiniteDEQ:
         return int(self.U.shape[1])
 
     def equilibrium(
-        self, X: NDArray[np.float64], *, max_iterations: int = 500, method: Method = "anderson"
+        self, X: Array, *, max_iterations: int = 500, method: Method = "anderson", batch: int | None = None
     ) -> Equilibrium:
         """Solve `Z = phi(W Z + U X^T + b)` for every sample.
 
@@ -73,31 +96,40 @@ class FiniteDEQ:
             X: Samples, shape (n, d), one per row, finite.
             max_iterations: Largest number of evaluations of phi.
             method: "anderson" (safeguarded acceleration where the contraction is slow) or "contraction".
+            batch: Samples solved at a time, which bounds the memory beside the states; by default all.
 
         Returns:
             The equilibrium: `Z` of shape (m, n), its residual and the number of evaluations.
 
         Raises:
-            InvalidInputError: X does not fit the network or is not finite.
+            InvalidInputError: X does not fit the network or is not finite, or batch is no whole number >= 1.
             ConvergenceError: No equilibrium was reached within `max_iterations`.
         """
-        samples = check_samples(np.asarray(X), "X")
-        if samples.shape[1] != self.inputs:
-            raise InvalidInputError(
-                f"X has the shape {samples.shape}; allowed is (n, {self.inputs}), the network's number of inputs. "
-                f"Draw the network with inputs={samples.shape[1]}."
+        samples, xp = self._samples(X)
+        n = samples.shape[0]
+        size = n if batch is None else _check_batch(batch)
+        W = self._moved_weights(samples, xp)
+        U, b = moved(self.U, samples, xp), moved(self.b, samples, xp)
+        parts = []
+        for begin in range(0, n, size):
+            drive = U @ samples[begin : min(begin + size, n), :].T
+            drive += b[:, None]
+            parts.append(
+                solve_equilibrium(
+                    self.activation, W, drive, sigma_w=self.sigma_w, max_iterations=max_iterations, method=method
+                )
             )
-        drive = self.U @ samples.T
-        drive += self.b[:, None]
-        return solve_equilibrium(
-            self.activation, self.W, drive, sigma_w=self.sigma_w, max_iterations=max_iterations, method=method
-        )
+        if len(parts) == 1:
+            return parts[0]
+        Z = xp.concat([part.Z for part in parts], axis=1)
+        return Equilibrium(Z, max(part.residual for part in parts), max(part.iterations for part in parts))
 
-    def gram(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+    def gram(self, X: Array, *, batch: int | None = None) -> Array:
         """Compute the empirical Gram matrix `Z^T Z / m` at the equilibrium.
 
         Args:
             X: Samples, shape (n, d), one per row, finite.
+            batch: Samples solved at a time; by default all.
 
         Returns:
             Symmetric positive semidefinite matrix, shape (n, n).
@@ -106,7 +138,142 @@ class FiniteDEQ:
             InvalidInputError: X does not fit the network or is not finite.
             ConvergenceError: No equilibrium was reached.
         """
-        Z = self.equilibrium(X).Z
-        G: NDArray[np.float64] = Z.T @ Z
+        Z = self.equilibrium(X, batch=batch).Z
+        G = Z.T @ Z
         G /= self.width
         return G
+
+    def spectrum(self, X: Array) -> Array:
+        """Return the eigenvalues of the empirical Gram matrix, the least first.
+
+        They are squared singular values of Z, so that small ones are accurate to 1e-15 of the *root* of the largest.
+
+        Args:
+            X: Samples, shape (n, d), one per row, finite.
+
+        Returns:
+            Eigenvalues, shape (n,), zeros included where there are fewer neurons than samples.
+
+        Raises:
+            InvalidInputError: X does not fit the network or is not finite.
+            ConvergenceError: No equilibrium was reached.
+        """
+        return gram_eigenvalues(self.equilibrium(X).Z, namespace_of(X))
+
+    def ntk(
+        self, X: Array, parametrization: Parametrization = "ntk", parameters: tuple[str, ...] = PARAMETERS
+    ) -> EmpiricalNTK:
+        """Compute the empirical neural tangent kernel at the equilibrium, by implicit differentiation.
+
+        Args:
+            X: Samples, shape (n, d), one per row, finite.
+            parametrization: "ntk", to be held against the kernel of infinite width, or "standard", whose eigenvalues
+                govern `train`; see `EmpiricalNTK` for both formulas.
+            parameters: Which of "a", "W", "U", "b" are trained.
+
+        Returns:
+            The kernel with its parts, each of shape (n, n); memory is of the order of W and Z.
+
+        Raises:
+            InvalidInputError: An argument is none of those, or the derivative of phi is not known.
+            ConvergenceError: No equilibrium was reached.
+        """
+        if parametrization not in ("ntk", "standard"):
+            raise InvalidInputError(f"parametrization={parametrization!r}: allowed are 'ntk' and 'standard'.")
+        names = check_parameters(parameters)
+        samples, xp = self._samples(X)
+        slope = slope_function(self.activation, xp)
+        W = self._moved_weights(samples, xp)
+        Z = self.equilibrium(X).Z
+        drive = moved(self.U, samples, xp) @ samples.T + moved(self.b, samples, xp)[:, None]
+        G = solve_sensitivities(slope(W @ Z + drive), W, moved(self.a, samples, xp), xp=xp)
+        sigmas = (self.sigma_w, self.sigma_u, self.sigma_b)
+        return tied_ntk(Z, G, samples, scales_of(sigmas, (self.width, self.inputs), parametrization, names))
+
+    def stable_step(self, X: Array, parameters: tuple[str, ...] = PARAMETERS) -> float:
+        """Return `2 / lambda_max(Theta)`: gradient descent on the linearised network is stable for steps below.
+
+        Args:
+            X: Samples, shape (n, d).
+            parameters: Which of "a", "W", "U", "b" are trained.
+        """
+        kernel = np.asarray(self.ntk(X, "standard", parameters).matrix)
+        return 2.0 / float(np.linalg.eigvalsh(kernel)[-1])
+
+    def norm_bounds(self) -> NormBounds:
+        """Enclose `||W||_2`: a lower and an upper bound that hold in exact arithmetic."""
+        return self._norm_bounds
+
+    @cached_property
+    def _norm_bounds(self) -> NormBounds:
+        return norm_bounds(self.W)
+
+    def contraction(self) -> "Hypothesis":
+        """Decide `L ||W||_2 < 1`, under which every sample has exactly one equilibrium and plain iteration finds it.
+
+        Returns:
+            PROVEN, REFUTED (the inequality fails; nothing is said about equilibria) or UNDECIDED, with a bound of
+            `L ||W||_2` as its value. The Lipschitz constant is proven for activations with a formula.
+        """
+        from hermite_dual.finite.contraction import contraction_of
+
+        return contraction_of(self.activation, self.norm_bounds())
+
+    def train(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        step: float,
+        epochs: int,
+        *,
+        parameters: tuple[str, ...] | None = None,
+        require_contraction: bool = True,
+        progress: Callable[[int, float], None] | None = None,
+    ) -> "TrainingRun":
+        """Train by gradient descent on `1/2 |a^T Z - y|^2`, all samples at once, and measure the theory's claims.
+
+        `theta <- theta - step * d loss / d theta` for the weights themselves (the standard parametrization), with
+        gradients by implicit differentiation. The network itself stays as it is; the run holds the trained one.
+
+        Args:
+            X: Samples, shape (n, d).
+            y: Targets, shape (n,).
+            step: Step size eta > 0; see `stable_step`.
+            epochs: Steps to take, >= 0.
+            parameters: Which of "a", "W", "U", "b" are trained; by default all, without b where sigma_b = 0.
+            require_contraction: Stop where `L ||W||_2 >= 1`, beyond which an equilibrium need not be unique.
+            progress: Called after every epoch with its number and the loss.
+
+        Returns:
+            Loss, `||W||_2` and `lambda_min(Z^T Z)` of every epoch, each claim with the first epoch at which it
+            fails, and the trained network. Ctrl-C ends the run early, with what was done.
+
+        Raises:
+            InvalidInputError: An argument lies outside what is stated above.
+            ConvergenceError: The loss diverges, or an equilibrium was not found.
+        """
+        from hermite_dual.finite.training import train
+
+        return train(
+            self,
+            X,
+            y,
+            step,
+            epochs,
+            parameters=parameters,
+            require_contraction=require_contraction,
+            progress=progress,
+        )
+
+    def _samples(self, X: Array) -> tuple[Array, Any]:
+        xp = namespace_of(X)
+        return check_columns(check_array(X, xp, "X"), self.inputs), xp
+
+    def _moved_weights(self, like: Array, xp: Any) -> Array:
+        return self.W if isinstance(self.W, DrawnMatrix) else moved(self.W, like, xp)
+
+
+def _check_batch(batch: object) -> int:
+    if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
+        raise InvalidInputError(f"batch={batch!r}: allowed are whole numbers >= 1, or None for all samples at once.")
+    return int(batch)

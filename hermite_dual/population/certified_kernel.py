@@ -10,14 +10,18 @@ from hermite_dual.activation import Activation
 from hermite_dual.certified.entry_error import SeriesValues, separable_series
 from hermite_dual.certified.float_cholesky import TINY, UNIT
 from hermite_dual.certified.homogeneous import homogeneous_kernel, is_homogeneous
+from hermite_dual.certified.pair_series import pair_series
 from hermite_dual.certified.power_series import VarianceSeries, evaluate_series, variance_series
 from hermite_dual.certified.precision import bits_for, upper_float, working_precision
+from hermite_dual.certified.row_coefficients import RowCoefficients, row_coefficients, unsupported
 from hermite_dual.certified.variance_table import coefficients_at
 
 Array = NDArray[np.float64]
 
 _MOST_TOGETHER = 1024
 """Degrees kept for each of many variances."""
+_FEW = 8
+"""Distinct variances up to which each has its own balls."""
 _WIDE = 2.0**-50
 """Error, relative to the second moment, from which a closed form in balls replaces the series."""
 _MOST_BALLS = 200_000
@@ -28,7 +32,7 @@ class CertifiedKernel:
     """`k(q_i, q_j, rho_ij sqrt(q_i q_j))` for the variances of n rows.
 
     One variance for all rows is a power series in rho; an activation with `phi(s x) = s phi(x)`, s > 0, reduces to
-    that; other variances go through separable coefficients.
+    that; other variances go through separable coefficients, many of them through rows of one matrix product.
 
     Args:
         activation: phi, with a formula.
@@ -49,9 +53,15 @@ class CertifiedKernel:
         distinct, self.index = np.unique(variances, return_inverse=True)
         self._activation = activation
         self._homogeneous = is_homogeneous(expr, symbol)
+        self._rows: RowCoefficients | None = None
+        self._all: Sequence[VarianceSeries] = ()
+        if distinct.size > _FEW and not self._homogeneous and unsupported(expr, symbol) is None:
+            self._rows = row_coefficients(expr, symbol, distinct, largest)
+            pairs = zip(self._rows.moments.tolist(), self._rows.moment_errors.tolist(), strict=True)
+            self.moments = [arb(value, error) for value, error in pairs]
+            return
         reference = 1.0 if self._homogeneous else float(distinct[-1])
         self._first = variance_series(expr, symbol, reference, largest)
-        self._all: Sequence[VarianceSeries] = ()
         if self._homogeneous:
             self.moments = [self._first.moment * arb(float(q)) for q in distinct]
         elif distinct.size == 1:
@@ -80,6 +90,8 @@ class CertifiedKernel:
 
     def evaluate(self, rho: Array) -> SeriesValues:
         """Evaluate at a symmetric (n, n) matrix of correlations; the diagonal is not used."""
+        if self._rows is not None:
+            return pair_series(self._rows, self.index, rho)
         if self._all:
             coefficients = [self._all[k].coefficients for k in self.index.tolist()]
             tails = [arb(series.tail(len(series.coefficients))) for series in self._all]

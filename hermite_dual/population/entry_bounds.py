@@ -8,7 +8,8 @@ The bound also holds for every `sigma_w^2`, `sigma_u^2`, `sigma_b^2` within `4 u
 floats (u = 2^-53), which includes the papers' `2 s^2` and `2` behind `DEQ.paper`.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from flint import arb
@@ -67,6 +68,11 @@ class EntryBounds:
         """The largest bound of an entry; infinite where nothing is proven."""
         return np.inf if self.errors is None else float(self.errors.max())
 
+    def block(self, rows: slice, columns: slice) -> "EntryBounds":
+        """What is proven of some rows and columns."""
+        errors, outer = (None if e is None else e[rows, columns] for e in (self.errors, self.preactivation_errors))
+        return replace(self, errors=errors, preactivation_errors=outer)
+
 
 def entry_bounds(model: Model, matrix: Array, variances: Array) -> EntryBounds:
     """Bound `|matrix - K|` entrywise.
@@ -79,29 +85,35 @@ def entry_bounds(model: Model, matrix: Array, variances: Array) -> EntryBounds:
     Returns:
         Proven bounds, or UNDECIDED with the reason.
     """
-    if model.activation.expr is None:
-        return _undecided(
-            f"{model.activation.name} is a Python function, of which nothing can be proven: give it as a formula"
-        )
-    squares = [s**2 for s in (model.sigma_w, model.sigma_u, model.sigma_b) if s]
-    if min(squares, default=1.0) < SMALLEST_SQUARE:
-        return _undecided(f"a scale below {SMALLEST_SQUARE**0.5:.0e} underflows when squared: set it to 0")
+    obstacle = unprovable(model)
+    if obstacle is not None:
+        return undecided(obstacle)
     if model.depth == 0:
         return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, "K(0) = 0 by definition", 0.0, {})
     try:
         slope = derivative_bound(model.activation.expr, model.activation.symbol, 1)
         if slope.outcome is not Outcome.PROVEN:
-            return _undecided(f"no Lipschitz constant of phi is proven: {slope.reason}")
+            return undecided(f"no Lipschitz constant of phi is proven: {slope.reason}")
         if model.depth is not None:
             return _layers(model, matrix, slope.upper)
         if not contraction(model.sigma_w, slope.upper) < 1.0:
-            return _undecided(
+            return undecided(
                 f"sigma_w L < 1 is not proven for sigma_w = {model.sigma_w:g} and L <= {slope.upper:.6g}: the limit "
                 "has no bound; ask for finitely many layers"
             )
         return _limit(model, matrix, variances, slope.upper)
     except (AccuracyError, InvalidInputError, NotIntegrableError) as error:
-        return _undecided(str(error))
+        return undecided(str(error))
+
+
+def unprovable(model: Model) -> str | None:
+    """Why nothing can be proven of a model's entries, or None."""
+    if model.activation.expr is None:
+        return f"{model.activation.name} is a Python function, of which nothing can be proven: give it as a formula"
+    squares = [s**2 for s in (model.sigma_w, model.sigma_u, model.sigma_b) if s]
+    if min(squares, default=1.0) < SMALLEST_SQUARE:
+        return f"a scale below {SMALLEST_SQUARE**0.5:.0e} underflows when squared: set it to 0"
+    return None
 
 
 def contraction(sigma_w: float, lipschitz: float) -> float:
@@ -109,7 +121,8 @@ def contraction(sigma_w: float, lipschitz: float) -> float:
     return sigma_w * lipschitz * _SCALES
 
 
-def _undecided(reason: str) -> EntryBounds:
+def undecided(reason: str) -> EntryBounds:
+    """Return what is known where nothing is proven."""
     return EntryBounds(None, None, Outcome.UNDECIDED, reason)
 
 
@@ -138,11 +151,11 @@ def inputs_part(model: Model) -> Inputs:
 def _limit(model: Model, matrix: Array, variances: Array, lipschitz: float) -> EntryBounds:
     """Residuals at the floats given, over the contraction."""
     inner = inputs_part(model)
-    weight, roots = model.sigma_w**2, _roots(variances)
+    weight, roots = model.sigma_w**2, positive_roots(variances)
     covariance = weight * matrix + inner.values
     slack = inner.errors + gamma(4 + PARAMETER_UNITS) * weight * np.abs(matrix)
-    rho, slack = _correlations(covariance, slack, roots)
-    kernel = CertifiedKernel(model.activation, variances, _largest(rho))
+    rho, slack = correlations(covariance, slack, roots)
+    kernel = CertifiedKernel(model.activation, variances, largest_off_diagonal(rho))
     residual = _variance_residual(kernel, variances, model.sigma_w, inner)
     scale = model.sigma_w * _SCALES
     e = np.asarray(root_error(variances, residual, scale, lipschitz))
@@ -185,7 +198,7 @@ def _variance_residual(kernel: CertifiedKernel, variances: Array, sigma_w: float
     distinct = np.unique(variances).tolist()
     middle, radius = [], []
     with working_precision(bits_for(40)):
-        weight = arb(sigma_w) ** 2
+        weight = arb(sigma_w) * arb(sigma_w)
         weight += arb(0, weight * PARAMETER_UNITS * UNIT * 2)
         for q, moment in zip(distinct, kernel.moments, strict=True):
             gap = arb(q) - weight * moment
@@ -196,13 +209,14 @@ def _variance_residual(kernel: CertifiedKernel, variances: Array, sigma_w: float
     return np.asarray((np.abs(gaps - t) + radii + dt) * _UP)
 
 
-def _roots(variances: Array) -> Array:
+def positive_roots(variances: Array) -> Array:
+    """Square roots of the variances, refusing zeros."""
     if not (variances > 0.0).all():
         raise AccuracyError("a variance is zero: remove zero rows, or set sigma_b > 0")
     return np.sqrt(variances)
 
 
-def _correlations(covariance: Array, slack: Array, roots: Array) -> tuple[Array, Array]:
+def correlations(covariance: Array, slack: Array, roots: Array) -> tuple[Array, Array]:
     """Correlations clipped to [-1, 1], and the slack between `rho sqrt(q_i q_j)` and the true covariance.
 
     Clipping brings the point no farther from the true correlation. Roots, their product and the quotient round four
@@ -212,7 +226,7 @@ def _correlations(covariance: Array, slack: Array, roots: Array) -> tuple[Array,
     return rho, (slack + gamma(8) * np.abs(covariance)) * _UP
 
 
-def _largest(rho: Array) -> float:
+def largest_off_diagonal(rho: Array) -> float:
     """The largest modulus off the diagonal."""
     if len(rho) < 2:
         return 0.0
@@ -242,22 +256,44 @@ def _moment_change(norms: Array, e: Array, lipschitz: float) -> Array:
     return np.asarray(lipschitz * e * (2.0 * norms + lipschitz * e) * _UP)
 
 
-def _layers(model: Model, matrix: Array, lipschitz: float) -> EntryBounds:
-    """Compute every layer again with its error."""
-    inner = inputs_part(model)
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer in floats, with bounds of what separates it from the layer of the true model.
+
+    Attributes:
+        variances: floats close to `S_ii`, shape (n,).
+        root_errors: bounds of `|sqrt(q_i) - sqrt(S_ii)|`.
+        covariance: floats close to S off the diagonal.
+        slack: bounds between `rho sqrt(q_i q_j)` and S off the diagonal.
+        rho: float correlations.
+        matrix: floats close to `K = k(S)`.
+        errors: bounds of their distance.
+        evaluation: the largest error of the kernel's evaluation.
+    """
+
+    variances: Array
+    root_errors: Array
+    covariance: Array
+    slack: Array
+    rho: Array
+    matrix: Array
+    errors: Array
+    evaluation: float
+
+
+def certified_layers(model: Model, inner: Inputs, lipschitz: float) -> Iterator[Layer]:
+    """Compute every layer of a model of finite depth with its error."""
     weight = model.sigma_w**2
     t = np.diagonal(inner.values).copy()
     start = np.full_like(t, t.mean()) if np.ptp(t) <= EQUAL_NORMS * t.max() else t
     q, dq = start, np.abs(start - t) + np.diagonal(inner.errors)
-    K, dK = np.zeros_like(matrix), np.zeros_like(matrix)
-    depth = model.depth or 0
-    evaluation = 0.0
-    for layer in range(depth):
-        roots = _roots(q)
+    K, dK = np.zeros_like(inner.values), np.zeros_like(inner.values)
+    for _ in range(model.depth or 0):
+        roots = positive_roots(q)
         covariance = weight * K + inner.values
         slack = weight * _SCALES * dK + inner.errors + gamma(4 + PARAMETER_UNITS) * weight * np.abs(K)
-        rho, slack = _correlations(covariance, slack, roots)
-        kernel = CertifiedKernel(model.activation, q, _largest(rho))
+        rho, slack = correlations(covariance, slack, roots)
+        kernel = CertifiedKernel(model.activation, q, largest_off_diagonal(rho))
         # |sqrt(q) - sqrt(q')| <= |q - q'|/sqrt(q)
         e = dq / roots * _UP
         found, norms = kernel.evaluate(rho), kernel.norms()
@@ -267,12 +303,18 @@ def _layers(model: Model, matrix: Array, lipschitz: float) -> EntryBounds:
         change = _moment_change(norms, e, lipschitz)
         np.fill_diagonal(K, middle)
         np.fill_diagonal(dK, (radius + change) * _UP)
-        evaluation = max(evaluation, float(found.errors.max()))
-        if layer < depth - 1:
-            fresh = weight * middle + start
-            rounding = gamma(4 + PARAMETER_UNITS) * (weight * middle + start)
-            off = weight * _SCALES * (radius + change)
-            q, dq = fresh, (off + np.abs(start - t) + np.diagonal(inner.errors) + rounding) * _UP
+        yield Layer(q, e, covariance, slack, rho, K, dK, float(found.errors.max()))
+        rounding = gamma(4 + PARAMETER_UNITS) * (weight * middle + start)
+        off = weight * _SCALES * (radius + change)
+        q, dq = weight * middle + start, (off + np.abs(start - t) + np.diagonal(inner.errors) + rounding) * _UP
+
+
+def _layers(model: Model, matrix: Array, lipschitz: float) -> EntryBounds:
+    """Compute every layer again with its error."""
+    inner = inputs_part(model)
+    evaluation = 0.0
+    for layer in certified_layers(model, inner, lipschitz):
+        evaluation, K, dK = max(evaluation, layer.evaluation), layer.matrix, layer.errors
     errors = (np.abs(matrix - K) + dK) * _UP + TINY
     budget = {"inner products and scaling": float(inner.errors.max()), "kernel evaluation": evaluation}
-    return EntryBounds(errors, None, Outcome.PROVEN, f"{depth} layers with their errors", lipschitz, budget)
+    return EntryBounds(errors, None, Outcome.PROVEN, f"{model.depth} layers with their errors", lipschitz, budget)

@@ -15,6 +15,7 @@ from hermite_dual.population.unequal_norms import unequal_norm_gram
 
 if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck
+    from hermite_dual.certified.spectrum import Spectrum
     from hermite_dual.certified.theory_bounds import TheoryBound
     from hermite_dual.population.entry_bounds import EntryBounds
 
@@ -120,6 +121,15 @@ class Gram:
 
         return gram_least_eigenvalue(self.matrix, self.entry_bounds)
 
+    def eigenvalues(self) -> "Spectrum":
+        """Return all eigenvalues of K with a proven radius, every error of the entries included.
+
+        Where the entries have no proven error the radius is infinite and the outcome is UNDECIDED, with the reason.
+        """
+        from hermite_dual.population.gram_spectrum import gram_eigenvalues
+
+        return gram_eigenvalues(self.matrix, self.entry_bounds)
+
     def check_lower_bound(self, value: float) -> "LowerBoundCheck":
         """Decide whether `lambda_min(K) >= value`: PROVEN, REFUTED or UNDECIDED.
 
@@ -148,7 +158,7 @@ class Gram:
         """
         from hermite_dual.population.gram_eigenvalues import gram_lower_bounds
 
-        return gram_lower_bounds(self, self.model, degrees)
+        return gram_lower_bounds(self, degrees)
 
 
 def population_gram(
@@ -172,12 +182,8 @@ def population_gram(
         sigma_b: bias scale.
         depth: number of layers, not negative, or None.
     """
-    check_nonzero_rows(samples, sigma_b)
+    inner = inputs_covariance(samples, sigma_u, sigma_b)
     n, width = samples.shape
-    inner = samples @ samples.T
-    inner *= sigma_u**2 / width
-    if sigma_b:
-        inner += sigma_b**2
     weight = sigma_w**2
     model = Model(activation, samples, sigma_w, sigma_u, sigma_b, depth)
     if depth == 0:
@@ -197,7 +203,18 @@ def population_gram(
     return Gram(matrix, variances, error, depth, inner, model)
 
 
+def inputs_covariance(samples: Array, sigma_u: float, sigma_b: float) -> Array:
+    """Return `sigma_u^2 X X^T / d + sigma_b^2`, refusing zero rows where there is no bias."""
+    check_nonzero_rows(samples, sigma_b)
+    inner = samples @ samples.T
+    inner *= sigma_u**2 / samples.shape[1]
+    if sigma_b:
+        inner += sigma_b**2
+    return np.asarray(inner)
+
+
 def _apply(found: EquilibriumMap, inner: Array) -> tuple[Array, Array, float]:
+    """Return the matrix of the map's entries, the variances and the map's error."""
     from hermite_dual.numeric.gram_kernels import apply_map
 
     matrix = inner.copy()

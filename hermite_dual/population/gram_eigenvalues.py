@@ -4,18 +4,16 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck, check_lower_bound, least_eigenvalue
-from hermite_dual.certified.precision import upper_float
 from hermite_dual.certified.theory_bounds import TheoryBound, theory_lower_bounds
-from hermite_dual.certified.variance_table import coefficients_at
-from hermite_dual.errors import AccuracyError, InvalidInputError
+from hermite_dual.errors import InvalidInputError
 from hermite_dual.numeric.eigenvalues import least_eigenvalue_estimate
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entry_bounds import EntryBounds
-from hermite_dual.population.gram import Gram, Model
+from hermite_dual.population.gram import Gram
+from hermite_dual.population.variance_coefficients import preactivation_error, variance_coefficients
 
 Array = NDArray[np.float64]
 
@@ -39,27 +37,11 @@ def gram_check_lower_bound(matrix: Array, entries: EntryBounds, value: float) ->
     return check_lower_bound(matrix, value, entries.errors)
 
 
-def gram_lower_bounds(gram: Gram, model: Model, degrees: int) -> tuple[TheoryBound, ...]:
-    """The theory's bounds of the limit, each with its tightness.
-
-    Coefficients at the float variances serve all variances within the error e of S: `|a_r(t^2) - a_r(t'^2)| <=
-    L |t - t'|`, `|t - t'| <= e/t`.
-    """
+def gram_lower_bounds(gram: Gram, degrees: int) -> tuple[TheoryBound, ...]:
+    """The theory's bounds of the limit, each with its tightness."""
     if isinstance(degrees, bool) or not isinstance(degrees, int) or not 1 <= degrees <= MOST_DEGREES:
         raise InvalidInputError(f"degrees = {degrees!r}: allowed are whole numbers from 1 to {MOST_DEGREES}")
-    covariance, entries = gram.preactivation, gram.entry_bounds
-    if entries.preactivation_errors is None:
-        raise AccuracyError(f"the theory's bounds need proven entries: {entries.reason}")
-    error = float(entries.preactivation_errors.max())
-    distinct = np.unique(gram.variances)
-    phi = model.activation
-    found = coefficients_at(phi.expr, phi.symbol, distinct, degrees)
-    table = dict(zip(distinct.tolist(), found, strict=True))
-
-    def source(variance: float, count: int) -> list[arb]:
-        radius = arb(0, upper_float(arb(entries.lipschitz) * arb(error) / arb(variance).sqrt()))
-        return [ball + radius for ball in table[variance].coefficients[:count]]
-
-    bounds = theory_lower_bounds(covariance, error, source, degrees)
+    source = variance_coefficients(gram, degrees)
+    bounds = theory_lower_bounds(gram.preactivation, preactivation_error(gram), source, degrees)
     upper = gram.least_eigenvalue().upper
     return tuple(replace(b, tightness=b.value / upper if upper > 0.0 else math.nan) for b in bounds)

@@ -13,6 +13,7 @@ from hermite_dual.certified.eigenvalues import EigenvalueBounds
 from hermite_dual.certified.float_cholesky import UNIT
 from hermite_dual.errors import HermiteDualError, InvalidInputError
 from hermite_dual.outcome import Outcome
+from hermite_dual.population.gaussian_norm import contraction_failure
 from hermite_dual.population.hypothesis_tests import (
     Hypothesis,
     bounded_derivative,
@@ -98,7 +99,7 @@ def check_theorem(model: "DEQ", X: Array, width: int | None, step: float | None)
     if width is not None:
         consequences.append(_finite_uniqueness(model.sigma_w, slopes[0].upper, width))
         if step is not None:
-            consequences.append(_rate(least, width, step))
+            consequences.append(_rate(least, width, step, _is_relu(phi)))
     return TheoremCheck(phi.name, hypotheses, tuple(consequences), least, _theorem(phi, hypotheses))
 
 
@@ -145,25 +146,22 @@ def _positive(least: EigenvalueBounds) -> Hypothesis:
 def _finite_uniqueness(sigma_w: float, lipschitz: float, width: int) -> Hypothesis:
     """`P(||W||_2 >= sigma_w (2 + t)) <= exp(-m t^2/2)` for `W_ij ~ N(0, sigma_w^2/m)`, at `2 + t = 1/(sigma_w L)`."""
     name = f"a network of width {width} has one equilibrium"
-    scale = sigma_w * lipschitz
     if sigma_w == 0.0:
         return Hypothesis(name, Outcome.PROVEN, 1.0, "sigma_w = 0: nothing recurs")
-    room = 1.0 / scale * (1 - 16 * UNIT) - 2.0 if math.isfinite(scale) else -1.0
+    room, failure = contraction_failure(sigma_w, lipschitz, width)
     if room <= 0.0:
         return Hypothesis(name, Outcome.UNDECIDED, None, "2 sigma_w L < 1 is not proven")
-    exponent = 0.5 * width * room * room * (1 - 16 * UNIT)
-    # exp is within a unit in the last place or two; the subtraction rounds once
-    probability = max(0.0, 1.0 - math.exp(-exponent) * (1 + 16 * UNIT) - 2 * UNIT)
-    failure = 1.01 * math.exp(-exponent)  # three digits are printed, which must not round downwards
+    probability = max(0.0, 1.0 - failure - 2 * UNIT)  # the subtraction rounds once
+    # three digits are printed, which must not round downwards
     explanation = (
-        f"except with probability {failure:.3g} at most, since ||W||_2 >= sigma_w (2 + t) has probability at most "
-        f"exp(-m t^2/2) and L ||W||_2 < 1 is a contraction; t = {room:.6g}"
+        f"except with probability {1.01 * failure:.3g} at most, since ||W||_2 >= sigma_w (2 + t) has probability at "
+        f"most exp(-m t^2/2) and L ||W||_2 < 1 is a contraction; t = {room:.6g}"
     )
     outcome = Outcome.PROVEN if probability > 0.0 else Outcome.UNDECIDED
     return Hypothesis(name, outcome, probability, explanation)
 
 
-def _rate(least: EigenvalueBounds, width: int, step: float) -> Hypothesis:
+def _rate(least: EigenvalueBounds, width: int, step: float, relu: bool) -> Hypothesis:
     """`1 - eta lambda_0/2` with `lambda_0 = m lambda_*/2`, which the theorems promise for widths beyond a bound."""
     name = f"linear rate at width {width} and step {step:g}"
     if not least.lower > 0.0:
@@ -171,18 +169,31 @@ def _rate(least: EigenvalueBounds, width: int, step: float) -> Hypothesis:
     factor = 1.0 - 0.25 * step * width * least.lower * (1 - 16 * UNIT)
     explanation = (
         f"the loss falls by the factor 1 - eta m lambda_*/4 <= {factor:.12g} a step if lambda_0 >= m lambda_*/2 holds "
-        "at the start and the step is small enough. Theorems 1 and 2 of arXiv 2205.13814 (ReLU) promise both under "
-        "conditions whose constants are not stated, so this width and step are not decided"
+        "at the start and the step is small enough. "
     )
+    if relu:
+        explanation += (
+            "Theorems 1 and 2 of arXiv 2205.13814 promise both under conditions on width and step whose constants are "
+            "not stated, so this width and step are not decided"
+        )
+    else:
+        explanation += (
+            "Theorems 1 and 2 of arXiv 2205.13814 say so for ReLU alone; arXiv 2302.05797 claims a linear rate for "
+            "other activations, whose number and constants are not stated, so this width and step are not decided"
+        )
     if factor <= 0.0:
         explanation = f"eta m lambda_*/4 >= 1: the step is too large for the theorem; take it below {step / 4:g}"
     return Hypothesis(name, Outcome.UNDECIDED, factor, explanation)
 
 
+def _is_relu(phi: Activation) -> bool:
+    return phi.expr is not None and bool(sp.simplify(phi.expr - sp.Max(phi.symbol, 0)) == 0)
+
+
 def _theorem(phi: Activation, hypotheses: tuple[Hypothesis, ...]) -> str:
     first, second, condition, *data = (item.outcome is Outcome.PROVEN for item in hypotheses[:7])
     scales, norms, parallel, polynomial = data
-    is_relu = phi.expr is not None and sp.simplify(phi.expr - sp.Max(phi.symbol, 0)) == 0
+    is_relu = _is_relu(phi)
     common = condition and scales and norms and parallel
     if is_relu:
         words = f"phi'' is unbounded, so that {TRUONG}, does not apply; {LING}, covers ReLU"

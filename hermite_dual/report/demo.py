@@ -3,16 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from hermite_dual._version import __version__
-from hermite_dual.report.files import atomic_path, write_json
+from hermite_dual.report.files import write_json
 from hermite_dual.report.plot import plot_dual_kernel, plot_error_by_width, plot_spectrum
-from hermite_dual.report.style import RESOLUTION
+from hermite_dual.report.style import save_figure
 from hermite_dual.validation import ValidationReport, validate
 
 # Hermite coefficients and kernel values that are listed.
@@ -124,9 +123,6 @@ def write_demo(result: DemoResult, folder: Path) -> list[Path]:
     }
     written = []
     for name, axes in figures.items():
-        with atomic_path(folder / name) as temporary:
-            # Axes of a figure of their own, as made above.
-            cast(Figure, axes.figure).savefig(temporary, dpi=RESOLUTION)
-        written.append(folder / name)
+        written.append(save_figure(axes, folder / name))
     write_json(folder / "demo.json", result.to_dict())
     return [*written, folder / "demo.json"]

@@ -1,29 +1,34 @@
-"""Figures of a dual kernel, of a spectrum and of errors by width.
+"""Figures of dual kernels, of coefficients, of a spectrum and of errors by width.
 
 Each function draws on the `Axes` that it is given, or on those of a new `Figure` outside any global state, and returns
-them: `plot_spectrum(gram).figure.savefig("spectrum.pdf")`.
+them: `save_figure(plot_spectrum(gram), "spectrum.pdf")`.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
+from hermite_dual.dual import Dual
+from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
-from hermite_dual.report.style import BLACK, BLUE, GREEN, GREY, ORANGE, finish, new_axes
+from hermite_dual.population.gram import Gram
+from hermite_dual.report.style import BLACK, BLUE, GREEN, GREY, MOST_LINES, ORANGE, finish, looks, new_axes
 from hermite_dual.validation.report import ValidationReport
 
 # Points of the curve of a kernel: smooth on the page.
 _POINTS = 401
+_MARKERS = "osD^v<>P"
+_NOISE = 1e-15
 
 
-def plot_dual_kernel(dual: Any, axes: Axes | None = None) -> Axes:
-    """Draw the dual activation `k(1, 1, rho)` on [-1, 1], and the first two terms of its series.
+def plot_dual_kernel(duals: Dual | Sequence[Dual], axes: Axes | None = None) -> Axes:
+    """Draw dual activations `k(1, 1, rho)` on [-1, 1]; of a single one also the first two terms of its series.
 
     Args:
-        dual: The dual of an activation.
+        duals: The dual of an activation, or several.
         axes: Where to draw; by default on a new figure.
 
     Returns:
@@ -31,21 +36,58 @@ def plot_dual_kernel(dual: Any, axes: Axes | None = None) -> Axes:
     """
     axes = axes or new_axes()
     rho = np.linspace(-1.0, 1.0, _POINTS)
-    a = np.asarray(dual.coefficients(2))
-    axes.plot(rho, dual(rho), color=BLUE, linewidth=2.0, label=r"$k(1, 1, \rho)$")
-    axes.plot(
-        rho, a[0] ** 2 + a[1] ** 2 * rho, color=GREY, linewidth=1.2, linestyle="--", label=r"$a_0^2 + a_1^2 \rho$"
-    )
     axes.axhline(0.0, color=BLACK, linewidth=0.6)
-    return finish(axes, title=f"Dual kernel of {dual.activation.name}", x=r"correlation $\rho$", y="kernel")
+    if isinstance(duals, Dual):
+        a = duals.coefficients(2)
+        axes.plot(rho, duals(rho), color=BLUE, linewidth=2.0, label=r"$k(1, 1, \rho)$")
+        line = a[0] ** 2 + a[1] ** 2 * rho
+        axes.plot(rho, line, color=GREY, linewidth=1.2, linestyle="--", label=r"$a_0^2 + a_1^2 \rho$")
+        return finish(axes, title=f"Dual kernel of {duals.activation.name}", x=r"correlation $\rho$", y="kernel")
+    for dual, (colour, dashes) in zip(_several(duals), looks(), strict=False):
+        axes.plot(rho, dual(rho), color=colour, linestyle=dashes, linewidth=1.6, label=dual.activation.name)
+    return finish(axes, title="Dual kernels", x=r"correlation $\rho$", y=r"$k(1, 1, \rho)$")
 
 
-def plot_spectrum(gram: Any, axes: Axes | None = None) -> Axes:
+def plot_coefficients(duals: Dual | Sequence[Dual], degrees: int = 40, axes: Axes | None = None) -> Axes:
+    """Draw the magnitudes of Hermite coefficients at variance 1 against their degree, on a logarithmic scale.
+
+    Coefficients below 1e-15 of the largest are left out: float64 knows no more of them.
+
+    Args:
+        duals: The dual of an activation, or several.
+        degrees: How many coefficients, at least 2.
+        axes: Where to draw; by default on a new figure.
+
+    Returns:
+        The Axes.
+    """
+    axes = axes or new_axes()
+    several = _several([duals] if isinstance(duals, Dual) else duals)
+    for dual, (colour, _), marker in zip(several, looks(), _MARKERS, strict=False):
+        values = np.abs(dual.coefficients(degrees))
+        shown = np.flatnonzero(values > _NOISE * values.max())
+        axes.plot(
+            shown, values[shown], color=colour, marker=marker, markersize=3.5, linewidth=0.7, label=dual.activation.name
+        )
+    axes.set_yscale("log")
+    return finish(axes, title="Hermite coefficients", x="degree r", y=r"$|a_r|$")
+
+
+def _several(duals: Sequence[Dual]) -> Sequence[Dual]:
+    if not 1 <= len(duals) <= MOST_LINES:
+        raise InvalidInputError(
+            f"{len(duals)} duals: a figure tells 1 to {MOST_LINES} lines apart; draw others on axes of their own"
+        )
+    return duals
+
+
+def plot_spectrum(gram: Gram, axes: Axes | None = None, *, theory: bool = False) -> Axes:
     """Draw the eigenvalues of a Gram matrix, the largest first, and its least eigenvalue.
 
     Args:
-        gram: A `Gram`.
+        gram: A population Gram matrix.
         axes: Where to draw; by default on a new figure.
+        theory: Draw the theory's lower bounds that are above 0 as well.
 
     Returns:
         The Axes.
@@ -58,6 +100,11 @@ def plot_spectrum(gram: Any, axes: Axes | None = None) -> Axes:
     known = "certified" if least.outcome is Outcome.PROVEN else "an estimate"
     label = rf"$\lambda_{{\min}} \approx$ {least.estimate:.4g} ({known})"
     axes.axhline(least.estimate, color=ORANGE, linestyle="--", linewidth=1.2, label=label)
+    if theory:
+        for bound, dashes in zip(gram.lower_bounds(), (":", "-.", (0, (5, 1))), strict=True):
+            if bound.value > 0.0:
+                name = f"{bound.name} bound {bound.value:.3g}"
+                axes.axhline(bound.value, color=GREEN, linestyle=dashes, linewidth=1.2, label=name)
     # Rounding can make the eigenvalues of a singular matrix negative; a logarithm cannot show them.
     if values[-1] > 0.0:
         axes.set_yscale("log")

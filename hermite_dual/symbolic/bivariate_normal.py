@@ -13,7 +13,6 @@ import mpmath
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from hermite_dual.symbolic.normal import (
     GaussianWeight,
@@ -109,6 +108,8 @@ def bivariate_normal_cdf(h: ArrayLike, k: ArrayLike, rho: ArrayLike) -> NDArray[
     Returns:
         The broadcast shape, within 1e-14 of the exact value for the floats given.
     """
+    from scipy.special import ndtr
+
     h, k, rho = as_float_arrays(h, k, rho)
     h, k, rho = np.clip(h, -40.0, 40.0), np.clip(k, -40.0, 40.0), rho.copy()
     rho[np.abs(rho) > 1.0] = np.nan
@@ -117,12 +118,12 @@ def bivariate_normal_cdf(h: ArrayLike, k: ArrayLike, rho: ArrayLike) -> NDArray[
     degenerate = width == 0.0
     safe = np.where(degenerate, 1.0, width)
     crossing = (h * k < 0.0) | ((h * k == 0.0) & (h + k < 0.0))
-    value = 0.5 * (special.ndtr(h) + special.ndtr(k)) - 0.5 * crossing
+    value = 0.5 * (ndtr(h) + ndtr(k)) - 0.5 * crossing
     value -= _owen(h, _difference(k, rho, h) / safe)
     value -= _owen(k, _difference(h, rho, k) / safe)
     value = np.where(both_zero, 0.25 + np.arcsin(rho) / (2.0 * np.pi), value)
-    upper = special.ndtr(np.minimum(h, k))
-    lower = np.maximum(0.0, special.ndtr(h) - special.ndtr(-k))
+    upper = ndtr(np.minimum(h, k))
+    lower = np.maximum(0.0, ndtr(h) - ndtr(-k))
     value = np.where(degenerate, np.where(rho > 0.0, upper, lower), value)
     return np.clip(value, 0.0, 1.0)[()]
 
@@ -135,10 +136,12 @@ def _difference(k: NDArray[np.float64], rho: NDArray[np.float64], h: NDArray[np.
 
 def _owen(h: NDArray[np.float64], product: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return Owen's `T(h, product / h)`, also for h = 0, where the second argument is infinite."""
+    from scipy.special import owens_t
+
     with np.errstate(over="ignore"):
         slope = product / np.where(h == 0.0, 1.0, h)
     at_zero = 0.25 * np.sign(product)
-    return np.where(h == 0.0, at_zero, special.owens_t(h, slope))
+    return np.where(h == 0.0, at_zero, owens_t(h, slope))
 
 
 def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec: int) -> mpmath.mpf:

@@ -10,7 +10,6 @@ import mpmath
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 
 class NormalCDF(sp.Function):
@@ -175,9 +174,11 @@ def normal_cdf(z: ArrayLike, variance: ArrayLike = 1.0) -> NDArray[np.float64]:
     Returns:
         The broadcast shape.
     """
+    from scipy.special import ndtr
+
     z, variance = as_float_arrays(z, variance)
     positive = variance > 0
-    smooth = special.ndtr(z / np.sqrt(np.where(positive, variance, 1.0)))
+    smooth = ndtr(z / np.sqrt(np.where(positive, variance, 1.0)))
     return np.where(positive, smooth, 0.5 * (1.0 + np.sign(z)))[()]
 
 

@@ -1,0 +1,114 @@
+"""Time the proof of a least eigenvalue beside one Cholesky factorization and LAPACK's least eigenvalue.
+
+Usage: python benchmarks/least_eigenvalue.py [ORDER ...] [--rounds R] [--dimension D] [--lapack-up-to N] [--memory]
+
+The matrices are population Gram matrices of random rows, whose least eigenvalues lie close together, and matrices with
+one eigenvalue far below the others. All contestants run in turn in one process, R rounds; medians and the medians of
+the ratios within a round are printed, and the growth exponent over the orders. BLAS uses as many threads as it is
+given. `--memory` prints instead the peak of resident memory during a proof in multiples of the matrix.
+"""
+
+import argparse
+import os
+import resource
+import time
+from collections.abc import Callable
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+import hermite_dual as hd
+
+Matrix = NDArray[np.float64]
+
+
+def crowded(n: int, dimension: int) -> Matrix:
+    """A population Gram matrix: tanh, `s^2 = 0.08`, normal rows on the sphere."""
+    X = hd.on_sphere(np.random.default_rng(n).standard_normal((n, dimension)))
+    return hd.DEQ.paper("tanh", 0.08).gram(X).matrix
+
+
+def separated(n: int) -> Matrix:
+    """Eigenvalues 0.01 and, in [0.05, 1], all others, in a basis of three random reflections."""
+    rng = np.random.default_rng(n)
+    A = np.diag(np.concatenate([[0.01], rng.uniform(0.05, 1, n - 1)]))
+    for _ in range(3):
+        v = rng.standard_normal(n)
+        v /= np.linalg.norm(v)
+        w = A @ v
+        A -= 2 * np.outer(v, w - (v @ w) * v)
+        A -= 2 * np.outer(A @ v, v)
+    return (A + A.T) / 2
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def compare(name: str, A: Matrix, rounds: int, lapack: bool) -> float:
+    """Print one line and return the median time of the proof."""
+    calls: dict[str, Callable[[], object]] = {
+        "proof": lambda: hd.least_eigenvalue(A),
+        "cholesky": lambda: scipy.linalg.cholesky(A, lower=True, check_finite=False),
+    }
+    times: dict[str, list[float]] = {key: [] for key in calls}
+    for _ in range(rounds):
+        for key, call in calls.items():
+            times[key].append(seconds(call))
+    ratio = float(np.median(np.array(times["proof"]) / np.array(times["cholesky"])))
+    bounds = hd.least_eigenvalue(A)
+    width = (bounds.upper - bounds.lower) / abs(bounds.upper)
+    line = f"{name:9} n={len(A):6} {bounds.outcome.name} cholesky {np.median(times['cholesky']):7.3f} s "
+    line += f"proof {np.median(times['proof']):7.3f} s ratio {ratio:5.2f} width {width:.1e}"
+    if lapack:
+        call = lambda: scipy.linalg.eigvalsh(A, subset_by_index=[0, 0], check_finite=False)  # noqa: E731
+        line += f" eigvalsh {seconds(call) / float(np.median(times['proof'])):.2f} proofs"
+    print(line, f"load {os.getloadavg()[0]:.1f}", flush=True)
+    return float(np.median(times["proof"]))
+
+
+def memory(n: int) -> None:
+    """Print the peak of resident memory during a proof, less that before the matrix was made."""
+    hd.least_eigenvalue(np.eye(2000) * 2.0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    A = np.zeros((n, n))
+    X = np.random.default_rng(0).standard_normal((n, 100))
+    np.matmul(X, X.T, out=A)
+    A.flat[:: n + 1] += 1.0
+    made = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    bounds = hd.least_eigenvalue(A)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(f"n={n} {bounds.outcome.name} matrix {(made - before) / A.nbytes:.2f} proof {(peak - before) / A.nbytes:.2f}")
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description="Time proofs of least eigenvalues.")
+    parser.add_argument("orders", type=int, nargs="*", default=[1000, 2000, 5000])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--dimension", type=int, default=784)
+    parser.add_argument("--lapack-up-to", type=int, default=5000)
+    parser.add_argument("--memory", action="store_true")
+    given = parser.parse_args()
+    hd.least_eigenvalue(np.eye(2000) * 2.0)  # compile
+    families: dict[str, Callable[[int], Matrix]] = {
+        "crowded": lambda n: crowded(n, given.dimension),
+        "separated": separated,
+    }
+    if given.memory:
+        for n in given.orders:
+            memory(n)
+        return
+    for name, make in families.items():
+        medians = [compare(name, make(n), given.rounds, n <= given.lapack_up_to) for n in given.orders]
+        if len(given.orders) > 1:
+            exponent = np.polyfit(np.log(given.orders), np.log(medians), 1)[0]
+            print(f"{name}: growth exponent {exponent:.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

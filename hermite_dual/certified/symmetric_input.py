@@ -1,0 +1,67 @@
+"""Symmetric matrices and their entry errors as users give them, checked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hermite_dual.errors import InvalidInputError
+from hermite_dual.numeric.symmetric import largest_modulus
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SymmetricInput:
+    """A checked symmetric matrix.
+
+    Attributes:
+        matrix: finite and symmetric, shape (n, n), rows contiguous.
+        error: bound of `|A_true - A|`, a number or symmetric of shape (n, n).
+        largest: the largest modulus of an entry.
+    """
+
+    matrix: Matrix
+    error: float | Matrix
+    largest: float
+
+
+def symmetric_input(A: ArrayLike, entry_error: ArrayLike) -> SymmetricInput:
+    """Check the matrix and its error.
+
+    Args:
+        A: symmetric matrix, shape (n, n); it is copied only if it is not a float64 array with contiguous rows.
+        entry_error: bound of `|A_true - A|`, a number or shape (n, n).
+
+    Raises:
+        InvalidInputError: A is not a finite symmetric square matrix, or the error is negative or not finite.
+    """
+    matrix = np.ascontiguousarray(A, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
+        raise InvalidInputError(f"A has shape {matrix.shape}; a symmetric matrix needs shape (n, n) with n >= 1")
+    largest = largest_modulus(matrix)
+    if np.isnan(largest):
+        _refuse(matrix)
+    error = np.asarray(entry_error, dtype=np.float64)
+    if error.ndim not in (0, 2) or (error.ndim == 2 and error.shape != matrix.shape):
+        raise InvalidInputError(
+            f"entry_error has shape {error.shape}; give a number or an array of shape {matrix.shape}"
+        )
+    if not float(error.min()) >= 0 or not float(error.max()) < np.inf:
+        raise InvalidInputError("entry_error must be finite and >= 0 everywhere; it bounds |A_true - A|")
+    if error.ndim == 0:
+        return SymmetricInput(matrix, float(error), largest)
+    error = np.ascontiguousarray(error)
+    return SymmetricInput(matrix, np.maximum(error, error.T) if np.isnan(largest_modulus(error)) else error, largest)
+
+
+def _refuse(matrix: Matrix) -> None:
+    """Name the entry that is not finite, or else the pair that differs most."""
+    for i, row in enumerate(matrix):
+        if not np.all(np.isfinite(row)):
+            j = int(np.argmin(np.isfinite(row)))
+            raise InvalidInputError(f"A[{i}, {j}] = {row[j]} is not finite; remove or repair that row")
+    i, j = divmod(int(np.argmax(np.abs(matrix - matrix.T))), len(matrix))
+    raise InvalidInputError(
+        f"A is not symmetric: A[{i}, {j}] = {matrix[i, j]!r} but A[{j}, {i}] = {matrix[j, i]!r}; pass (A + A.T) / 2"
+    )

@@ -1,0 +1,147 @@
+"""Activations on arrays of any library: the formula evaluated with that library's own functions."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from hermite_dual.errors import InvalidInputError
+from hermite_dual.expressions.float_function import stable_form
+from hermite_dual.finite.namespace import Array
+
+# Functions of the standard with SymPy's name for them.
+_STANDARD = {
+    name: name
+    for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "asinh", "sign")
+} | {"Abs": "abs", "_ExpMinusOne": "expm1", "floor": "floor", "ceiling": "ceil"}
+# Where libraries keep the error function, which the standard lacks.
+_SPECIAL = {
+    "jax": "jax.scipy.special",
+    "jaxlib": "jax.scipy.special",
+    "cupy": "cupyx.scipy.special",
+    "torch": "torch.special",
+}
+
+
+def array_function(activation: Any, xp: Any) -> Callable[[Array], Array]:
+    """Return the activation as a function of arrays of a library.
+
+    Args:
+        activation: For NumPy any vectorised function; for other libraries an activation with a formula.
+        xp: The library's namespace.
+
+    Returns:
+        A function from arrays to arrays of the same shape.
+
+    Raises:
+        InvalidInputError: The activation has no formula, or one with a function that the library lacks.
+    """
+    if xp is np:
+        return activation
+    expr = getattr(activation, "expr", None)
+    if expr is None:
+        raise InvalidInputError(
+            f"the activation {getattr(activation, 'name', activation)!r} is a Python function of NumPy arrays; on "
+            "arrays of other libraries only formulas are evaluated. Give it as a formula, or pass X as a NumPy array."
+        )
+    formula = stable_form(expr)
+    symbol = activation.symbol
+
+    def evaluate(x: Array) -> Array:
+        value = _Walker(symbol, x, xp)(formula)
+        return value if hasattr(value, "shape") else xp.full_like(x, value)
+
+    evaluate(xp.ones((1, 1)))  # a function that the library lacks is found here, not in the iteration
+    return evaluate
+
+
+class _Walker:
+    """Evaluates a formula at an array; numbers stay Python numbers until they meet the array."""
+
+    def __init__(self, symbol: sp.Symbol, x: Array, xp: Any) -> None:
+        self._symbol, self._x, self._xp = symbol, x, xp
+        self._seen: dict[sp.Basic, Array] = {}
+
+    def __call__(self, node: sp.Basic) -> Array:
+        if node == self._symbol:
+            return self._x
+        if node.is_number:
+            return float(node)
+        if node not in self._seen:
+            self._seen[node] = self._evaluate(node)
+        return self._seen[node]
+
+    def _evaluate(self, node: sp.Basic) -> Array:
+        xp, name = self._xp, type(node).__name__
+        if isinstance(node, sp.Piecewise):
+            return self._piecewise(node)
+        if isinstance(node, sp.core.relational.Relational):
+            left, right = self._array(node.args[0]), self._array(node.args[1])
+            comparisons = {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right}
+            return comparisons[node.rel_op]
+        arguments = [self(argument) for argument in node.args]
+        if isinstance(node, sp.Add | sp.Mul):
+            total = arguments[0]
+            for argument in arguments[1:]:
+                total = total + argument if isinstance(node, sp.Add) else total * argument
+            return total
+        if isinstance(node, sp.Pow):
+            return self._power(node, arguments[0], arguments[1])
+        if isinstance(node, sp.Max | sp.Min):
+            return self._extreme(node)
+        z = arguments[0]
+        if name in _STANDARD:
+            return getattr(xp, _STANDARD[name])(z)
+        if name == "Heaviside":
+            return xp.where(z > 0, xp.ones_like(z), xp.where(z == 0, xp.full_like(z, 0.5), xp.zeros_like(z)))
+        if name == "_Logistic":
+            return 0.5 + 0.5 * xp.tanh(0.5 * z)
+        if name == "_LogOnePlusExp":
+            return 0.5 * (z + xp.abs(z)) + xp.log1p(xp.exp(-xp.abs(z)))
+        if name == "_LogCosh":
+            return xp.abs(z) + xp.log1p(xp.exp(-2.0 * xp.abs(z))) - float(np.log(2.0))
+        if name in {"erf", "erfc", "_ErrorTail"}:
+            return self._special("erf" if name == "erf" else "erfc")(z)
+        raise InvalidInputError(
+            f"the function {name} of the activation is not evaluated on arrays of {xp.__name__}; pass X as a NumPy "
+            "array"
+        )
+
+    def _array(self, node: sp.Basic) -> Array:
+        value = self(node)
+        return value if hasattr(value, "shape") else self._xp.full_like(self._x, value)
+
+    def _power(self, node: sp.Pow, base: Array, exponent: Array) -> Array:
+        if node.base == sp.E:
+            return self._xp.exp(exponent)
+        if node.exp == sp.S.Half:
+            return self._xp.sqrt(base)
+        return base**exponent
+
+    def _extreme(self, node: sp.Basic) -> Array:
+        first, *rest = (self._array(argument) for argument in node.args)
+        for other in rest:
+            larger = first > other
+            first = self._xp.where(larger if isinstance(node, sp.Max) else ~larger, first, other)
+        return first
+
+    def _piecewise(self, node: sp.Piecewise) -> Array:
+        value = self._xp.full_like(self._x, float("nan"))
+        for expression, condition in reversed(node.args):
+            branch = self._array(expression)
+            value = branch if condition is sp.true else self._xp.where(self(condition), branch, value)
+        return value
+
+    def _special(self, name: str) -> Callable[[Array], Array]:
+        own = getattr(self._xp, name, None)
+        if own is not None:
+            return own
+        library = type(self._x).__module__.partition(".")[0]
+        if library in _SPECIAL:
+            return getattr(importlib.import_module(_SPECIAL[library]), name)
+        raise InvalidInputError(
+            f"{name} of the activation is not part of the array API standard and {library} is not known to have it; "
+            "pass X as a NumPy array"
+        )

@@ -1,0 +1,256 @@
+"""Full-batch gradient descent on the quadratic loss, with implicit differentiation and warm starts.
+
+With the residuals `r = a^T Z - y` and the sensitivities G (see `gradients`), the gradients of `1/2 |r|^2` are
+
+    d/da = Z r,   d/dW = (G r) Z^T,   d/dU = (G r) X,   d/db = G r,
+
+`G r` meaning the columns of G scaled by r. States and sensitivities, carried on along the line through the last two
+epochs, start the iterations of the next.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import ArrayLike, NDArray
+
+from hermite_dual.errors import ConvergenceError, InvalidInputError
+from hermite_dual.finite.equilibrium import solve_equilibrium
+from hermite_dual.finite.fixed_point import TOLERANCE
+from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function, solve_sensitivities
+from hermite_dual.finite.namespace import check_array, namespace_of
+from hermite_dual.finite.network import FiniteDEQ
+from hermite_dual.finite.spectral_norm import norm_estimate
+from hermite_dual.finite.training_run import TrainingRun
+from hermite_dual.finite.untied import check_columns
+
+Floats = NDArray[np.float64]
+
+# A loss this many times the first has diverged: no run that the theory covers ever rises.
+_DIVERGED = 1e3
+
+
+@dataclass(frozen=True)
+class _Epoch:
+    """The numbers of one epoch; NaN where there was no equilibrium."""
+
+    loss: float
+    norm: float
+    least: float
+    residual: float
+
+
+def train(
+    network: FiniteDEQ,
+    X: ArrayLike,
+    y: ArrayLike,
+    step: float,
+    epochs: int,
+    *,
+    parameters: tuple[str, ...] | None = None,
+    require_contraction: bool = True,
+    progress: Callable[[int, float], None] | None = None,
+) -> TrainingRun:
+    """Train a network; see `FiniteDEQ.train`."""
+    samples, targets = _check_data(network, X, y)
+    names = _default_parameters(network) if parameters is None else check_parameters(parameters)
+    _check_numbers(step, epochs)
+    descent = _Descent(network, samples, targets, float(step), names)
+    limit = 1.0 / descent.lipschitz if require_contraction else math.inf
+    records: list[_Epoch] = []
+    trained, stopped = network, None
+    try:
+        for epoch in range(epochs + 1):
+            measured = descent.measure(limit)
+            if records and measured.norm < limit and not measured.loss <= _DIVERGED * records[0].loss:
+                raise _diverged(epoch, records[0].loss, measured.loss, descent)
+            trained = descent.network
+            records.append(measured)
+            if progress is not None:
+                progress(epoch, measured.loss)
+            if measured.norm >= limit:
+                stopped = _contraction_lost(epoch, measured.norm, descent)
+            elif epoch < epochs and measured.loss <= descent.resolution():
+                stopped = f"the loss reached rounding at epoch {epoch}"
+            if stopped is not None or epoch == epochs:
+                break
+            descent.advance()
+    except KeyboardInterrupt:
+        if not records:
+            raise
+        stopped = f"interrupted after epoch {len(records) - 1}"
+    return TrainingRun(
+        network=trained,
+        loss=np.array([record.loss for record in records]),
+        norm=np.array([record.norm for record in records]),
+        least_eigenvalue=np.array([record.least for record in records]),
+        residual=np.array([record.residual for record in records]),
+        step=float(step),
+        parameters=names,
+        lipschitz=descent.lipschitz,
+        stopped=stopped,
+    )
+
+
+class _Trail:
+    """The last two of a sequence of arrays that moves smoothly.
+
+    Attributes:
+        last: The last one; the one given at first.
+    """
+
+    def __init__(self, start: Floats) -> None:
+        self.last = start
+        self._before: Floats | None = None
+        self._empty = True
+
+    def add(self, values: Floats) -> None:
+        """Append an array."""
+        self._before, self.last, self._empty = None if self._empty else self.last, values, False
+
+    def ahead(self) -> Floats:
+        """Return the next one as a straight line through the last two would have it."""
+        return self.last if self._before is None else 2.0 * self.last - self._before
+
+
+class _Descent:
+    """The moving parts of a run: parameters, and the states, sensitivities and top vector that start the next epoch.
+
+    Attributes:
+        network: The network as it is now.
+        start: The network as it was given.
+        X: Samples, shape (n, d).
+        names: Names of the trained parameters.
+        step: Step size.
+        lipschitz: Lipschitz constant of phi.
+    """
+
+    def __init__(self, network: FiniteDEQ, X: Floats, y: Floats, step: float, names: tuple[str, ...]) -> None:
+        if not isinstance(network.W, np.ndarray):
+            raise InvalidInputError(
+                "the weights W of the network are not kept, and training changes them; draw it with "
+                "model.sample(width, inputs, seed, memory=float('inf'))"
+            )
+        self._slope = slope_function(network.activation, np)
+        self.lipschitz = float(network.activation.lipschitz)
+        self.network = self.start = network
+        self.X, self.names, self.step = X, names, step
+        self._W: Floats = network.W
+        self._y, self._r = y, np.full(len(y), np.nan)
+        zero = np.zeros((network.width, len(y)))
+        self._states, self._sensitivities = _Trail(zero), _Trail(zero)
+        self._top: Floats | None = None
+
+    def measure(self, limit: float) -> _Epoch:
+        """Solve the equilibrium and return the numbers of the epoch.
+
+        Where there is none, and training is to blame or the norm reaches the limit, all but the norm are NaN.
+        """
+        net = self.network
+        norm, self._top = norm_estimate(self._W, self._top)
+        try:
+            start = self._states.ahead()
+            found = solve_equilibrium(net.activation, self._W, self._drive(), sigma_w=net.sigma_w, start=start)
+        except ConvergenceError:
+            if norm >= limit or net is not self.start:
+                return _Epoch(math.nan, norm, math.nan, math.nan)
+            raise
+        self._states.add(found.Z)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._r = net.a @ found.Z - self._y
+            loss = 0.5 * float(self._r @ self._r)
+        return _Epoch(loss, norm, _least_eigenvalue(found.Z), found.residual)
+
+    def advance(self) -> None:
+        """Take one step."""
+        net, Z, r = self.network, self._states.last, self.step * self._r
+        a, W, U, b = net.a, self._W, net.U, net.b
+        if self.names != ("a",):
+            start = self._sensitivities.ahead()
+            G = solve_sensitivities(self._slope(W @ Z + self._drive()), W, a, xp=np, start=start)
+            self._sensitivities.add(G)
+            scaled = G * r
+            W = W - scaled @ Z.T if "W" in self.names else W
+            U = U - scaled @ self.X if "U" in self.names else U
+            b = b - scaled.sum(axis=1) if "b" in self.names else b
+        a = a - Z @ r if "a" in self.names else a
+        # One assignment, so that an interruption leaves the network of an epoch, not a half of the next.
+        self._W, self.network = W, replace(net, a=a, W=W, U=U, b=b)
+
+    def resolution(self) -> float:
+        """The loss that the tolerance of the equilibria alone can leave."""
+        size = max(1.0, float(np.abs(self._states.last).max()))
+        return 0.5 * len(self._y) * (TOLERANCE * size * float(np.abs(self.network.a).sum())) ** 2
+
+    def _drive(self) -> Floats:
+        drive: Floats = self.network.U @ self.X.T
+        drive += self.network.b[:, None]
+        return drive
+
+
+def _least_eigenvalue(Z: Floats) -> float:
+    """`lambda_min(Z^T Z)`, 0 where there are fewer neurons than samples."""
+    m, n = Z.shape
+    if m < n:
+        return 0.0
+    return float(scipy.linalg.eigvalsh(Z.T @ Z, subset_by_index=[0, 0])[0])
+
+
+def _contraction_lost(epoch: int, norm: float, descent: _Descent) -> str:
+    found = f"L ||W||_2 = {descent.lipschitz * norm:.6g} >= 1 with L = {descent.lipschitz:.6g}"
+    if epoch == 0:
+        remedy = "draw the network with a smaller sigma_w, or pass require_contraction=False"
+    else:
+        remedy = f"the weights moved too far at step={descent.step!r}: {_stable(descent)}, or a larger width"
+    return f"the contraction is lost at epoch {epoch}: {found}; {remedy}"
+
+
+def _diverged(epoch: int, first: float, loss: float, descent: _Descent) -> ConvergenceError:
+    return ConvergenceError(
+        f"step={descent.step!r}: the loss diverges, from {first:.4g} to {loss:.4g} at epoch {epoch}; "
+        f"{_stable(descent)}."
+    )
+
+
+def _stable(descent: _Descent) -> str:
+    stable = descent.start.stable_step(descent.X, descent.names)
+    return (
+        f"the linearised network is stable for steps below 2/lambda_max of its tangent kernel, here {stable:.4g}: "
+        "pass half of that, or less"
+    )
+
+
+def _default_parameters(network: FiniteDEQ) -> tuple[str, ...]:
+    return tuple(name for name in PARAMETERS if name != "b" or network.sigma_b > 0.0)
+
+
+def _check_data(network: FiniteDEQ, X: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
+    for name, values in (("X", X), ("y", y)):
+        if namespace_of(values) is not np:
+            raise InvalidInputError(
+                f"{name} is an array of {type(values).__module__}; training runs in NumPy. Pass it as a NumPy array."
+            )
+    samples = check_columns(check_array(X, np, "X"), network.inputs)
+    targets = np.asarray(y)
+    if targets.shape != (len(samples),) or targets.dtype.kind not in "biuf":
+        raise InvalidInputError(
+            f"y has the shape {targets.shape} and the type {targets.dtype}; allowed are real numbers of shape "
+            f"({len(samples)},), one target per row of X, since the network has one output. Pass one column at a time."
+        )
+    if not np.all(np.isfinite(targets)):
+        raise InvalidInputError(
+            f"y holds {int((~np.isfinite(targets)).sum())} values that are not finite; allowed are finite numbers. "
+            "Remove those samples."
+        )
+    return samples, targets.astype(np.float64)
+
+
+def _check_numbers(step: float, epochs: int) -> None:
+    if isinstance(step, bool) or not (isinstance(step, int | float | np.floating) and 0.0 < step < math.inf):
+        raise InvalidInputError(
+            f"step={step!r}: allowed are finite numbers > 0. Pass a part of network.stable_step(X), such as a half."
+        )
+    if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 0:
+        raise InvalidInputError(f"epochs={epochs!r}: allowed are whole numbers >= 0. Pass the number of steps.")

@@ -1,0 +1,155 @@
+"""What a training run leaves: its measurements by epoch, and the theory's claims held against them."""
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from hermite_dual.finite.network import FiniteDEQ
+
+Floats = NDArray[np.float64]
+
+# What rounding may add to one side of a claim, relatively: claims that hold with equality, such as at epoch 0, pass.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class TrainingClaim:
+    """A claim of the convergence theorem, held against one run; measured in floating point, not proven.
+
+    Attributes:
+        name: The claim.
+        holds: Whether it held at every epoch of the run.
+        first_failure: The first epoch at which it failed; None if it held.
+        worst: The largest ratio of the side that must be smaller to the other, over the epochs after the start, where
+            two of the claims are equalities or trivial; of the start itself if there is no other.
+    """
+
+    name: str
+    holds: bool
+    first_failure: int | None
+    worst: float
+
+    def __str__(self) -> str:
+        """Return one line."""
+        when = "holds" if self.holds else f"fails first at epoch {self.first_failure}"
+        return f"{self.name}: {when} (worst ratio {self.worst:.6g})"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun:
+    """Gradient descent on `1/2 |a^T Z - y|^2`: measurements before every step, and the theorem's claims.
+
+    Epoch 0 is the network as drawn. `lambda_0 = lambda_min(Z^T Z)` there; `tau` counts epochs.
+
+    Attributes:
+        network: The trained network.
+        loss: `1/2 |a^T Z - y|^2` by epoch, shape (epochs + 1,).
+        norm: `||W||_2` by epoch, a measured number that is below the norm by at most a relative 1e-6 or so.
+        least_eigenvalue: `lambda_min(Z^T Z)` by epoch.
+        residual: Largest residual of the equilibria by epoch.
+        step: Step size eta.
+        parameters: Names of the trained parameters.
+        lipschitz: Lipschitz constant L of the activation.
+        stopped: Why the run ended before the epochs asked for; None if it did not.
+    """
+
+    network: "FiniteDEQ" = field(repr=False)
+    loss: Floats
+    norm: Floats
+    least_eigenvalue: Floats
+    residual: Floats
+    step: float
+    parameters: tuple[str, ...]
+    lipschitz: float
+    stopped: str | None
+
+    @property
+    def epochs(self) -> int:
+        """Number of steps that were taken and measured."""
+        return len(self.loss) - 1
+
+    @property
+    def rate_bound(self) -> Floats:
+        """`(1 - eta lambda_0 / 2)^tau loss(0)` by epoch; NaN where `eta lambda_0 >= 2`, which no bound covers."""
+        factor = 1.0 - 0.5 * self.step * float(self.least_eigenvalue[0])
+        if not 0.0 < factor <= 1.0:
+            return np.where(np.arange(len(self.loss)) == 0, self.loss[0], np.nan)
+        return np.asarray(factor ** np.arange(len(self.loss)) * self.loss[0])
+
+    @property
+    def claims(self) -> tuple[TrainingClaim, TrainingClaim, TrainingClaim]:
+        """Linear rate, contraction and least eigenvalue, each held against the run."""
+        lambda_0 = self.least_eigenvalue[0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (
+                _claim("loss(tau) <= (1 - eta lambda_0/2)^tau loss(0)", _ratio(self.loss, self.rate_bound)),
+                _claim("||W(tau)||_2 < 1/L", self.norm * self.lipschitz, strict=True),
+                _claim(
+                    "lambda_tau >= lambda_0/2", _ratio(np.full_like(self.loss, 0.5 * lambda_0), self.least_eigenvalue)
+                ),
+            )
+
+    @property
+    def holds(self) -> bool:
+        """Whether all three claims held at every epoch of a run of one step at least, with `lambda_0 > 0`."""
+        return self.epochs > 0 and all(claim.holds for claim in self.claims) and bool(self.least_eigenvalue[0] > 0.0)
+
+    def __str__(self) -> str:
+        """Return a line of numbers, the claims, and why the run ended."""
+        lines = [
+            f"{self.epochs} epochs at step {self.step:.4g}: loss {self.loss[0]:.6g} -> {self.loss[-1]:.6g}, "
+            f"||W||_2 {self.norm[0]:.6g} -> {self.norm[-1]:.6g}, "
+            f"lambda_min(Z^T Z) {self.least_eigenvalue[0]:.6g} -> {self.least_eigenvalue[-1]:.6g}",
+            *(f"  {claim}" for claim in self.claims),
+        ]
+        if self.epochs == 0:
+            lines.append("  no step was taken: rate and least eigenvalue were not put to the test")
+        return "\n".join(lines if self.stopped is None else [*lines, f"  stopped: {self.stopped}"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every number, without the weights, as lists, strings and numbers; NaN becomes None."""
+        return {
+            "epochs": self.epochs,
+            "step": self.step,
+            "parameters": list(self.parameters),
+            "lipschitz": _plain(self.lipschitz),
+            "stopped": self.stopped,
+            "holds": self.holds,
+            "claims": [
+                {"name": c.name, "holds": c.holds, "first_failure": c.first_failure, "worst": _plain(c.worst)}
+                for c in self.claims
+            ],
+            "loss": [_plain(v) for v in self.loss.tolist()],
+            "rate_bound": [_plain(v) for v in self.rate_bound.tolist()],
+            "norm": [_plain(v) for v in self.norm.tolist()],
+            "least_eigenvalue": [_plain(v) for v in self.least_eigenvalue.tolist()],
+            "residual": [_plain(v) for v in self.residual.tolist()],
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+
+def _ratio(smaller: Floats, larger: Floats) -> Floats:
+    # 0 <= 0 holds: a loss of zero, or a least eigenvalue that is zero from the start.
+    return np.where((smaller == 0.0) & (larger == 0.0), 0.0, smaller / larger)
+
+
+def _claim(name: str, ratio: Floats, *, strict: bool = False) -> TrainingClaim:
+    limit = 1.0 if strict else 1.0 + _ROUNDING
+    good = ratio < limit if strict else ratio <= limit  # NaN fails
+    failures = np.flatnonzero(~good)
+    later = ratio[1:] if len(ratio) > 1 else ratio
+    known = later[~np.isnan(later)]
+    worst = float(known.max()) if known.size else math.nan
+    return TrainingClaim(name, failures.size == 0, int(failures[0]) if failures.size else None, worst)
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

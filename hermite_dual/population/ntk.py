@@ -1,0 +1,162 @@
+"""The neural tangent kernel of an infinitely wide deep equilibrium model."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.activation import Activation
+from hermite_dual.population.gram import Gram, Model, inputs_covariance, population_gram
+from hermite_dual.population.identical_rows import identical_rows
+from hermite_dual.population.inputs import EQUAL_NORMS
+from hermite_dual.population.price_dual import slope_of
+from hermite_dual.population.slope_gram import slope_gram
+from hermite_dual.population.tangent_map import tangent_map
+from hermite_dual.population.unequal_norms import unequal_norm_gram
+
+if TYPE_CHECKING:
+    from hermite_dual.certified.theory_bounds import TheoryBound
+    from hermite_dual.population.entry_bounds import EntryBounds
+
+Array = NDArray[np.float64]
+_EPS = float(np.finfo(np.float64).eps)
+_NOT_KEPT = np.empty((0, 0))
+"""In place of the inner products: what needs them has the Gram matrix K computed."""
+
+
+@dataclass(frozen=True, eq=False)
+class TangentGram(Gram):
+    """The tangent kernel `Theta` of the samples, a `Gram` in all respects.
+
+    `variances` and `preactivation` are those of the Gram matrix K that belongs to it. Not made by users: see `DEQ.ntk`.
+    """
+
+    @cached_property
+    def gram(self) -> Gram:
+        """The Gram matrix K of the same model, samples and depth, computed when it is first asked for."""
+        return gram_of(self.model)
+
+    @property
+    def preactivation(self) -> Array:
+        """Covariance `S` of the preactivations, shape (n, n), in the limit."""
+        return self.gram.preactivation
+
+    @cached_property
+    def entry_bounds(self) -> "EntryBounds":
+        """The proof of every entry with its outcome and reason, made when it is first asked for."""
+        from hermite_dual.population.tangent_bounds import tangent_entry_bounds
+
+        return tangent_entry_bounds(self.model, self.matrix, self.gram if self.depth is None else None)
+
+    def lower_bounds(self, degrees: int = 128) -> "tuple[TheoryBound, ...]":
+        """Return lower bounds of `lambda_min(Theta)`, certified, from those of K.
+
+        `Theta - K = S o Gamma` and `S - sigma_w^2 K` are positive semidefinite, so by Schur's theorem
+        `lambda_min(Theta) >= lambda_min(K) (1 + sigma_w^2 min_i Gamma_ii)`.
+
+        Args:
+            degrees: Hermite degrees to use, at most 1024.
+
+        Raises:
+            InvalidInputError: the kernel is one of finite depth, or the number of degrees is out of range.
+            AccuracyError: the entries have no proven error.
+        """
+        from hermite_dual.population.tangent_bounds import tangent_lower_bounds
+
+        return tangent_lower_bounds(self, self.gram, degrees)
+
+
+def gram_of(model: Model) -> Gram:
+    """Return the Gram matrix K of a model; the limit needs `sigma_w L < 1`, which the caller has checked."""
+    return population_gram(
+        model.activation,
+        model.samples,
+        sigma_w=model.sigma_w,
+        sigma_u=model.sigma_u,
+        sigma_b=model.sigma_b,
+        depth=model.depth,
+    )
+
+
+def population_ntk(model: Model) -> TangentGram:
+    """Return the tangent kernel of `depth` layers with shared weights, or of the equilibrium where depth is None.
+
+    `Theta(0) = 0`, `Theta(l) = K(l) + T(l)`, `T(l) = kdot(l) o (S(l) + sigma_w^2 T(l-1))`; in the limit
+    `T = S o kdot/(1 - sigma_w^2 kdot)`.
+
+    Args:
+        model: with checked samples; the limit needs `sigma_w L < 1`, which the caller has checked.
+
+    Raises:
+        InvalidInputError: phi has no derivative that is a function.
+    """
+    activation, samples, depth, weight = model.activation, model.samples, model.depth, model.sigma_w**2
+    slope_of(activation)
+    inner = inputs_covariance(samples, model.sigma_u, model.sigma_b)
+    n, width = samples.shape
+    if depth == 0:
+        return TangentGram(np.zeros((n, n)), np.zeros(n), 0.0, 0, _NOT_KEPT, model)
+    diagonal = np.diagonal(inner).copy()
+    # Their entries are the diagonal's; any other value serves until then, and lies away from the end points of kdot.
+    identical = identical_rows(samples, samples)
+    inner[identical] = 0.0
+    rounding = 0.5 * width * _EPS * float(diagonal.max())
+    if np.ptp(diagonal) <= EQUAL_NORMS * diagonal.max() and model.sigma_u > 0.0:
+        found = tangent_map(activation, weight, float(diagonal.mean()), depth)
+        least, largest = _extremes(inner)
+        found.apply(inner)
+        matrix, variances = inner, np.full(n, found.variance)
+        error = found.error + found.change(rounding / found.top, least / found.top, largest / found.top)
+    else:
+        matrix, variances, error = _unequal(activation, inner, weight, depth, rounding)
+    matrix[identical] = matrix[identical[0], identical[0]]
+    return TangentGram(matrix, variances, error, depth, _NOT_KEPT, model)
+
+
+def _extremes(matrix: Array) -> tuple[float, float]:
+    """The least and the largest entry off the diagonal, of the upper triangle."""
+    least, largest = math.inf, -math.inf
+    for i in range(len(matrix) - 1):
+        row = matrix[i, i + 1 :]
+        least, largest = min(least, float(row.min())), max(largest, float(row.max()))
+    return (least, largest) if len(matrix) > 1 else (matrix[0, 0], matrix[0, 0])
+
+
+def _unequal(
+    activation: Activation, inner: Array, weight: float, depth: int | None, rounding: float
+) -> tuple[Array, Array, float]:
+    """Return Theta, the variances and an estimate of the largest error of an entry."""
+    if depth is None:
+        gram, variances, error = unequal_norm_gram(activation, inner, weight, None)
+        covariance = weight * gram
+        covariance += inner
+        np.fill_diagonal(covariance, variances)
+        slope, slope_error = slope_gram(activation, covariance, rounding)
+        room = 1.0 - weight * slope
+        error += slope_error * float(variances.max()) / float(room.min()) ** 2
+        slope *= covariance
+        slope /= room
+        slope += gram
+        return slope, variances, error + rounding * _passed(activation, weight)
+    gram, tangent, error = np.zeros_like(inner), np.zeros_like(inner), 0.0
+    for _ in range(depth):
+        covariance = weight * gram
+        covariance += inner
+        gram, variances, layer_error = unequal_norm_gram(activation, covariance, 0.0, 1)
+        slope, slope_error = slope_gram(activation, covariance, rounding)
+        tangent *= weight
+        tangent += covariance
+        largest = float(slope.max())
+        error = layer_error + slope_error * float(tangent.max()) + weight * largest * error
+        tangent *= slope
+    tangent += gram
+    return tangent, variances, error + rounding * _passed(activation, weight)
+
+
+def _passed(activation: Activation, weight: float) -> float:
+    """How much of an error of the inner products arrives in S and K."""
+    slope = activation.lipschitz**2
+    return 1.0 + slope / max(1.0 - weight * slope, _EPS) if np.isfinite(slope) else 2.0

@@ -1,0 +1,57 @@
+"""The dual of phi' on a covariance matrix of preactivations."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.activation import Activation
+from hermite_dual.certified.homogeneous import is_homogeneous
+from hermite_dual.numeric.kernel import kernel_with_error
+from hermite_dual.numeric.mehler import EPS
+from hermite_dual.population.price_dual import slope_of
+from hermite_dual.population.unequal_norms import unequal_norm_gram
+
+Array = NDArray[np.float64]
+
+
+def slope_gram(activation: Activation, covariance: Array, covariance_error: float) -> tuple[Array, float]:
+    """Return `kdot(S_ii, S_jj, S_ij) = E[phi'(u) phi'(v)]` and an estimate of its largest error.
+
+    Args:
+        activation: phi.
+        covariance: S, shape (n, n), with the variances on the diagonal.
+        covariance_error: error of an entry of S, which counts where correlations are close to 1 and phi has kinks.
+    """
+    derivative = slope_of(activation)
+    if activation.expr is not None and is_homogeneous(activation.expr, activation.symbol):
+        roots = np.sqrt(np.diagonal(covariance))
+        slope = homogeneous_slope(activation, covariance / np.multiply.outer(roots, roots))
+        np.fill_diagonal(slope, homogeneous_slope(activation, np.ones(1))[0])
+        error = 4.0 * EPS * float(slope.max())
+    else:
+        slope, _, error = unequal_norm_gram(derivative, covariance, 0.0, 1)
+    return slope, error + _sensitivity(derivative, covariance, covariance_error)
+
+
+def homogeneous_slope(activation: Activation, rho: Array) -> Array:
+    """Return kdot where `phi(s x) = s phi(x)`, s > 0: `(2 a^2/pi) asin(rho) + b^2`, `phi(x) = a |x| + b x`."""
+    right, left = float(activation(np.array(1.0))), float(activation(np.array(-1.0)))
+    a, b = 0.5 * (right + left), 0.5 * (right - left)
+    return np.asarray(2.0 * a * a / np.pi * np.arcsin(np.clip(rho, -1.0, 1.0)) + b * b)
+
+
+def _sensitivity(derivative: Activation, covariance: Array, covariance_error: float) -> float:
+    """Return the change of kdot under the error, at the pair that is closest to perfect correlation."""
+    if len(covariance) < 2:
+        return 0.0
+    roots = np.sqrt(np.diagonal(covariance))
+    best, pair = -1.0, (0, 1)
+    for i in range(len(covariance) - 1):
+        row = np.abs(covariance[i, i + 1 :]) / roots[i + 1 :]
+        j = int(np.argmax(row))
+        if row[j] / roots[i] > best:
+            best, pair = float(row[j] / roots[i]), (i, i + 1 + j)
+    q1, q2, c = covariance[pair[0], pair[0]], covariance[pair[1], pair[1]], covariance[pair]
+    limit = float(np.sqrt(q1) * np.sqrt(q2))
+    near = np.clip([c, c - np.copysign(covariance_error, c)], -limit, limit)
+    values, _ = kernel_with_error(derivative, q1, q2, near)
+    return float(abs(values[0] - values[1]))

@@ -1,0 +1,88 @@
+"""What a cell of a table holds, before any format."""
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+
+@dataclass(frozen=True)
+class Text:
+    """Plain words."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class Formula:
+    """An exact expression.
+
+    Attributes:
+        value: the expression.
+    """
+
+    value: sp.Expr
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number in proven digits.
+
+    Attributes:
+        digits: the decimal to which the exact number rounds.
+        lower: lower end of the enclosure.
+        upper: upper end of the enclosure.
+    """
+
+    digits: str
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A proven interval, rounded outwards.
+
+    Attributes:
+        low: decimal not above the lower end.
+        high: decimal not below the upper end.
+        lower: lower end.
+        upper: upper end.
+    """
+
+    low: str
+    high: str
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class LowerBound:
+    """A proven lower bound with the fraction of the least eigenvalue that it reaches.
+
+    Attributes:
+        digits: decimal not above the bound.
+        value: the bound.
+        tightness: the bound over a proven upper bound of the least eigenvalue.
+        percent: the tightness in percent, rounded down.
+    """
+
+    digits: str
+    value: float
+    tightness: float
+    percent: str
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Nothing to show, and why.
+
+    Attributes:
+        reason: a sentence.
+        shown: what stands in the cell.
+    """
+
+    reason: str
+    shown: str = "—"
+
+
+Cell = Text | Formula | Number | Interval | LowerBound | Missing

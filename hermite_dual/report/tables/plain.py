@@ -1,0 +1,76 @@
+"""Tables as comma-separated values, plain text and what JSON holds."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+from hermite_dual.report.tables.cells import Cell, Formula, Interval, LowerBound, Missing, Number, Text
+from hermite_dual.report.tables.formulas import latex as formula_latex
+from hermite_dual.report.tables.notes import Notes
+
+_WIDEST = 60
+
+
+def csv_text(head: list[str], body: list[list[Cell]]) -> str:
+    """Return comma-separated values; a missing cell is empty."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows([["" if isinstance(cell, Missing) else _plain(cell) for cell in row] for row in body])
+    return buffer.getvalue()
+
+
+def text(head: list[str], body: list[list[Cell]]) -> str:
+    """Return a table for terminals, long cells folded, reasons below."""
+    notes = Notes(body)
+    rows = [
+        [f"{cell.shown} ({notes.mark(cell)})" if isinstance(cell, Missing) else _plain(cell) for cell in row]
+        for row in body
+    ]
+    widths = [_WIDEST] * len(head)
+    lines = [tabulate(rows, headers=head, tablefmt="simple", disable_numparse=True, maxcolwidths=widths)]
+    lines += [f"({number}) {reason}" for number, reason in enumerate(notes.reasons, start=1)]
+    return "\n".join(lines)
+
+
+def content(keys: list[str], rows: Sequence[Sequence[Cell]], parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters, and a mapping from column to cell for each activation, as JSON can hold them."""
+    return {
+        "parameters": parameters,
+        "rows": [{key: _record(cell) for key, cell in zip(keys, row, strict=True)} for row in rows],
+    }
+
+
+def _plain(cell: Cell) -> str:
+    match cell:
+        case Text(value):
+            return value
+        case Formula(value):
+            return str(value)
+        case Number(digits):
+            return digits
+        case Interval(low, high):
+            return f"[{low}, {high}]"
+        case LowerBound(digits, _, _, percent):
+            return f"{digits} ({percent} %)"
+        case Missing(_, shown):
+            return shown
+
+
+def _record(cell: Cell) -> dict[str, Any]:
+    match cell:
+        case Text(value):
+            return {"text": value}
+        case Formula(value):
+            return {"formula": str(value), "latex": formula_latex(value)}
+        case Number(digits, lower, upper):
+            return {"digits": digits, "lower": lower, "upper": upper}
+        case Interval(low, high, lower, upper):
+            return {"interval": [low, high], "lower": lower, "upper": upper}
+        case LowerBound(digits, value, tightness, _):
+            return {"at_least": digits, "value": value, "tightness": tightness}
+        case Missing(reason, shown):
+            return {"missing": reason, "shown": shown}

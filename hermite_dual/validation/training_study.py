@@ -1,0 +1,215 @@
+"""Gradient descent on networks of several widths and activations, with the theorem's claims held against every run.
+
+The setting is that of Figure 1 of Ling et al. (arXiv 2205.13814): training loss and `||W||_2` by epoch for several
+widths, on points of a sphere and on images, at `s^2 = 0.08`; `lambda_min(Z^T Z)` and other activations are added here.
+"""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hermite_dual.activation import ActivationLike, activation
+from hermite_dual.data.digits import load_digits
+from hermite_dual.data.files import check_samples
+from hermite_dual.errors import ConvergenceError, InvalidInputError
+from hermite_dual.finite import FiniteDEQ, sample_network
+from hermite_dual.finite.sampling import check_count
+from hermite_dual.finite.training_run import TrainingRun
+from hermite_dual.population.inputs import on_sphere
+
+Floats = NDArray[np.float64]
+
+ACTIVATIONS = ("relu", "tanh", "gelu", "softplus", "sin")
+# The papers train these; their networks have no bias.
+_PARAMETERS = ("a", "W", "U")
+# The step as a part of the largest that is stable for the linearised network at the start.
+_STEP_PART = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class StudyRun:
+    """One run of a study.
+
+    Attributes:
+        activation: Name of the activation.
+        width: Width of the network.
+        run: What was measured; None if the run ended with an error.
+        error: The error's message, if there was one.
+    """
+
+    activation: str
+    width: int
+    run: TrainingRun | None
+    error: str | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the run went through and every claim held at every epoch."""
+        return self.run is not None and self.run.holds
+
+    def __str__(self) -> str:
+        """Return the activation and width, and what the run says."""
+        return f"{self.activation}, width {self.width}: {self.error if self.run is None else self.run}"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingStudy:
+    """Runs over activations and widths on the same data.
+
+    Attributes:
+        runs: In the order of activations, then widths.
+        data: What the samples are.
+        samples: Number n of samples.
+        inputs: Number d of inputs.
+        sigma_w2: The papers' `s^2`.
+        epochs: Steps asked for.
+        seed: Seed of data and networks.
+    """
+
+    runs: tuple[StudyRun, ...]
+    data: str
+    samples: int
+    inputs: int
+    sigma_w2: float
+    epochs: int
+    seed: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim held at every epoch of every run."""
+        return all(run.holds for run in self.runs)
+
+    def __str__(self) -> str:
+        """Return all runs, a paragraph each."""
+        head = f"{self.data}, n = {self.samples}, d = {self.inputs}, s^2 = {self.sigma_w2:g}"
+        return "\n".join([head, *map(str, self.runs)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every number as lists, strings and numbers."""
+        return {
+            "data": self.data,
+            "samples": self.samples,
+            "inputs": self.inputs,
+            "sigma_w2": self.sigma_w2,
+            "epochs": self.epochs,
+            "seed": self.seed,
+            "holds": self.holds,
+            "runs": [
+                {
+                    "activation": item.activation,
+                    "width": item.width,
+                    "error": item.error,
+                    "run": None if item.run is None else item.run.to_dict(),
+                }
+                for item in self.runs
+            ],
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+
+def training_study(
+    activations: Sequence[ActivationLike] = ACTIVATIONS,
+    data: str | tuple[ArrayLike, ArrayLike] = "sphere",
+    widths: Sequence[int] = (256, 512, 1024),
+    *,
+    samples: int = 200,
+    inputs: int = 200,
+    sigma_w2: float = 0.08,
+    epochs: int = 60,
+    step: float | None = None,
+    seed: int = 0,
+    progress: Callable[[str, int, int, float], None] | None = None,
+) -> TrainingStudy:
+    """Train networks of every activation and width by gradient descent, and hold the theorem's claims against them.
+
+    Networks follow the papers' laws, `W ~ N(0, 2 s^2/m)`, `U ~ N(0, 2/d)`, `a ~ N(0, 1/m)`, and W, U and a are trained.
+    Network of width m: seed `SeedSequence(seed, spawn_key=(m,))`, the same for every activation.
+
+    Args:
+        activations: Activations, each whatever `hermite_dual.activation` reads.
+        data: "sphere": n points spread evenly over the sphere of radius sqrt(d), targets +1 or -1 by chance; "digits":
+            the first n embedded images, scaled to the sphere, targets +1 for even digits and -1 for odd ones; or a
+            pair `(X, y)` of shapes (n, d), (n,), taken as it is.
+        widths: Widths m.
+        samples: n for "sphere" and "digits".
+        inputs: d for "sphere".
+        sigma_w2: The papers' `s^2 >= 0`; their condition is `s^2 < 1/(8 L^2)`.
+        epochs: Steps of gradient descent, >= 0.
+        step: Step size for all runs; by default half of each network's `stable_step`.
+        seed: Seed of data and networks, >= 0.
+        progress: Called after every epoch with the activation's name, the width, the epoch and the loss.
+
+    Returns:
+        The runs. One that cannot start or go on, such as one with `sigma_w` too large, says why.
+
+    Raises:
+        InvalidInputError: An argument lies outside what is stated above.
+    """
+    if not activations or not widths:
+        raise InvalidInputError("activations and widths need one element each, at least: pass ('tanh',) and (256,)")
+    seed = check_count("seed", seed, 0, "the seed")
+    if not (math.isfinite(sigma_w2) and sigma_w2 >= 0.0):
+        raise InvalidInputError(f"sigma_w2={sigma_w2!r}: allowed are finite numbers >= 0. Pass 0.08 for the papers'.")
+    name, X, y = _study_data(data, samples, inputs, seed)
+    runs = []
+    for phi in map(activation, activations):
+        for width in widths:
+            net = sample_network(
+                phi,
+                sigma_w=math.sqrt(2.0 * sigma_w2),
+                sigma_u=math.sqrt(2.0),
+                width=width,
+                inputs=X.shape[1],
+                seed=np.random.SeedSequence(seed, spawn_key=(width,)),
+                memory=math.inf,
+            )
+            report = None if progress is None else _bound_progress(progress, phi.name, width)
+            runs.append(_run(net, phi.name, X, y, step, epochs, report))
+    return TrainingStudy(tuple(runs), name, X.shape[0], X.shape[1], float(sigma_w2), epochs, seed)
+
+
+def _run(
+    net: FiniteDEQ,
+    name: str,
+    X: Floats,
+    y: Floats,
+    step: float | None,
+    epochs: int,
+    progress: Callable[[int, float], None] | None,
+) -> StudyRun:
+    try:
+        chosen = _STEP_PART * net.stable_step(X, _PARAMETERS) if step is None else step
+        run = net.train(X, y, chosen, epochs, parameters=_PARAMETERS, progress=progress)
+    except ConvergenceError as error:
+        return StudyRun(name, net.width, None, str(error))
+    return StudyRun(name, net.width, run, None)
+
+
+def _bound_progress(
+    progress: Callable[[str, int, int, float], None], name: str, width: int
+) -> Callable[[int, float], None]:
+    return lambda epoch, loss: progress(name, width, epoch, loss)
+
+
+def _study_data(data: str | tuple[ArrayLike, ArrayLike], n: int, d: int, seed: int) -> tuple[str, Floats, Floats]:
+    if isinstance(data, tuple) and len(data) == 2:
+        return "given samples", check_samples(np.asarray(data[0]), "X"), np.asarray(data[1])
+    n = check_count("samples", n, 1, "the number of samples")
+    if data == "sphere":
+        d = check_count("inputs", d, 1, "the number of inputs")
+        generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0,))))
+        return "sphere", on_sphere(generator.standard_normal((n, d))), generator.choice([-1.0, 1.0], n)
+    if data == "digits":
+        images, labels = load_digits()
+        if n > len(images):
+            raise InvalidInputError(f"samples={n}: there are {len(images)} digits. Pass at most that many.")
+        return "digits", on_sphere(images[:n]), np.where(labels[:n] % 2 == 0, 1.0, -1.0)
+    raise InvalidInputError(f"data={data!r}: allowed are 'sphere', 'digits' or a pair (X, y)")

@@ -1,0 +1,195 @@
+"""Growth towards infinity: unbounded derivatives, rates that are no dyadic numbers, and what rests on them."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+import sympy as sp
+from flint import acb, arb
+
+from hermite_dual.certified.ball_functions import BallFunction
+from hermite_dual.certified.coefficients import coefficient_balls
+from hermite_dual.certified.constants import derivative_bound
+from hermite_dual.certified.exact_rates import common_rate
+from hermite_dual.certified.kernel import kernel_ball
+from hermite_dual.certified.monomials import TailError, monomial
+from hermite_dual.certified.precision import working_precision
+from hermite_dual.certified.tails import tail
+from hermite_dual.errors import AccuracyError
+from hermite_dual.outcome import Outcome
+
+P, R, U = Outcome.PROVEN, Outcome.REFUTED, Outcome.UNDECIDED
+x = sp.Symbol("x", real=True)
+root = sp.sqrt(1 + x**2)
+
+UNBOUNDED = (
+    x**2,
+    x**3,
+    sp.exp(x),
+    sp.exp(x**2 / 5),
+    x * sp.sin(x),
+    x * sp.cos(x),
+    x * sp.tanh(x) * sp.sin(x),
+    x * sp.erf(x) * sp.cos(2 * x),
+    x * sp.sin(x) * sp.atan(x),
+    root * sp.sin(x),
+    sp.Abs(x) * sp.sin(x),
+    sp.Max(x, 0) * sp.sin(x),
+    x * (2 + sp.sin(x)),
+    x * sp.sin(x) ** 2,
+    x * sp.sin(sp.sqrt(2) * x),
+    x * (sp.sin(x) + sp.sin(sp.pi * x)),
+    x * sp.sin(x) + x * sp.sin(x + 1),
+    x * sp.sin(x) * sp.sin(3 * x / 7),
+    sp.exp(x) * sp.sin(x),
+    sp.exp(-x) * sp.sin(x) * x,
+    sp.exp(x * sp.sin(x)),
+    x * sp.exp(sp.sin(x)),
+    sp.sin(x**2),
+    sp.sin(sp.exp(x)),
+    sp.cos(x**2) + sp.sin(x**2 / 3),
+    sp.log(1 + x**2) * sp.cos(x),
+    x * sp.log(1 + x**2),
+    sp.sin(x) * x + sp.sin(x**2) * x,
+)
+BOUNDED = (
+    sp.sin(x),
+    x + sp.sin(x),
+    x * sp.sin(x) / (1 + x**2),
+    sp.cos(x) * sp.erf(x),
+    x * sp.exp(-(x**2)) * sp.sin(x),
+    x**2 * sp.sin(1 / (1 + x**2)),
+    sp.log(1 + x**2),
+    sp.sin(sp.log(1 + x**2)) * x,
+    sp.log(sp.cosh(x / 3)),
+    x * sp.tanh(x / 7),
+    x * sp.tanh(sp.sqrt(2) * x),
+)
+HARD_AND_BOUNDED = (
+    x * sp.sin(x) * sp.cos(x) - x * sp.sin(2 * x) / 2,
+    x * (sp.sin(x) * sp.cos(1) + sp.cos(x) * sp.sin(1) - sp.sin(x + 1)),
+    x * (1 - sp.sin(x) ** 2 - sp.cos(x) ** 2),
+    (root - sp.Abs(x)) * sp.sin(x),
+    sp.sin(x**2) / root,
+    sp.sin(sp.sqrt(2) * x) * sp.cos(x) + sp.sin(x + sp.log(1 + x**2)),
+)
+
+
+@pytest.mark.parametrize("phi", UNBOUNDED, ids=str)
+def test_unbounded_derivatives_are_refuted(phi):
+    assert derivative_bound(phi, x, 1).outcome is R
+    # the proof's claim, on numbers: the largest slope grows as the interval does
+    slope = sp.lambdify(x, phi.diff(x), ["scipy", "numpy"])
+    with np.errstate(all="ignore"):
+        near, far = (np.nanmax(np.abs(slope(np.linspace(-a, a, 400_001)))) for a in (8.0, 64.0))
+    assert far > 1.5 * near
+
+
+@pytest.mark.parametrize("phi", BOUNDED, ids=str)
+def test_bounded_derivatives_are_proven(phi):
+    bound = derivative_bound(phi, x, 1)
+    assert bound.outcome is P
+    slope = sp.lambdify(x, phi.diff(x), ["scipy", "numpy"])
+    assert np.abs(slope(np.linspace(-40, 40, 100_001))).max() <= bound.upper * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("phi", HARD_AND_BOUNDED, ids=str)
+def test_what_only_looks_unbounded_is_not_refuted(phi):
+    assert derivative_bound(phi, x, 1).outcome is not R
+
+
+RATES = (
+    1 / sp.cosh(x / 3),
+    sp.sech(x / 3) ** 2,
+    1 / (1 + sp.exp(-x / 3)),
+    sp.tanh(x / 7),
+    sp.sinh(x / 3) / sp.cosh(x / 2 + sp.Rational(1, 5)),
+    1 / sp.cosh(sp.sqrt(2) * x),
+    1 / sp.cosh(sp.pi * x / 3),
+    1 / sp.cosh(x**2 / 3),
+    x * sp.exp(-(x**2) / 3),
+    sp.exp(-(x**2) / 3) * sp.tanh(x / 3),
+    sp.log(sp.cosh(x / 3)),
+    sp.log(1 + sp.exp(sp.sqrt(3) * x)),
+    x / (1 + sp.exp(-sp.pi * x)),
+    sp.sin(x / 3) / sp.cosh(x / 3),
+    sp.atan(x / 3),
+    sp.asinh(x / 3),
+)
+
+
+@pytest.mark.parametrize("phi", RATES, ids=str)
+@pytest.mark.parametrize("side", [1, -1])
+def test_expansions_with_any_rate_enclose_the_function(phi, side):
+    function = BallFunction(phi, x)
+    with working_precision(128):
+        expansion = tail(phi, x, side, 16)
+        assert expansion.terms
+        for t in (16, 17.25, 40, 100):
+            total = sum((value * monomial(key, arb(t)) for key, value in expansion.terms.items()), arb(0))
+            # the coefficients are balls, so the sum overlaps what it encloses
+            assert total.real.overlaps(function(arb(side * t)))
+        if phi == RATES[7]:
+            return  # its poles come arbitrarily close to the line
+        strip = tail(phi, x, side, 16, arb("0.25"))
+        for t in (16, 21.5):
+            total = sum((value * monomial(key, arb(t)) for key, value in strip.terms.items()), acb(0))
+            assert total.overlaps(function(acb(side * t, 0.25)))
+
+
+def reference(phi, degrees):
+    """Trapezoidal sums in multiple precision: spectrally accurate, since every pole is further than 1 from the line."""
+    function = sp.lambdify(x, phi, "mpmath")
+    with mp.workdps(50):
+        step, totals = mp.mpf(1) / 16, [mp.mpf(0)] * degrees
+        for k in range(-256, 257):
+            z = k * step
+            value = function(z) * mp.exp(-z * z / 2) * step / mp.sqrt(2 * mp.pi)
+            for r in range(degrees):
+                totals[r] += value * mp.hermite(r, z / mp.sqrt(2)) / mp.sqrt(mp.mpf(2) ** r * mp.factorial(r))
+        return [mp.nstr(total, 35) for total in totals]
+
+
+@pytest.mark.parametrize("phi", RATES, ids=str)
+def test_coefficients_with_any_rate(phi):
+    balls = coefficient_balls(phi, x, 3, 1, 25)
+    with working_precision(120):
+        for ball, value in zip(balls, reference(phi, 3), strict=True):
+            assert ball.rad() < 1e-24
+            assert abs(ball - arb(value)) < 1e-24
+
+
+def test_kernels_with_any_rate():
+    phi = sp.sech(x / 3)
+    ball = kernel_ball(phi, x, 1, 1, 0.75, 20)
+    series = coefficient_balls(phi, x, 120, 1, 25)
+    with working_precision(120):
+        total = sum((a * a * arb(0.75) ** r for r, a in enumerate(series)), arb(0))
+        assert abs(total - ball) < 1e-14
+        assert ball.rad() < 1e-19
+
+
+@pytest.mark.parametrize(
+    ("phi", "expected"),
+    [
+        (sp.tanh(x), None),
+        (sp.exp(x / 3), 2**1 / sp.Integer(3) * 2),
+        (sp.cosh(x / 3) + sp.exp(x / 7), sp.Rational(32, 21)),
+        (sp.exp(sp.sqrt(2) * x), sp.sqrt(2)),
+        (sp.exp(sp.sqrt(2) * x) + sp.exp(x), None),
+        (sp.exp(x**2 / 3), 2 / sp.sqrt(3)),
+    ],
+)
+def test_the_common_rate(phi, expected):
+    rate = common_rate(phi, x)
+    assert rate is None if expected is None else sp.simplify(rate - expected) == 0
+
+
+@pytest.mark.parametrize("phi", [x * sp.coth(x / 3), x / sp.sinh(x)])
+def test_removable_singularities_are_refused(phi):
+    with pytest.raises(AccuracyError, match="were not reached"):
+        coefficient_balls(phi, x, 3, 1, 15)
+
+
+def test_a_function_without_a_rule_for_growth_says_so():
+    with pytest.raises(TailError):
+        tail(sp.acosh(x + 3) * sp.tan(x), x, 1, 8)

@@ -1,0 +1,120 @@
+"""The parts of the second proof: sliced products, measured residuals, entries of almost parallel rows."""
+
+from fractions import Fraction
+
+import flint
+import numpy as np
+import pytest
+import sympy as sp
+
+import hermite_dual as hd
+from hermite_dual.certified.certificate import make_certificate, verify
+from hermite_dual.certified.eigenvalues import least_eigenvalue
+from hermite_dual.certified.homogeneous import homogeneous_kernel
+from hermite_dual.certified.nearly_parallel import homogeneous_kernel_of
+from hermite_dual.certified.pieces import split
+from hermite_dual.certified.plain_bounds import plain_lower_bound, plain_upper_bound
+from hermite_dual.certified.rebuild import parameters_of, rebuild
+from hermite_dual.certified.sliced_product import sliced_product
+
+x = sp.Symbol("x", real=True)
+
+
+def exact_product(A, B):
+    return [
+        [sum(Fraction(a) * Fraction(b) for a, b in zip(r, c, strict=True)) for c in B.T.tolist()] for r in A.tolist()
+    ]
+
+
+@pytest.mark.parametrize("spread", [0, 12, 60])
+def test_the_parts_of_a_product_are_within_their_bound(spread):
+    rng = np.random.default_rng(spread)
+    A, B = (rng.normal(size=s) * 2.0 ** rng.integers(-spread, spread + 1, size=s) for s in ((4, 37), (37, 5)))
+    found = sliced_product(A, B)
+    exact = exact_product(A, B)
+    for i in range(4):
+        for j in range(5):
+            error = abs(exact[i][j] - Fraction(found.high[i, j]) - Fraction(found.low[i, j]))
+            bound = found.rows[i] * found.columns[j]
+            assert error <= Fraction(bound)
+            # 2^-22 of what one float product may lose
+            assert bound <= 1e-5 * 40 * 2.0**-53 * np.linalg.norm(A[i]) * np.linalg.norm(B[:, j]) + 1e-290
+
+
+def test_integers_multiply_exactly():
+    A = np.random.default_rng(3).integers(-16, 17, size=(9, 64)).astype(float)
+    found = sliced_product(A, A.T)
+    np.testing.assert_array_equal(found.high, A @ A.T)
+    assert not found.low.any()
+
+
+def test_scales_out_of_range_bound_nothing():
+    found = sliced_product(np.array([[1e-300, 0.0], [0.0, 0.0], [1.0, 2.0]]), np.eye(2))
+    assert found.rows[0] == np.inf
+    assert np.isfinite(found.rows[1:]).all()
+
+
+def hilbert_like(n, seed):
+    rng = np.random.default_rng(seed)
+    basis = np.linalg.qr(rng.normal(size=(n, n)))[0]
+    A = (basis * np.geomspace(1e-6, 1.0, n)) @ basis.T
+    return (A + A.T) / 2
+
+
+@pytest.mark.parametrize(("n", "seed"), [(1, 0), (5, 1), (40, 2), (120, 3)])
+def test_plain_bounds_are_right_and_narrow(n, seed):
+    A = hilbert_like(n, seed)
+    bounds = least_eigenvalue(A)
+    width = bounds.upper - bounds.lower + 40 * n * 2.0**-53
+    assert plain_lower_bound(A, bounds.lower - width, 0.0) >= bounds.lower - width
+    assert plain_lower_bound(A, float(np.nextafter(bounds.upper, 9)), 0.0) <= bounds.upper
+    assert bounds.lower <= plain_upper_bound(A, 0.0) <= bounds.upper + width
+    # an error of the matrix moves both by as much
+    assert plain_lower_bound(A, bounds.lower - 1e-9, 1e-8) < bounds.lower - 1e-9
+    assert plain_upper_bound(A, 1e-8) >= bounds.lower + 1e-8
+
+
+@pytest.mark.parametrize("phi", [sp.Max(x, 0), sp.Abs(x), sp.Piecewise((x, x > 0), (x / 7, True)), x / 5])
+def test_two_closed_forms_of_the_homogeneous_kernel_agree(phi):
+    kernel = homogeneous_kernel_of(split(phi, x), x)
+    rho = np.array([-1.0, -0.999, -0.3, 0.0, 0.5, 0.96, 1 - 1e-9, 1.0])
+    other = homogeneous_kernel(phi, x, rho)
+    for value, error, r in zip(other.values, other.errors, rho.tolist(), strict=True):
+        assert kernel.ball(r).overlaps(flint.arb(value, error))
+
+
+@pytest.mark.parametrize("phi", [sp.Max(x - 1, 0), sp.tanh(x), sp.Max(x, 0) + 1, x**2, sp.Max(x, 0) ** 2])
+def test_other_activations_have_no_homogeneous_kernel(phi):
+    assert homogeneous_kernel_of(split(phi, x), x) is None
+
+
+def test_the_fixed_point_of_a_pair_is_found():
+    kernel = homogeneous_kernel_of(split(sp.Max(x, 0), x), x)
+    t, lengths = np.array([1.6, 1.99, -1.2]), np.array([2.1, 2.1, 2.1])
+    old, rho, new, error = kernel.solve(t, lengths, 0.1, np.zeros(3))
+    np.testing.assert_allclose(new, old, atol=1e-15)
+    np.testing.assert_allclose(rho, (0.1 * old + t) / lengths, rtol=1e-15)
+    assert (error < 3e-15).all()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return np.asarray(hd.load_digits()[0][:60], dtype=float)
+
+
+@pytest.mark.parametrize("name", ["tanh", "relu", "gelu"])
+def test_claims_close_to_the_least_eigenvalue_are_decided_on_the_right_side(name, digits):
+    e = hd.DEQ.paper(name, sigma_w2=0.08).gram(hd.on_sphere(digits)).least_eigenvalue()
+    parameters = parameters_of(name, 0.08, None, True)
+    found = rebuild(digits, parameters)
+
+    def answer(value, outcome):
+        statement = {"PROVEN": "lambda_min >= value", "REFUTED": "lambda_min < value"}[outcome]
+        claim = {"statement": statement, "value": value, "outcome": outcome}
+        return verify(make_certificate(claim, digits, parameters, {}), digits, lambda *_: found).outcome
+
+    assert answer(e.lower * (1 - 1e-8), "PROVEN") is hd.Outcome.PROVEN
+    assert answer(e.upper * (1 + 1e-8), "REFUTED") is hd.Outcome.PROVEN
+    # a forged digest comes with the claim: only the proof can tell
+    assert answer(e.upper * (1 + 1e-8), "PROVEN") is hd.Outcome.UNDECIDED
+    assert answer(e.lower * (1 - 1e-8), "REFUTED") is hd.Outcome.UNDECIDED
