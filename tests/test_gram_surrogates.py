@@ -88,7 +88,7 @@ def test_maps_of_steep_activations_hold_at_all_variances(top, steepness):
             assert gap <= 2 * SCALE * scale
 
 
-@pytest.mark.parametrize("spread", [0.1, 3.0], ids=["narrow", "wide"])
+@pytest.mark.parametrize("spread", [0.1, 1.5], ids=["narrow", "wide"])
 def test_unequal_norms_meet_the_erf_model(spread):
     """150 distinct norms take the separable surrogate; parallel and nearly parallel rows are among them."""
     rng = np.random.default_rng(0)

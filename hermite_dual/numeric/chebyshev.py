@@ -15,6 +15,7 @@ _DEGREES = (15, 31)
 _MAX_PIECES = 64
 _NOISE = 32.0
 """Errors up to this many tolerances may be rounding of the function."""
+_HOPELESS = 1e4
 _CHECKS = np.array([-0.993, -0.61, 0.17, 0.77, 0.997])
 """Where each piece is checked, in [-1, 1], away from the nodes of both degrees."""
 
@@ -88,6 +89,15 @@ def interpolate(function: Callable[[Array], Array], low: float, high: float, tol
     return PiecewiseChebyshev(np.array([a for a, _, _ in done] + [high]), padded, max(error for *_, error in done))
 
 
+def reflected(fitted: PiecewiseChebyshev, sign: float) -> PiecewiseChebyshev:
+    """Continue an interpolant f on [a, b] to [a, 2 b - a] by `f(2 b - x) = sign f(x)`."""
+    turned = sign * fitted.coefficients[::-1] * (-1.0) ** np.arange(fitted.coefficients.shape[1])
+    beyond = 2.0 * fitted.edges[-1] - fitted.edges[-2::-1]
+    return PiecewiseChebyshev(
+        np.concatenate([fitted.edges, beyond]), np.concatenate([fitted.coefficients, turned]), fitted.error
+    )
+
+
 def _fit(function: Callable[[Array], Array], a: float, b: float, tolerance: float) -> tuple[Array, float]:
     """Return the coefficients of the least degree that passes, or of the largest, and the error."""
     coefficients, error = np.zeros(1), np.inf
@@ -96,6 +106,9 @@ def _fit(function: Callable[[Array], Array], a: float, b: float, tolerance: floa
         coefficients = chebyshev_coefficients(function(0.5 * (a + b) + 0.5 * (b - a) * nodes))
         error = float(np.abs(coefficients[-3:]).max())
         if error > _NOISE * tolerance:
+            # Twice the degree about squares the relative error: where that is hopeless, it is not tried.
+            if error**2 > _HOPELESS * tolerance * np.abs(coefficients).max():
+                break
             continue
         checked = function(0.5 * (a + b) + 0.5 * (b - a) * _CHECKS)
         deviation = np.abs(checked - np.polynomial.chebyshev.chebval(_CHECKS, coefficients)).max()

@@ -158,13 +158,20 @@ def coefficients(activation: Activation, variance: float, count: int, order: int
     stable and bounded by 1. Panels shrink like `8 / sqrt(count)`, the distance over which `h_r` turns by 8 radians.
     """
     z, weights = nodes(activation, variance, min(1.0, 8.0 / np.sqrt(count + 1.0)), order, True)
+    if activation.parity is not None:
+        # 0 is a panel end: one half gives the other.
+        z, weights = z[z > 0.0], 2.0 * weights[z > 0.0]
     half = np.exp(-0.25 * z * z) / (2.0 * np.pi) ** 0.25
     integrand = weights * half * at_nodes(activation, np.sqrt(variance) * z)
     result = np.empty(count)
-    previous, current = np.zeros_like(z), half
+    previous, current, following = np.zeros_like(z), half, np.empty_like(z)
     for r in range(count):
         result[r] = integrand @ current
-        previous, current = current, (z * current - np.sqrt(r) * previous) / np.sqrt(r + 1.0)
+        np.multiply(z, current, out=following)
+        previous *= np.sqrt(r)
+        following -= previous
+        following *= 1.0 / np.sqrt(r + 1.0)
+        previous, current, following = current, following, previous
     if activation.parity == "even":
         result[1::2] = 0.0
     elif activation.parity == "odd":

@@ -2,8 +2,8 @@
 
 With `u = sqrt(q1) x` and `v = sqrt(q2) (rho x + s y)`, `s = sqrt(1 - rho^2)`, x and y independent standard normal. The
 inner integral over y is cut where v crosses a panel end of phi, for each x anew. The outer integrand is phi times a
-smoothed phi; it is cut at the panel ends of both, and around each kink of the smoothed one, which the smoothing has
-rounded over the width `s / |rho|`.
+smoothed phi; it is cut at the panel ends of both, and around each kink and steep place of the smoothed one, which the
+smoothing has rounded over the width `s / |rho|`.
 """
 
 import numpy as np
@@ -20,6 +20,7 @@ from hermite_dual.numeric.gaussian import (
     radii,
     rounding_factor,
 )
+from hermite_dual.numeric.merged_panels import merged
 from hermite_dual.numeric.mesh import gauss_legendre, panels
 
 Array = NDArray[np.float64]
@@ -51,10 +52,10 @@ def iterated_kernel(
         AccuracyError: the panels would need more than 4e8 evaluations.
     """
     s = float(np.sqrt(gap))
-    x, weights = panel_nodes(_outer_edges(activation, q1, q2, rho, s), order)
+    x, terms, sizes = _outer_rule(activation, q1, q2, rho, s, order)
     inner, magnitude = _inner(activation, q2, rho, s, x, order)
-    outer = weights * normal_density(x) * at_nodes(activation, np.sqrt(q1) * x)
-    return float(outer @ inner), float(np.abs(outer) @ magnitude)
+    density = normal_density(x)
+    return float((terms * density) @ inner), float((sizes * density) @ magnitude)
 
 
 def iterated_kernel_with_error(
@@ -67,29 +68,55 @@ def iterated_kernel_with_error(
     return value, abs(value - check) + factor * _EPS * magnitude
 
 
-def _outer_edges(activation: Activation, q1: float, q2: float, rho: float, s: float) -> Array:
+def _outer_rule(
+    activation: Activation, q1: float, q2: float, rho: float, s: float, order: int
+) -> tuple[Array, Array, Array]:
+    """Return nodes x, weights that include `phi(sqrt(q1) x)`, and the weights' magnitudes."""
     reach = max(radii(activation, q1)[1], radii(activation, q2)[1])
     base = np.linspace(-reach, reach, 2 * int(np.ceil(reach)) + 1)
     own = panels(activation, np.sqrt(q1) * reach) / np.sqrt(q1)
     scale = np.sqrt(q2) * rho
     smoothed = panels(activation, np.sqrt(q2) * reach) / scale
     width = s / abs(rho)
-    # What is narrower than the smoothing has been smoothed away: one end per quarter of its width is enough.
-    smoothed = smoothed[np.unique(np.floor(smoothed / (0.25 * width)), return_index=True)[1]]
     kinks = np.array([float(kink) for kink in activation.kinks]) / scale
-    rounded = (kinks[:, None] + width * np.concatenate([-_ROUNDED, _ROUNDED])).ravel() if width < 1.0 else kinks
+    rounded = kinks
+    if width < 1.0:
+        # Where panels are narrower than the smoothing, phi has structure that it widens, as it does kinks.
+        narrow = np.diff(np.sort(smoothed)) < width
+        sharp = _thinned(np.sort(smoothed)[:-1][narrow], 0.5 * width)
+        around = width * np.concatenate([-_ROUNDED, _ROUNDED])
+        steep = _thinned((sharp[:, None] + around).ravel(), 0.25 * width)
+        rounded = np.concatenate([(kinks[:, None] + around).ravel(), steep])
+    # What is narrower than the smoothing has been smoothed away: one end per quarter of its width is enough.
+    smoothed = _thinned(smoothed, 0.25 * width)
+    root = float(np.sqrt(q1))
+    cells = merged(activation, root, own[np.abs(own) <= reach], min(1.0, width), order)
     edges = np.unique(np.concatenate([base, own, smoothed, rounded]))
-    return edges[np.abs(edges) <= reach]
+    edges = edges[(np.abs(edges) <= reach) & ~cells.holds(edges)]
+    x, weights = panel_nodes(edges, order)
+    outside = ~np.repeat(cells.holds(0.5 * (edges[1:] + edges[:-1])), order)
+    x = x[outside]
+    terms = weights[outside] * at_nodes(activation, root * x)
+    return tuple(
+        np.concatenate(pair) for pair in ((x, cells.nodes), (terms, cells.weights), (np.abs(terms), cells.sizes))
+    )
+
+
+def _thinned(points: Array, cell: float) -> Array:
+    """Return one of the points in each cell of a grid."""
+    return np.asarray(points[np.unique(np.floor(points / cell), return_index=True)[1]])
 
 
 def _inner(activation: Activation, q2: float, rho: float, s: float, x: Array, order: int) -> tuple[Array, Array]:
     """Return `E_y phi(sqrt(q2) (rho x + s y))` and the same with magnitudes, for each x."""
     reach = max(radii(activation, q2)[1], _NORMAL_REACH)
-    root = np.sqrt(q2)
+    root = float(np.sqrt(q2))
     base = np.linspace(-reach, reach, 2 * int(np.ceil(reach / _INNER_WIDTH)) + 1)
     edges = panels(activation, root * reach * (abs(rho) + s)) / root
     # Only ends that some window of y reaches are carried along.
     edges = edges[np.abs(edges) <= np.abs(x).max() * abs(rho) + s * reach]
+    cells = merged(activation, root, edges, s, order)
+    edges = edges[~cells.holds(edges)]
     unit, weights = gauss_legendre(order)
     per_node = (base.size + edges.size) * order
     if x.size * (base.size + 1) * order > _MAX_EVALUATIONS:
@@ -104,10 +131,16 @@ def _inner(activation: Activation, q2: float, rho: float, s: float, x: Array, or
         mapped = np.clip((edges[None, :] - rho * part[:, None]) / s, -reach, reach)
         cuts = np.sort(np.concatenate([np.broadcast_to(base, (part.size, base.size)), mapped], axis=1), axis=1)
         widths = np.diff(cuts, axis=1)
-        row, column = np.nonzero(widths > 0.0)
+        middle = rho * part[:, None] + s * (cuts[:, 1:] + cuts[:, :-1]) * 0.5
+        row, column = np.nonzero((widths > 0.0) & ~cells.holds(middle))
         low, width = cuts[row, column], widths[row, column]
         y = low[:, None] + width[:, None] * unit
         values = at_nodes(activation, root * (rho * part[row, None] + s * y)) * normal_density(y)
         sums[start : start + step] = np.bincount(row, width * (values @ weights), part.size)
         magnitudes[start : start + step] = np.bincount(row, width * (np.abs(values) @ weights), part.size)
+    for start in range(0, x.size if cells.nodes.size else 0, max(1, _CHUNK // max(cells.nodes.size, 1))):
+        part = slice(start, start + max(1, _CHUNK // cells.nodes.size))
+        density = normal_density((cells.nodes - rho * x[part, None]) / s) / s
+        sums[part] += density @ cells.weights
+        magnitudes[part] += density @ cells.sizes
     return sums, magnitudes

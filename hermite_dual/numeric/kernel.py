@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.numeric.chebyshev import PiecewiseChebyshev, interpolate
+from hermite_dual.numeric.chebyshev import PiecewiseChebyshev, interpolate, reflected
 from hermite_dual.numeric.gaussian import CHECK_ORDER, mean, product_moment, rounding_factor, second_moment
 from hermite_dual.numeric.iterated import iterated_kernel, iterated_kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series, mehler_sum
@@ -102,6 +102,18 @@ def _one_pair(activation: Activation, q1: float, q2: float, c: Array) -> tuple[A
     return value, error
 
 
+def integrated_kernel(activation: Activation, q1: float, q2: float, c: float) -> tuple[float, float]:
+    """Return `k(q1, q2, c)` and an error estimate from quadrature alone, for correlations that no series resolves."""
+    gap = float(_gap(q1, q2, np.array([c]))[0])
+    rho = float(np.clip(c / (np.sqrt(q1) * np.sqrt(q2)), -1.0, 1.0))
+    if gap == 0.0:
+        return _at_end(activation, q1, q2, float(np.sign(rho)))
+    if rho == 0.0:
+        value, error = kernel_with_error(activation, q1, q2, c)
+        return float(value), float(error)
+    return iterated_kernel_with_error(activation, q1, q2, rho, gap)
+
+
 def _gap(q1: float, q2: float, c: Array) -> Array:
     """Return `1 - rho^2 = (q1 q2 - c^2) / (q1 q2)` with both products exact: the difference loses all digits else.
 
@@ -144,7 +156,8 @@ def _at_end(activation: Activation, q1: float, q2: float, sign: float) -> tuple[
 def angle_surrogate(activation: Activation, q1: float, q2: float) -> tuple[PiecewiseChebyshev, float]:
     """Return an interpolant of `k(q1, q2, sqrt(q1 q2) cos(theta))` in theta on [0, pi], and its error.
 
-    In the angle the kernel is smooth up to both ends, kinks of phi or not.
+    In the angle the kernel is smooth up to both ends, kinks of phi or not. Where phi has a parity, so has the kernel in
+    its cosine, and the half beyond `pi/2` is a reflection.
     """
     scale = np.sqrt(second_moment(activation, q1) * second_moment(activation, q2))
     first, second = hermite_series(activation, q1), hermite_series(activation, q2)
@@ -157,5 +170,8 @@ def angle_surrogate(activation: Activation, q1: float, q2: float) -> tuple[Piece
         return value
 
     factor = 8.0 + max(rounding_factor(activation, q1), rounding_factor(activation, q2))
-    fitted = interpolate(evaluate, 0.0, np.pi, _SURROGATE_TOLERANCE * scale)
+    end = np.pi if activation.parity is None else 0.5 * np.pi
+    fitted = interpolate(evaluate, 0.0, end, _SURROGATE_TOLERANCE * scale)
+    if activation.parity is not None:
+        fitted = reflected(fitted, 1.0 if activation.parity == "even" else -1.0)
     return fitted, fitted.error + factor * EPS * scale

@@ -91,6 +91,9 @@ def norm_surrogate(
         entries = _entries(activation, weight, depth, s).up_to(bound)
         if entries is None or between is None:
             break
+        # One row of pairs shows most degrees that are too low.
+        if _tail(chebyshev_coefficients(entries.row(count // 2, bound))) > _TAIL:
+            continue
         values = _in_cosine(entries, bound, degree, parity)
         table = chebyshev_coefficients(np.moveaxis(chebyshev_coefficients(values), 1, 0))
         if np.abs(table[-2:]).sum(axis=-1).max() > _TAIL:
@@ -105,8 +108,13 @@ def norm_surrogate(
 
 
 def _entries(activation: Activation, weight: float, depth: int | None, s: Array) -> PairEntries:
-    """Return the entries between rows of given log norms."""
-    inputs = np.exp(s)
+    """Return the entries between rows of given log norms; all bounds that are tried share them."""
+    return _entries_at(activation, weight, depth, tuple(s.tolist()))
+
+
+@lru_cache(maxsize=32)
+def _entries_at(activation: Activation, weight: float, depth: int | None, s: tuple[float, ...]) -> PairEntries:
+    inputs = np.exp(np.array(s))
     layers = row_variances(activation, weight, inputs, depth)
     return pair_entries(activation, weight, inputs, layers, moments(activation, layers[-1]), depth is None)
 

@@ -100,6 +100,13 @@ class PairEntries:
         found[upper] = found.transpose(1, 0, 2)[upper] = values.reshape(-1, cosines.size)
         return found
 
+    def row(self, i: int, cosine: float) -> Array:
+        """Return `K_ij / sqrt(K_ii K_jj)` of one row i with all at `t_ij / sqrt(t_ii t_jj)`, shape (n,)."""
+        columns = np.arange(self.inputs.size)
+        rows = np.full_like(columns, i)
+        values = self.at(rows, columns, self.inputs[i] * self.inputs * cosine)[0]
+        return np.asarray(values / (self.scales[i] * self.scales))
+
     def _all_pairs(self, cosines: Array) -> tuple[Indices, Indices, Array]:
         rows, columns = (np.repeat(side, cosines.size) for side in np.triu_indices(self.inputs.size))
         return rows, columns, self.inputs[rows] * self.inputs[columns] * np.tile(cosines, rows.size // cosines.size)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.errors import ConvergenceError
-from hermite_dual.numeric.kernel import kernel_with_error
+from hermite_dual.numeric.kernel import integrated_kernel
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.norm_surrogate import NormSurrogate, norm_surrogate
 from hermite_dual.population.pair_entries import pair_entries
@@ -118,24 +118,27 @@ class UnequalNorms:
         error = (slope * self.rounding * float(self.inputs.max()) + _SERIES * float(self.diagonal.max())) / room
         if not resolved.all():
             left = np.flatnonzero(~resolved)
-            values[left], added = self._integrated(rows[left], columns[left], t[left])
+            values[left], added = self._integrated(rows[left], columns[left], t[left], values[left])
             error += added
         self.error = max(self.error, error)
         return values
 
-    def _integrated(self, rows: Indices, columns: Indices, t: Array) -> tuple[Array, float]:
-        """Return entries from quadrature, layer by layer or as fixed points, and an estimate of their error."""
-        phi, weight = self.activation, self.weight
+    def _integrated(self, rows: Indices, columns: Indices, t: Array, near: Array) -> tuple[Array, float]:
+        """Return entries from quadrature and an estimate of their error; `near` are values close to them."""
+        pairs = [(layer[rows], layer[columns]) for layer in self.layers]
+        growth = self.weight * self.activation.lipschitz**2 if self.weight else 0.0
         if self.depth is None:
-            return _fixed_points(phi, weight, self.variances[rows], self.variances[columns], t)
-        growth = weight * phi.lipschitz**2 if weight and np.isfinite(phi.lipschitz) else 0.0
-        values, error = np.zeros_like(t), 0.0
-        for layer in self.layers:
-            q1, q2 = layer[rows], layer[columns]
-            limit = np.sqrt(q1) * np.sqrt(q2)
-            values, errors = kernel_with_error(phi, q1, q2, np.clip(weight * values + t, -limit, limit))
-            error = float(errors.max()) + growth * error
-        return values, error
+            found = [
+                _fixed_point(self.activation, self.weight, growth, float(q1), float(q2), float(at), float(start))
+                for q1, q2, at, start in zip(*pairs[0], t, near, strict=True)
+            ]
+        else:
+            found = [
+                _layers(self.activation, self.weight, growth if np.isfinite(growth) else 0.0, own, float(at))
+                for own, at in zip(np.moveaxis(np.array(pairs), -1, 0), t, strict=True)
+            ]
+        values, errors = np.array(found).T
+        return values, float(errors.max())
 
 
 def unequal_norms(
@@ -188,18 +191,45 @@ def _beyond(
     return np.concatenate(rows), np.concatenate(columns), np.concatenate(t)
 
 
-def _fixed_points(activation: Activation, weight: float, q1: Array, q2: Array, t: Array) -> tuple[Array, float]:
-    """Solve `c = weight k(q1, q2, c) + t` by contraction, entry by entry in parallel."""
-    limit = np.sqrt(q1) * np.sqrt(q2)
-    values = np.zeros_like(t)
-    contraction = weight * activation.lipschitz**2 if weight else 0.0
+def _fixed_point(
+    activation: Activation, weight: float, growth: float, q1: float, q2: float, t: float, near: float
+) -> tuple[float, float]:
+    """Return `k(q1, q2, c)` at the solution of `c = weight k(q1, q2, c) + t`, and an estimate of its error, by secants.
+
+    Args:
+        activation: phi.
+        weight: sigma_w^2.
+        growth: `weight L^2 < 1`, a bound of the slope of the right side.
+        q1: variance of the first row.
+        q2: variance of the second row.
+        t: inputs' part of the covariance.
+        near: a value close to the result.
+    """
+    limit = float(np.sqrt(q1) * np.sqrt(q2))
+    c = min(limit, max(-limit, weight * near + t))
+    value, error = integrated_kernel(activation, q1, q2, c)
+    slope = 0.0
     for _ in range(_MAX_STEPS):
-        updated, errors = kernel_with_error(activation, q1, q2, np.clip(weight * values + t, -limit, limit))
-        change = np.abs(updated - values)
-        values = updated
-        if (weight * change <= 4.0 * EPS * limit).all():
-            return values, float((errors + change * contraction).max() / (1.0 - contraction))
+        residual = weight * value + t - c
+        if abs(residual) <= 4.0 * EPS * limit:
+            return value, (error + abs(residual)) / max(1.0 - growth, EPS)
+        step = min(limit, max(-limit, c + residual / (1.0 - weight * slope)))
+        if step == c:
+            return value, (error + abs(residual)) / max(1.0 - growth, EPS)
+        following, error = integrated_kernel(activation, q1, q2, step)
+        slope = min(max((following - value) / (step - c), -growth / weight), growth / weight) if weight else 0.0
+        c, value = step, following
     raise ConvergenceError(
-        f"off-diagonal fixed points are not found to rounding in {_MAX_STEPS} steps (contraction "
-        f"{contraction:.6f}): reduce sigma_w, or ask for a finite depth"
+        f"an off-diagonal fixed point is not found to rounding in {_MAX_STEPS} steps (contraction {growth:.6f}): "
+        "reduce sigma_w, or ask for a finite depth"
     )
+
+
+def _layers(activation: Activation, weight: float, growth: float, pairs: Array, t: float) -> tuple[float, float]:
+    """Return the entry after all layers, of which `pairs` are the variances, shape (layers, 2), and its error."""
+    value, error = 0.0, 0.0
+    for q1, q2 in pairs.tolist():
+        limit = float(np.sqrt(q1) * np.sqrt(q2))
+        value, added = integrated_kernel(activation, q1, q2, min(limit, max(-limit, weight * value + t)))
+        error = added + growth * error
+    return value, error

@@ -17,8 +17,10 @@ Array = NDArray[np.float64]
 _FEW = 48
 """Up to this many distinct arguments are evaluated one by one; more go to an interpolant."""
 _TOLERANCE = 4e-15
+_SUNK = 0.5 * EPS
+"""Size of coefficients, relative to all, that no kernel notices."""
 _TABLE_DEGREES = (15, 31, 63)
-"""Degrees tried for coefficients as functions of sqrt(q); beyond, each variance is integrated by itself."""
+"""Degrees tried for coefficients as functions of log(q); beyond, each variance is integrated by itself."""
 _ROOT_TOLERANCE = 4.0 * np.finfo(np.float64).eps
 
 
@@ -100,12 +102,12 @@ def coefficient_table(activation: Activation, variances: Array) -> tuple[Array, 
     """Return rows `a_r(q_i)` and Parseval remainders `T(q_i)` for each variance.
 
     All rows have the length that the largest variance asks for. Where there are many variances, coefficients at
-    Chebyshev nodes in sqrt(q) are interpolated; they are as smooth in q > 0 as Gaussian smoothing makes them.
+    Chebyshev nodes in log(q) are interpolated; they are as smooth in q > 0 as Gaussian smoothing makes them.
     """
     distinct, index = np.unique(variances, return_inverse=True)
     count = hermite_series(activation, float(distinct[-1])).coefficients.size
     if distinct.size <= _FEW:
-        table = np.array([coefficients(activation, float(q), count) for q in distinct])
+        table = _rows(activation, distinct, count)
     else:
         table = _interpolated_table(activation, distinct, count)
     totals = moments(activation, distinct)
@@ -113,20 +115,35 @@ def coefficient_table(activation: Activation, variances: Array) -> tuple[Array, 
     return table[index], tails[index]
 
 
+def _rows(activation: Activation, variances: Array, count: int) -> Array:
+    """Return the first coefficients at each of increasing variances.
+
+    Those at a smaller variance decay faster: what has sunk below rounding at one is taken to be 0 at all below it.
+    """
+    table = np.zeros((variances.size, count))
+    for i in range(variances.size - 1, -1, -1):
+        row = coefficients(activation, float(variances[i]), count)
+        table[i, :count] = row
+        count = int(np.flatnonzero(np.abs(row) > _SUNK * np.linalg.norm(row)).max(initial=0)) + 2
+        count = min(count, row.size)
+    return table
+
+
 def _interpolated_table(activation: Activation, distinct: Array, count: int) -> Array:
-    roots = np.sqrt(distinct)
-    low, high = float(roots[0]), float(roots[-1])
+    logs = np.log(distinct)
+    low, high = float(logs[0]), float(logs[-1])
     probes = distinct[[0, distinct.size // 3, distinct.size // 2, -2]]
-    direct = np.array([coefficients(activation, float(q), count) for q in probes])
-    scale = np.sqrt(np.sum(direct**2, axis=1)).max()
+    direct = _rows(activation, probes, count)
+    scales = np.sqrt(np.sum(direct**2, axis=1))[:, None]
     for degree in _TABLE_DEGREES:
+        if 2 * degree > distinct.size:
+            break
         nodes = chebyshev_nodes(degree)
-        at = 0.5 * (low + high) + 0.5 * (high - low) * nodes
-        values = np.array([coefficients(activation, float(root) ** 2, count) for root in at])
-        probed = _barycentric((2.0 * np.sqrt(probes) - low - high) / (high - low), nodes) @ values
-        if np.abs(probed - direct).max() <= _TOLERANCE * scale:
-            return np.asarray(_barycentric((2.0 * roots - low - high) / (high - low), nodes) @ values)
-    return np.array([coefficients(activation, float(q), count) for q in distinct])
+        values = _rows(activation, np.exp(0.5 * (low + high) + 0.5 * (high - low) * nodes), count)
+        probed = _barycentric((2.0 * np.log(probes) - low - high) / (high - low), nodes) @ values
+        if (np.abs(probed - direct) / scales).max() <= _TOLERANCE:
+            return np.asarray(_barycentric((2.0 * logs - low - high) / (high - low), nodes) @ values)
+    return _rows(activation, distinct, count)
 
 
 def _barycentric(points: Array, nodes: Array) -> Array:
