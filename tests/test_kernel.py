@@ -155,3 +155,17 @@ def test_rounding_noise_of_an_activation_is_not_taken_for_structure():
         value, error = hd.dual(spec).kernel(1.0, 1.0, 0.5, return_error=True)
         assert np.isfinite(value)
         assert np.isfinite(error)
+
+
+@pytest.mark.parametrize("variance", [1e2, 1e4, 1e6])
+@pytest.mark.parametrize("steepness", [1.0, 20.0])
+def test_steep_places_are_found_at_large_variances(steepness, variance):
+    """`2/pi asin(2 a^2 c / (1 + 2 a^2 q))` for erf(a x), whose step is 1e-5 of the range of integration."""
+    rho = np.array([0.3, 0.99, 1.0 - 1e-6, 1.0 - 1e-13, 1.0])
+    value, error = hd.dual(f"erf({steepness}*x)").kernel(variance, variance, variance * rho, return_error=True)
+    with mp.workdps(40):
+        b = 2 * mpf(steepness) ** 2
+        truth = [2 / mp.pi * mp.asin(b * mpf(float(variance * r)) / (1 + b * mpf(variance))) for r in rho]
+        gaps = np.array([abs(float(mpf(float(v)) - t)) for v, t in zip(value, truth, strict=True)])
+    assert (gaps <= error).all()
+    assert (gaps <= 1e-14).all()

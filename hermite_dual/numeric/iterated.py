@@ -97,9 +97,8 @@ def _outer_rule(
     outside = ~np.repeat(cells.holds(0.5 * (edges[1:] + edges[:-1])), order)
     x = x[outside]
     terms = weights[outside] * at_nodes(activation, root * x)
-    return tuple(
-        np.concatenate(pair) for pair in ((x, cells.nodes), (terms, cells.weights), (np.abs(terms), cells.sizes))
-    )
+    sizes = np.concatenate([np.abs(terms), cells.sizes])
+    return np.concatenate([x, cells.nodes]), np.concatenate([terms, cells.weights]), sizes
 
 
 def _thinned(points: Array, cell: float) -> Array:
@@ -138,9 +137,10 @@ def _inner(activation: Activation, q2: float, rho: float, s: float, x: Array, or
         values = at_nodes(activation, root * (rho * part[row, None] + s * y)) * normal_density(y)
         sums[start : start + step] = np.bincount(row, width * (values @ weights), part.size)
         magnitudes[start : start + step] = np.bincount(row, width * (np.abs(values) @ weights), part.size)
-    for start in range(0, x.size if cells.nodes.size else 0, max(1, _CHUNK // max(cells.nodes.size, 1))):
-        part = slice(start, start + max(1, _CHUNK // cells.nodes.size))
-        density = normal_density((cells.nodes - rho * x[part, None]) / s) / s
-        sums[part] += density @ cells.weights
-        magnitudes[part] += density @ cells.sizes
+    step = max(1, _CHUNK // max(cells.nodes.size, 1))
+    for start in range(0, x.size if cells.nodes.size else 0, step):
+        rows = slice(start, start + step)
+        density = normal_density((cells.nodes - rho * x[rows, None]) / s) / s
+        sums[rows] += density @ cells.weights
+        magnitudes[rows] += density @ cells.sizes
     return sums, magnitudes

@@ -56,7 +56,7 @@ def _deviations(activation: Activation, low: Array, width: Array, values: Array)
     order = np.argsort(low)
     panel = np.searchsorted(low[order], _PROBES, side="right") - 1
     owner = order[np.maximum(panel, 0)]
-    inside = (panel >= 0) & (_PROBES > low[owner]) & (_PROBES < low[owner] + width[owner])
+    inside = (panel >= 0) & (low[owner] < _PROBES) & (low[owner] + width[owner] > _PROBES)
     points, owner = _PROBES[inside], owner[inside]
     position = 2.0 * (points - low[owner]) / width[owner] - 1.0
     basis = np.polynomial.legendre.legvander(position, TEST_ORDER - 1)

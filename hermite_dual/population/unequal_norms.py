@@ -103,8 +103,11 @@ class UnequalNorms:
 
     def _coefficients(self, found: NormSurrogate) -> tuple[Array, Array, float]:
         """Return coefficients by row and by column, and the factor of the cosine."""
-        at = found.at(np.log(self.inputs)) * np.sqrt(self.diagonal)[:, None]
-        return at, np.ascontiguousarray((at * found.signs).T), 1.0 / found.bound
+        at = found.at(np.log(self.inputs))
+        at *= np.sqrt(self.diagonal)[:, None]
+        right = np.ascontiguousarray(at.T)
+        right *= found.signs[:, None]
+        return at, right, 1.0 / found.bound
 
     def _one_by_one(self, rows: Indices, columns: Indices, t: Array) -> Array:
         """Return entries from the series, and from quadrature where it is not resolved."""
