@@ -228,7 +228,7 @@ def population_gram(
     if depth == 0:
         return Gram(np.zeros((n, n), dtype), np.zeros(n), 0.0, 0, model)
     weight, factor, shift = sigma_w**2, sigma_u**2 / width, sigma_b**2
-    inputs = factor * np.einsum("ij,ij->i", samples, samples) + shift
+    inputs = inputs_variances(samples, sigma_u, sigma_b)
     if not inputs.any():
         return _constant(model, dtype)
     _check_magnitude(inputs)
@@ -245,6 +245,11 @@ def population_gram(
     return Gram(matrix, entries.variances, entries.error + _storage_error(entries.diagonal, dtype), depth, model)
 
 
+def inputs_variances(samples: Array, sigma_u: float, sigma_b: float) -> Array:
+    """Return the inputs' parts `sigma_u^2 |x_i|^2 / d + sigma_b^2` of the variances, shape (n,)."""
+    return np.asarray(sigma_u**2 / samples.shape[1] * np.einsum("ij,ij->i", samples, samples) + sigma_b**2)
+
+
 def inputs_covariance(samples: Array, sigma_u: float, sigma_b: float) -> Array:
     """Return `sigma_u^2 X X^T / d + sigma_b^2`, refusing zero rows where there is no bias."""
     from hermite_dual.numeric.gram_kernels import mirror
@@ -254,6 +259,7 @@ def inputs_covariance(samples: Array, sigma_u: float, sigma_b: float) -> Array:
     mirror(inner)
     if sigma_b:
         inner += sigma_b**2
+    np.fill_diagonal(inner, inputs_variances(samples, sigma_u, sigma_b))
     return inner
 
 

@@ -12,6 +12,7 @@ from hermite_dual.activation import Activation
 from hermite_dual.population.gram import FloatType, Gram, Model, inputs_covariance, population_gram
 from hermite_dual.population.identical_rows import identical_rows
 from hermite_dual.population.inputs import EQUAL_NORMS
+from hermite_dual.population.one_norm import gram_variances
 from hermite_dual.population.price_dual import slope_of
 from hermite_dual.population.slope_gram import slope_gram
 from hermite_dual.population.tangent_map import tangent_map
@@ -107,11 +108,12 @@ def population_ntk(model: Model) -> TangentGram:
         found = tangent_map(activation, weight, float(diagonal.mean()), depth)
         least, largest = _extremes(inner)
         found.apply(inner)
-        matrix, variances = inner, np.full(n, found.variance)
+        matrix = inner
         error = found.error + found.change(rounding / found.top, least / found.top, largest / found.top)
     else:
-        matrix, variances, error = _unequal(activation, inner, weight, depth, rounding)
+        matrix, error = _unequal(activation, inner, weight, depth, rounding)
     matrix[identical] = matrix[identical[0], identical[0]]
+    variances = gram_variances(activation, diagonal, weight, depth)
     return TangentGram(matrix, variances, error, depth, model)
 
 
@@ -126,8 +128,8 @@ def _extremes(matrix: Array) -> tuple[float, float]:
 
 def _unequal(
     activation: Activation, inner: Array, weight: float, depth: int | None, rounding: float
-) -> tuple[Array, Array, float]:
-    """Return Theta, the variances and an estimate of the largest error of an entry."""
+) -> tuple[Array, float]:
+    """Return Theta and an estimate of the largest error of an entry."""
     if depth is None:
         gram, variances, error = unequal_norm_gram(activation, inner, weight, None)
         covariance = weight * gram
@@ -139,12 +141,12 @@ def _unequal(
         slope *= covariance
         slope /= room
         slope += gram
-        return slope, variances, error + rounding * _passed(activation, weight)
+        return slope, error + rounding * _passed(activation, weight)
     gram, tangent, error = np.zeros_like(inner), np.zeros_like(inner), 0.0
     for _ in range(depth):
         covariance = weight * gram
         covariance += inner
-        gram, variances, layer_error = unequal_norm_gram(activation, covariance, 0.0, 1)
+        gram, _, layer_error = unequal_norm_gram(activation, covariance, 0.0, 1)
         slope, slope_error = slope_gram(activation, covariance, rounding)
         tangent *= weight
         tangent += covariance
@@ -152,7 +154,7 @@ def _unequal(
         error = layer_error + slope_error * float(tangent.max()) + weight * largest * error
         tangent *= slope
     tangent += gram
-    return tangent, variances, error + rounding * _passed(activation, weight)
+    return tangent, error + rounding * _passed(activation, weight)
 
 
 def _passed(activation: Activation, weight: float) -> float:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from hermite_dual.activation import Activation
 from hermite_dual.certified.homogeneous import is_homogeneous
 from hermite_dual.numeric.mehler import EPS
-from hermite_dual.population.equilibrium_map import equilibrium_map
+from hermite_dual.population.equilibrium_map import equilibrium_map, layer_variances
 from hermite_dual.population.inputs import EQUAL_NORMS
+from hermite_dual.population.variances import row_variances
 
 Array = NDArray[np.float64]
 
@@ -58,6 +59,15 @@ class OneMap:
 
         factors, values = self.factors, self.values
         apply_table(block, factors[rows], factors[columns], values[rows], values[columns], self.coefficients, shift)
+
+
+def gram_variances(activation: Activation, inputs: Array, weight: float, depth: int | None) -> Array:
+    """Return `S_ii` with the bits that the Gram matrix has, for kernels that go with it."""
+    if homogeneous(activation):
+        return layer_variances(activation, weight, 1.0, depth)[-1] * inputs
+    if equal_norms(inputs):
+        return np.full_like(inputs, layer_variances(activation, weight, float(inputs.mean()), depth)[-1])
+    return row_variances(activation, weight, inputs, depth)[-1]
 
 
 def one_map(activation: Activation, inputs: Array, weight: float, depth: int | None, rounding: float) -> OneMap:
