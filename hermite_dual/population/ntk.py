@@ -40,7 +40,7 @@ class TangentGram(Gram):
 
     @property
     def preactivation(self) -> Array:
-        """Covariance `S` of the preactivations, shape (n, n), in the limit."""
+        """Covariance `S` of the preactivations, shape (n, n), as `Gram` has it."""
         return self.gram.preactivation
 
     @cached_property
