@@ -20,11 +20,11 @@ from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.finite.equilibrium import solve_equilibrium
 from hermite_dual.finite.fixed_point import TOLERANCE
 from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function, solve_sensitivities
-from hermite_dual.finite.namespace import check_array, namespace_of
 from hermite_dual.finite.network import FiniteDEQ
 from hermite_dual.finite.spectral_norm import norm_estimate
 from hermite_dual.finite.training_run import TrainingRun
 from hermite_dual.finite.untied import check_columns
+from hermite_dual.namespaces import check_array, namespace_of
 
 Floats = NDArray[np.float64]
 

@@ -35,9 +35,15 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 def iterated_kernel(
-    activation: Activation, q1: float, q2: float, rho: float, gap: float, order: int = ORDER
+    activation: Activation,
+    q1: float,
+    q2: float,
+    rho: float,
+    gap: float,
+    order: int = ORDER,
+    other: Activation | None = None,
 ) -> tuple[float, float]:
-    """Return `E[phi(u) phi(v)]` and the sum of the magnitudes of its terms.
+    """Return `E[phi(u) phi(v)]`, or `E[phi(u) psi(v)]`, and the sum of the magnitudes of its terms.
 
     Args:
         activation: phi.
@@ -46,13 +52,15 @@ def iterated_kernel(
         rho: correlation, strictly between -1 and 1 and not 0.
         gap: `1 - rho^2`, given apart since the difference would lose digits near 1.
         order: nodes per panel.
+        other: psi; phi itself by default.
 
     Raises:
         AccuracyError: the panels would need more than 4e8 evaluations.
     """
     s = float(np.sqrt(gap))
-    x, weights = panel_nodes(_outer_edges(activation, q1, q2, rho, s), order)
-    inner, magnitude = _inner(activation, q2, rho, s, x, order)
+    second = activation if other is None else other
+    x, weights = panel_nodes(_outer_edges(activation, second, q1, q2, rho, s), order)
+    inner, magnitude = _inner(second, q2, rho, s, x, order)
     outer = weights * normal_density(x) * at_nodes(activation, np.sqrt(q1) * x)
     return float(outer @ inner), float(np.abs(outer) @ magnitude)
 
@@ -67,16 +75,16 @@ def iterated_kernel_with_error(
     return value, abs(value - check) + factor * _EPS * magnitude
 
 
-def _outer_edges(activation: Activation, q1: float, q2: float, rho: float, s: float) -> Array:
-    reach = max(radii(activation, q1)[1], radii(activation, q2)[1])
+def _outer_edges(activation: Activation, second: Activation, q1: float, q2: float, rho: float, s: float) -> Array:
+    reach = max(radii(activation, q1)[1], radii(second, q2)[1])
     base = np.linspace(-reach, reach, 2 * int(np.ceil(reach)) + 1)
     own = panels(activation, np.sqrt(q1) * reach) / np.sqrt(q1)
     scale = np.sqrt(q2) * rho
-    smoothed = panels(activation, np.sqrt(q2) * reach) / scale
+    smoothed = panels(second, np.sqrt(q2) * reach) / scale
     width = s / abs(rho)
     # What is narrower than the smoothing has been smoothed away: one end per quarter of its width is enough.
     smoothed = smoothed[np.unique(np.floor(smoothed / (0.25 * width)), return_index=True)[1]]
-    kinks = np.array([float(kink) for kink in activation.kinks]) / scale
+    kinks = np.array([float(kink) for kink in second.kinks]) / scale
     rounded = (kinks[:, None] + width * np.concatenate([-_ROUNDED, _ROUNDED])).ravel() if width < 1.0 else kinks
     edges = np.unique(np.concatenate([base, own, smoothed, rounded]))
     return edges[np.abs(edges) <= reach]

@@ -31,7 +31,7 @@ def moment(activation: Activation, variance: float) -> float:
 
 def moments(activation: Activation, variances: Array) -> Array:
     """Return `E[phi(sqrt(q) Z)^2]` for each variance."""
-    return _evaluate(lambda q: moment(activation, q), variances)
+    return on_distinct(lambda q: moment(activation, q), variances)
 
 
 def fixed_point_variances(activation: Activation, weight: float, inner: Array) -> Array:
@@ -42,7 +42,7 @@ def fixed_point_variances(activation: Activation, weight: float, inner: Array) -
         weight: sigma_w^2.
         inner: the inputs' part t of the variance, not negative.
     """
-    return _evaluate(lambda t: _solve(activation, weight, t), inner)
+    return on_distinct(lambda t: _solve(activation, weight, t), inner)
 
 
 def _solve(activation: Activation, weight: float, t: float) -> float:
@@ -61,7 +61,7 @@ def _solve(activation: Activation, weight: float, t: float) -> float:
     )
 
 
-def _evaluate(function: Callable[[float], float], arguments: Array) -> Array:
+def on_distinct(function: Callable[[float], float], arguments: Array) -> Array:
     """Return the function at each argument, by interpolation in the square root where there are many."""
     distinct, index = np.unique(arguments, return_inverse=True)
     if distinct.size <= _FEW:

@@ -9,7 +9,7 @@ import sympy as sp
 
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.expressions.float_function import stable_form
-from hermite_dual.finite.namespace import Array
+from hermite_dual.namespaces import Array
 
 # Functions of the standard with SymPy's name for them.
 _STANDARD = {
