@@ -132,17 +132,12 @@ def _even_part(phi: Activation) -> float:
 
 
 def _series(table: Array, rho: Array, roots: Array) -> tuple[Array, Array]:
-    """Return both derivatives as series, by Horner's rule on whole matrices."""
-    slope, first = np.zeros_like(rho), np.zeros_like(rho)
-    count = table.shape[1]
+    """Return both derivatives as series."""
+    from hermite_dual.numeric.gram_kernels import separable_slopes
+
     padded = np.pad(table, ((0, 0), (0, 2)))
-    for r in range(count - 1, -1, -1):
-        slope *= rho
-        if padded[:, r + 1].any():
-            slope += (r + 1.0) * np.multiply.outer(padded[:, r + 1], padded[:, r + 1])
-        first *= rho
-        if padded[:, r].any():
-            first += np.sqrt((r + 1.0) * (r + 2.0)) * np.multiply.outer(padded[:, r + 2], padded[:, r])
+    slope, first = np.empty_like(rho), np.empty_like(rho)
+    separable_slopes(rho, padded, np.ascontiguousarray(padded.T), slope, first)
     slope /= np.multiply.outer(roots, roots)
     first /= 2.0 * (roots**2)[:, None]
     return slope, first
