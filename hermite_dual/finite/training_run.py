@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.notebook import facts
+
 if TYPE_CHECKING:
     from hermite_dual.finite.network import FiniteDEQ
 
@@ -110,6 +112,17 @@ class TrainingRun:
         if self.epochs == 0:
             lines.append("  no step was taken: rate and least eigenvalue were not put to the test")
         return "\n".join(lines if self.stopped is None else [*lines, f"  stopped: {self.stopped}"])
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: the claims, and the measurements at both ends."""
+        rows = [
+            (c.name, f"{'holds' if c.holds else f'fails first at epoch {c.first_failure}'} (worst ratio {c.worst:.6g})")
+            for c in self.claims
+        ]
+        measured = (("loss", self.loss), ("||W||_2", self.norm), ("lambda_min(Z^T Z)", self.least_eigenvalue))
+        rows += [(name, f"{values[0]:.6g} -> {values[-1]:.6g}") for name, values in measured]
+        title = f"{self.epochs} epochs at step {self.step:.4g}"
+        return facts(title, rows, "" if self.stopped is None else f"stopped: {self.stopped}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return every number, without the weights, as lists, strings and numbers; NaN becomes None."""

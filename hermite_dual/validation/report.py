@@ -5,6 +5,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hermite_dual.notebook import facts
 from hermite_dual.validation.findings import DirectionTest, EntryTest, WidthError
 from hermite_dual.validation.verdict import Verdict
 
@@ -68,6 +69,20 @@ class ValidationReport:
     def to_json(self) -> str:
         """Give the report as a JSON document."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def _repr_html_(self) -> str:
+        """Give a table for notebooks, the verdict first."""
+        rows = [
+            ("activation", self.parameters.get("activation", "")),
+            ("population", self.population),
+            ("samples, inputs", f"{self.samples}, {self.inputs}"),
+            ("widths", ", ".join(map(str, self.widths))),
+            ("networks per width", self.replicas),
+            ("exponent of the error in the width", f"{self.slope:.3f} +- {self.slope_error:.3f}"),
+            ("probability of a false DISAGREE", self.error_probability),
+            ("seed", self.seed),
+        ]
+        return facts(f"{self.verdict.value}: {self.reason}", rows)
 
     def __str__(self) -> str:
         return f"{self.verdict.value}: {self.reason}"
