@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--planted", type=int, default=100, help="seeds with planted discrepancies")
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--samples", type=int, default=40, help="digits")
-    parser.add_argument("--lines", type=Path, help="file to append a line of JSON per seed to")
+    parser.add_argument("--lines", type=Path, help="file of a line of JSON per seed; a run goes on after its last")
     parser.add_argument("--summarise", type=Path, nargs="+", help="files of lines to add up")
     options = parser.parse_args()
     if options.summarise:
@@ -117,11 +117,13 @@ def main() -> None:
         print(summarise(sorted(lines, key=lambda line: line["seed"])))
         return
     X = hd.on_sphere(hd.load_digits()[0][: options.samples])
-    lines, before = [], None
+    lines = []
+    if options.lines and options.lines.exists():
+        lines = [json.loads(line) for line in options.lines.read_text().splitlines()]
     # One more seed, before the first, so that there is something stated to plant.
-    for seed in range(options.first, options.first + options.seeds + 1):
-        lines.append(one_seed(X, seed, before if seed - options.first <= options.planted else None))
-        before = lines[-1]["stated"]
+    for seed in range(options.first + len(lines), options.first + options.seeds + 1):
+        planting = 0 < seed - options.first <= options.planted
+        lines.append(one_seed(X, seed, lines[-1]["stated"] if planting else None))
         if options.lines:
             with options.lines.open("a") as stream:
                 stream.write(json.dumps(lines[-1]) + "\n")

@@ -45,8 +45,8 @@ def validate(
     seed: int = 0,
     population: Any = None,
     error_probability: float = 0.01,
-    scale_tolerance: float = 0.1,
-    entry_tolerance: float = 0.5,
+    scale_tolerance: float = 0.05,
+    entry_tolerance: float = 0.1,
     store: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ValidationReport:
