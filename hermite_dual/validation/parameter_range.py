@@ -11,9 +11,6 @@ from hermite_dual.validation.findings import DirectionTest, ParameterRange
 
 Floats = NDArray[np.float64]
 
-# Corrections of the first-order change; each gains the relative size of the change once more.
-_CORRECTIONS = 2
-
 
 def parameter_ranges(
     model: Any, X: Floats, K: Floats, directions: list[Direction], tests: tuple[DirectionTest, ...]
@@ -44,16 +41,16 @@ def parameter_ranges(
 
 def _edge(model: Any, X: Floats, K: Floats, direction: Direction, test: DirectionTest, sign: float) -> float | None:
     value, change = float(getattr(model, test.name)), test.detectable
-    for _ in range(_CORRECTIONS):
-        # Below zero there is no model, above the bound of contraction no equilibrium.
-        if not 0.0 < change < 1.0:
-            return None
-        try:
-            moved = model.replace(**{test.name: value * (1.0 + sign * change)}).gram(X).matrix
-        except HermiteDualError:
-            return None
-        response = sign * direction(np.asarray(moved, dtype=np.float64) - K)
-        if not response > 0.0:
-            return None
-        change *= test.detectable / response
+    # Below zero there is no model, above the bound of contraction no equilibrium.
+    if not 0.0 < change < 1.0:
+        return None
+    try:
+        moved = model.replace(**{test.name: value * (1.0 + sign * change)}).gram(X).matrix
+    except HermiteDualError:
+        return None
+    response = sign * direction(np.asarray(moved, dtype=np.float64) - K)
+    if not response > 0.0:
+        return None
+    # The first-order change, corrected once for the curvature of K in the parameter.
+    change *= test.detectable / response
     return value * (1.0 + sign * change) if change < 1.0 else None
