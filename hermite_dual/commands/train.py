@@ -1,6 +1,5 @@
 """`hermite-dual train`: gradient descent on finite networks, and the theorem's claims held against every epoch."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +21,6 @@ from hermite_dual.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from hermite_dual.activation import Activation
     from hermite_dual.validation.training_study import TrainingStudy
 
 _NAMED = ("sphere", "digits")
@@ -95,9 +93,6 @@ def train(
             typer.echo("\n".join([str(study), *map(str, checks)]))
         for file in files:
             typer.echo(f"wrote {file}", err=as_json)
-        for phi in functions:
-            if lesson := _lesson(phi, sigma_w2):
-                typer.echo(lesson, err=True)
         _leave(study)
 
 
@@ -135,21 +130,6 @@ def _counting(progress: Callable[[int, int], None], runs: int, epochs: int) -> C
         progress((len(seen) - 1) * (epochs + 1) + epoch + 1, runs * (epochs + 1))
 
     return report
-
-
-def _lesson(phi: "Activation", sigma_w2: float) -> str:
-    """Say why networks of this scale do not contract, and what to do; nothing where wide ones do."""
-    sigma_w, constant = math.sqrt(2.0 * sigma_w2), float(phi.lipschitz)
-    if 2.0 * sigma_w * constant < 1.0:
-        return ""
-    if math.isinf(constant):
-        return f"{phi.name}: no Lipschitz constant, so that no sigma_w > 0 guarantees an equilibrium; take another."
-    return (
-        f"{phi.name}: s^2 = {sigma_w2:g} is too large. W ~ N(0, 2 s^2/m) has a norm ||W||_2 near 2 sqrt(2 s^2) = "
-        f"{2.0 * sigma_w:.4g} in wide networks, and the equilibrium is proven to exist and to be unique only where "
-        f"L ||W||_2 < 1, L = {constant:.4g} here: the theorem asks s^2 < 1/(8 L^2) = {1.0 / (8.0 * constant**2):.4g}. "
-        f"Pass --sigma-w2 below that."
-    )
 
 
 def _leave(study: "TrainingStudy") -> None:

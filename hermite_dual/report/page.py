@@ -11,8 +11,8 @@ from importlib.resources import files
 
 from hermite_dual._version import __version__
 
-# Significant digits shown.
-_DIGITS = 6
+# Significant digits shown, and characters of a cell that stay on one line.
+_DIGITS, _LONG = 6, 32
 _MARKS = {"good": "✓", "bad": "✗", "open": "?"}
 
 Content = str | float | int | bool | None
@@ -44,19 +44,18 @@ def page(title: str, body: Iterable[str]) -> str:
     )
 
 
-def verdict(kind: str, word: str, reason: str, more: str = "") -> str:
+def verdict(kind: str, word: str, *sentences: str) -> str:
     """Return the box with the verdict: its word, a sign and a colour.
 
     Args:
         kind: "good", "bad" or "open".
         word: The verdict in capitals.
-        reason: Why, plain text.
-        more: A second sentence, plain text.
+        sentences: Why, and what else to know, plain text, each in a line of its own.
     """
-    second = f"<p>{escape(more)}</p>" if more else ""
+    lines = "\n".join(paragraph(sentence) for sentence in sentences)
     return (
         f'<section class="verdict {kind}" aria-label="Verdict">\n<p class="word"><span aria-hidden="true">'
-        f"{_MARKS[kind]}</span> {escape(word)}</p>\n<p>{escape(reason)}</p>\n{second}</section>"
+        f"{_MARKS[kind]}</span> {escape(word)}</p>\n{lines}\n</section>"
     )
 
 
@@ -71,6 +70,11 @@ def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
+def listed(lines: Sequence[str]) -> str:
+    """Return a list of plain texts; nothing where there is none."""
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>" if lines else ""
+
+
 def table(name: str, head: Sequence[str], rows: Iterable[Sequence[Content | Markup]]) -> str:
     """Return a table in a box of its own, which scrolls where the page is narrow; nothing where there is no row.
 
@@ -79,10 +83,26 @@ def table(name: str, head: Sequence[str], rows: Iterable[Sequence[Content | Mark
         head: Headings, plain text.
         rows: Cells: text, numbers, whether something holds, or None for what is not known.
     """
-    body = [f"<tr>{''.join(_cell(cell, first=k == 0) for k, cell in enumerate(row))}</tr>" for row in rows]
-    if not body:
+    cells = list(rows)
+    if not cells:
         return ""
-    titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
+    # A column of numbers stands to the right, its heading and its gaps as well.
+    numeric = [any(_is_number(row[k]) for row in cells) for k in range(len(head))]
+    titles = "".join(
+        f'<th scope="col"{_class(title, number=number)}>{escape(title)}</th>'
+        for title, number in zip(head, numeric, strict=True)
+    )
+    body = [
+        "<tr>"
+        + "".join(
+            f'<th scope="row"{_class(cell)}>{_value(cell)}</th>'
+            if k == 0
+            else f"<td{_class(cell, number=numeric[k])}>{_value(cell)}</td>"
+            for k, cell in enumerate(row)
+        )
+        + "</tr>"
+        for row in cells
+    ]
     return (
         f'<div class="box" role="region" tabindex="0" aria-label="{escape(name)}">\n<table>\n'
         f"<thead><tr>{titles}</tr></thead>\n<tbody>\n" + "\n".join(body) + "\n</tbody>\n</table>\n</div>"
@@ -114,11 +134,25 @@ def holds(answer: bool | None, *, yes: str = "holds", no: str = "fails", unknown
     return Markup(f'<span class="{kind}"><span aria-hidden="true">{_MARKS[kind]}</span> {escape(word)}</span>')
 
 
-def _cell(value: Content | Markup, *, first: bool) -> str:
-    if first:
-        return f'<th scope="row">{_value(value)}</th>'
-    kind = ' class="number"' if isinstance(value, int | float) and not isinstance(value, bool) else ""
-    return f"<td{kind}>{_value(value)}</td>"
+def number(value: float) -> str:
+    """Return a number with six digits shown and all of them in its `value`."""
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else ("∞" if value > 0.0 else "−∞")
+    shown = f"{value:.{_DIGITS}g}".replace("-", "−")
+    return f'<data value="{value!r}">{shown}</data>'
+
+
+def _is_number(value: Content | Markup) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _class(value: Content | Markup, *, number: bool = False) -> str:
+    """Tell a number, a text that stays on one line, and a long one apart."""
+    if number:
+        return ' class="number"'
+    if isinstance(value, str) and len(value) > _LONG:
+        return ' class="long"'
+    return ' class="short"'
 
 
 def _value(value: Content | Markup) -> str:
@@ -132,12 +166,5 @@ def _value(value: Content | Markup) -> str:
         case int():
             return f'<data value="{value}">{value}</data>'
         case float():
-            return _number(value)
+            return number(value)
     return escape(value)
-
-
-def _number(value: float) -> str:
-    if not math.isfinite(value):
-        return "not a number" if math.isnan(value) else ("∞" if value > 0.0 else "−∞")
-    shown = f"{value:.{_DIGITS}g}".replace("-", "−")
-    return f'<data value="{value!r}">{shown}</data>'

@@ -12,6 +12,9 @@ from matplotlib.figure import Figure
 # Without any of these no metadata are written, among them addresses and a date.
 _METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
+# On a narrow page a figure shrinks to this part of its width, where its letters can still be read; then it scrolls.
+_SHRINK = 0.65
+
 
 def inline_svg(axes: Axes, name: str, description: str) -> str:
     """Return the figure of the Axes as an `svg` element; the same figure gives the same text.
@@ -34,5 +37,6 @@ def inline_svg(axes: Axes, name: str, description: str) -> str:
     size = re.search(r'width="([\d.]+)pt" height="[\d.]+pt" (viewBox="[^"]*")', head)
     if size is None:  # pragma: no cover, a change of matplotlib
         raise RuntimeError(f"matplotlib writes an SVG head that is not known: {head}")
-    width, box = size.groups()
-    return f'<svg role="img" aria-label="{escape(description)}" style="width: {width}pt" {box}>{body.strip()}'
+    width, box = float(size[1]), size[2]
+    style = f"width: {width:g}pt; min-width: {_SHRINK * width:g}pt"
+    return f'<svg role="img" aria-label="{escape(description)}" style="{style}" {box}>{body.strip()}'

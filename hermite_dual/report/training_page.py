@@ -14,6 +14,8 @@ from hermite_dual.report.page import (
     facts,
     figure,
     holds,
+    listed,
+    number,
     page,
     paragraph,
     section,
@@ -28,7 +30,8 @@ from hermite_dual.versions import versions
 _LING = '<a href="https://arxiv.org/abs/2205.13814">Ling et al., arXiv 2205.13814</a>'
 _SOURCE = (
     f"<p>The claims are the conclusions of Theorem 1 of {_LING} (ReLU, where L = 1), written with a general L. They "
-    "are measured at every epoch in floating point; nothing is proven by a run.</p>"
+    "are measured at every epoch in floating point; nothing is proven by a run. Ratio: the largest, over the epochs, "
+    "of the side that must be smaller to the other.</p>"
 )
 _CAPTION = (
     "Training loss with the bound of the linear rate (thin); the norm of W with the limit 1/L; the least eigenvalue of "
@@ -91,9 +94,10 @@ def _study(study: TrainingStudy, checks: Sequence[TheoremCheck]) -> Iterator[str
         _SOURCE,
         table(
             "Claims",
-            ("activation", "width", *_CLAIM_HEAD, "in the end"),
-            [(item.activation, item.width, *_claims(run), _end(item)) for item, run in runs],
+            ("activation", "width", *_CLAIM_HEAD, "epochs"),
+            [(item.activation, item.width, *_claims(run), 0 if run is None else run.epochs) for item, run in runs],
         ),
+        listed([end for item in study.runs if (end := _end(item))]),
     )
     yield section("Numbers, from the first epoch to the last", _numbers((item.activation, run) for item, run in runs))
     for check in checks:
@@ -111,15 +115,8 @@ def _study_verdict(study: TrainingStudy) -> str:
     kind, word = _head(study)
     held = sum(item.holds for item in study.runs)
     reason = f"In {held} of {len(study.runs)} runs every claim of the convergence theorem held at every epoch."
-    more = [f"{item.activation}, width {item.width}: {item.error}" for item in study.runs if item.error is not None]
-    more += [
-        f"{item.activation}, width {item.width}: {item.run.stopped}."
-        for item in study.runs
-        if item.run is not None and item.run.stopped is not None
-    ]
-    if study.interrupted:
-        more.append("The study was interrupted; these are the runs done before.")
-    return verdict(kind, word, reason, " ".join(more))
+    end = ["The study was interrupted; these are the runs done before."] if study.interrupted else []
+    return verdict(kind, word, reason, *study.lessons, *end)
 
 
 def _run(run: TrainingRun) -> Iterator[str]:
@@ -131,10 +128,10 @@ def _run(run: TrainingRun) -> Iterator[str]:
         ("bad", "A CLAIM FAILS") if failed else (("good", "ALL CLAIMS HOLD") if run.holds else ("open", "NOT TESTED"))
     )
     reason = "; ".join(str(claim) for claim in run.claims) + "."
-    yield verdict(kind, word, reason, "" if run.stopped is None else f"Stopped: {run.stopped}.")
+    yield verdict(kind, word, reason, *([] if run.stopped is None else [f"Stopped: {run.stopped}."]))
     yield section("Curves", figure(inline_svg(plot_run(run)[0], "run", f"Training curves. {word}."), _CAPTION))
-    rows = [(one.name, holds(one.holds), one.first_failure, one.worst) for one in run.claims]
-    yield section("Claims", _SOURCE, table("Claims", ("claim", "answer", "first failure", "worst ratio"), rows))
+    rows = [(one.name, answer) for one, answer in zip(run.claims, _claims(run), strict=True)]
+    yield section("Claims", _SOURCE, table("Claims", ("claim", "answer"), rows))
     yield section("Numbers, from the first epoch to the last", _numbers([(name, run)]))
     network = run.network
     yield section(
@@ -158,29 +155,38 @@ def _activation(run: TrainingRun) -> str:
 
 
 def _claims(run: TrainingRun | None) -> list[Markup]:
-    return [holds(None)] * len(_CLAIM_HEAD) if run is None else [_claim(claim) for claim in run.claims]
+    if run is None:
+        return [holds(None)] * len(_CLAIM_HEAD)
+    rate, contraction, eigenvalue = run.claims
+    # Without a step the other two compare the start with itself.
+    tested = run.epochs > 0
+    return [
+        _claim(rate) if tested else holds(None),
+        _claim(contraction),
+        _claim(eigenvalue) if tested else holds(None),
+    ]
 
 
 def _claim(claim: TrainingClaim) -> Markup:
-    return holds(claim.holds, no=f"fails at epoch {claim.first_failure}")
+    answer = holds(claim.holds, no=f"fails at epoch {claim.first_failure}")
+    return Markup(f"{answer.html}, ratio {number(claim.worst)}")
 
 
 def _end(item: StudyRun) -> str:
-    if item.run is None:
-        return str(item.error)
-    return f"{item.run.epochs} epochs" if item.run.stopped is None else item.run.stopped
+    """Say why a run ended early; nothing of one that did not."""
+    reason = item.error if item.run is None else item.run.stopped
+    return "" if reason is None else f"{item.activation}, width {item.width}: {reason}"
 
 
 def _numbers(runs: Iterable[tuple[str, TrainingRun | None]]) -> str:
     measured = ("loss", "to", "‖W‖₂", "to", "1/L", "λ_min(ZᵀZ)", "to")
-    head = ("activation", "width", "step η", *measured, "worst ratio: rate", "contraction", "eigenvalue")
+    head = ("activation", "width", "step η", *measured)
     rows: list[Sequence[Content]] = []
     for name, run in runs:
         if run is not None:
             pairs = [(float(v[0]), float(v[-1])) for v in (run.loss, run.norm, run.least_eigenvalue)]
             limit = 1.0 / run.lipschitz if run.lipschitz > 0.0 else None
-            worst = [claim.worst for claim in run.claims]
-            rows.append((name, run.network.width, run.step, *pairs[0], *pairs[1], limit, *pairs[2], *worst))
+            rows.append((name, run.network.width, run.step, *pairs[0], *pairs[1], limit, *pairs[2]))
     return table("Numbers", head, rows)
 
 
@@ -194,7 +200,7 @@ def _hypotheses(check: TheoremCheck) -> str:
                 item.name,
                 holds(_OUTCOMES[item.outcome], yes="PROVEN", no="REFUTED", unknown="UNDECIDED"),
                 item.value,
-                Markup(f'<div class="wide">{escape(item.explanation)}</div>'),
+                item.explanation,
             )
             for item in items
         ],

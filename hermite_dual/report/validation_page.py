@@ -28,13 +28,13 @@ _KINDS = {Verdict.AGREE: "good", Verdict.DISAGREE: "bad", Verdict.INCONCLUSIVE: 
 _LING = '<a href="https://arxiv.org/abs/2205.13814">Ling et al., arXiv 2205.13814</a>'
 _TEST_HEAD = (
     "functional",
-    "in units of",
+    "answer",
     "discrepancy",
     "standard error",
     "t",
     "p, adjusted",
     "would be seen",
-    "answer",
+    "in units of",
 )
 
 
@@ -94,11 +94,11 @@ def _visible(report: ValidationReport) -> Iterator[str]:
     entries = report.entries
     yield paragraph("With probability 0.95, had it been there:")
     rows: list[tuple[Content, ...]] = [
-        ("any one entry", "1", entries.detectable),
-        ("half of the entries, each", "1", entries.detectable_median),
+        ("any one entry", entries.detectable, "1"),
+        ("half of the entries, each", entries.detectable_median, "1"),
     ]
-    rows += [(test.name, test.unit, test.detectable) for test in report.directions]
-    yield table("Smallest discrepancies", ("discrepancy in", "in units of", "least size"), rows)
+    rows += [(test.name, test.detectable, test.unit) for test in report.directions]
+    yield table("Smallest discrepancies", ("discrepancy in", "least size", "in units of"), rows)
     ranges = [(one.name, one.value, one.below, one.above) for one in report.parameter_ranges]
     if ranges:
         yield paragraph("A model with another value of a parameter would have been told from this one:")
@@ -133,7 +133,7 @@ def _tests(name: str, directions: tuple[DirectionTest, ...], entries: EntryTest)
 def _test(name: str, unit: str, test: DirectionTest | EntryTest, *, rejected: bool) -> tuple[Content | Markup, ...]:
     answer = holds(not rejected, yes="not rejected", no="rejected")
     numbers = (test.discrepancy, test.standard_error, test.statistic, test.p_value, test.detectable)
-    return name, unit, *numbers, answer
+    return name, answer, *numbers, unit
 
 
 def _errors(report: ValidationReport) -> Iterator[str]:

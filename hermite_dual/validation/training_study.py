@@ -48,12 +48,14 @@ class StudyRun:
         width: Width of the network.
         run: What was measured; None if the run ended with an error.
         error: The error's message, if there was one.
+        lipschitz: Lipschitz constant L of the activation.
     """
 
     activation: str
     width: int
     run: TrainingRun | None
     error: str | None
+    lipschitz: float
 
     @property
     def holds(self) -> bool:
@@ -105,11 +107,18 @@ class TrainingStudy:
         """Whether a claim failed in a run, or a run ended with an error."""
         return any(item.run is None or not all(claim.holds for claim in item.run.claims) for item in self.runs)
 
+    @property
+    def lessons(self) -> tuple[str, ...]:
+        """For each activation whose wide networks do not contract at this `s^2`: why, and what to do."""
+        constants = {item.activation: item.lipschitz for item in self.runs}
+        found = (_lesson(name, constant, self.sigma_w2) for name, constant in constants.items())
+        return tuple(lesson for lesson in found if lesson)
+
     def __str__(self) -> str:
         """Return all runs, a paragraph each."""
         head = f"{self.data}, n = {self.samples}, d = {self.inputs}, s^2 = {self.sigma_w2:g}"
         end = ["interrupted: these are the runs done before"] if self.interrupted else []
-        return "\n".join([head, *map(str, self.runs), *end])
+        return "\n".join([head, *map(str, self.runs), *self.lessons, *end])
 
     def to_dict(self) -> dict[str, Any]:
         """Return every number as lists, strings and numbers."""
@@ -124,6 +133,7 @@ class TrainingStudy:
             "targets_digest": self.targets_digest,
             "versions": self.versions,
             "interrupted": self.interrupted,
+            "lessons": list(self.lessons),
             "holds": self.holds,
             "runs": [
                 {
@@ -253,6 +263,19 @@ def training_study(
     )
 
 
+def _lesson(name: str, constant: float, sigma_w2: float) -> str:
+    norm = 2.0 * math.sqrt(2.0 * sigma_w2)
+    if norm == 0.0 or norm * constant < 1.0:
+        return ""
+    if math.isinf(constant):
+        return f"{name} has no Lipschitz constant, so that no sigma_w > 0 guarantees an equilibrium. Take another."
+    return (
+        f"s^2 = {sigma_w2:g} is too large for {name}: ||W||_2 is near 2 sqrt(2 s^2) = {norm:.4g} in wide networks, and "
+        f"the equilibrium is proven to exist and to be unique only where L ||W||_2 < 1, with L = {constant:.4g}. The "
+        f"theorem asks s^2 < 1/(8 L^2) = {1.0 / (8.0 * constant**2):.4g}: take sigma_w2 (--sigma-w2) below that."
+    )
+
+
 def _run(
     net: FiniteDEQ,
     name: str,
@@ -266,8 +289,8 @@ def _run(
         chosen = _STEP_PART * net.stable_step(X, _PARAMETERS) if step is None else step
         run = net.train(X, y, chosen, epochs, parameters=_PARAMETERS, progress=progress)
     except ConvergenceError as error:
-        return StudyRun(name, net.width, None, str(error))
-    return StudyRun(name, net.width, run, None)
+        return StudyRun(name, net.width, None, str(error), float(net.activation.lipschitz))
+    return StudyRun(name, net.width, run, None, run.lipschitz)
 
 
 def _bound_progress(
