@@ -67,7 +67,7 @@ def test_a_numeric_gram_matrix_that_departs_from_the_closed_form_is_found(monkey
     gram = hd.DEQ.gram
 
     def slightly_wrong(self, samples, depth=None):
-        found = gram(self, samples, depth)
+        found = gram(self, samples, depth=depth)
         found.matrix[...] *= 1.0 + 1e-6
         return found
 
@@ -84,7 +84,7 @@ def test_a_kernel_wrong_at_every_depth_is_found_through_the_mean_of_the_control(
     gram = hd.DEQ.gram
 
     def wrong(self, samples, depth=None):
-        found = gram(self, samples, depth)
+        found = gram(self, samples, depth=depth)
         found.matrix[...] *= 1.05
         return found
 
