@@ -89,8 +89,8 @@ def table(name: str, head: Sequence[str], rows: Iterable[Sequence[Content | Mark
     # A column of numbers stands to the right, its heading and its gaps as well.
     numeric = [any(_is_number(row[k]) for row in cells) for k in range(len(head))]
     titles = "".join(
-        f'<th scope="col"{_class(title, number=number)}>{escape(title)}</th>'
-        for title, number in zip(head, numeric, strict=True)
+        f'<th scope="col"{_class(title, number=right and k > 0)}>{escape(title)}</th>'
+        for k, (title, right) in enumerate(zip(head, numeric, strict=True))
     )
     body = [
         "<tr>"

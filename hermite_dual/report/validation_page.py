@@ -9,6 +9,7 @@ from hermite_dual.report.page import (
     facts,
     figure,
     holds,
+    listed,
     page,
     paragraph,
     section,
@@ -26,16 +27,7 @@ from hermite_dual.validation.verdict import Verdict
 
 _KINDS = {Verdict.AGREE: "good", Verdict.DISAGREE: "bad", Verdict.INCONCLUSIVE: "open"}
 _LING = '<a href="https://arxiv.org/abs/2205.13814">Ling et al., arXiv 2205.13814</a>'
-_TEST_HEAD = (
-    "functional",
-    "answer",
-    "discrepancy",
-    "standard error",
-    "t",
-    "p, adjusted",
-    "would be seen",
-    "in units of",
-)
+_TEST_HEAD = ("functional", "answer", "discrepancy", "standard error", "t", "p, adjusted", "would be seen")
 
 
 def validation_page(report: ValidationReport) -> str:
@@ -68,7 +60,7 @@ def _body(report: ValidationReport, activation: str) -> Iterator[str]:
     yield section("Figures", *_figures(report))
     yield section(
         "Tests of the networks",
-        paragraph("Networks extrapolated to infinite width, minus the matrix under test."),
+        paragraph("Networks extrapolated to infinite width, minus the matrix under test; units as in the first table."),
         _tests("Tests of the networks", report.directions, report.entries),
     )
     yield section(
@@ -80,7 +72,8 @@ def _body(report: ValidationReport, activation: str) -> Iterator[str]:
         _tests("Tests of the control's mean", report.control.directions, report.control.entries),
     )
     yield section("Errors by width", *_errors(report))
-    yield section("Sources, pairwise", _comparisons(report))
+    reasons = dict.fromkeys(f"{pair.first}: {pair.note}" for pair in report.comparisons if pair.note)
+    yield section("Sources, pairwise", _comparisons(report), listed(list(reasons)))
     yield section("Least eigenvalues", *_least(report))
     yield section("Budget", *_budget(report))
     yield section("Parameters, seeds, data, versions", _origin(report))
@@ -125,15 +118,15 @@ def _figures(report: ValidationReport) -> Iterator[str]:
 
 
 def _tests(name: str, directions: tuple[DirectionTest, ...], entries: EntryTest) -> str:
-    rows = [_test(test.name, test.unit, test, rejected=test.rejected) for test in directions]
+    rows = [_test(test.name, test, rejected=test.rejected) for test in directions]
     worst = f"worst of {entries.tests} entries, {entries.worst}"
-    return table(name, _TEST_HEAD, [*rows, _test(worst, "1", entries, rejected=entries.rejected > 0)])
+    return table(name, _TEST_HEAD, [*rows, _test(worst, entries, rejected=entries.rejected > 0)])
 
 
-def _test(name: str, unit: str, test: DirectionTest | EntryTest, *, rejected: bool) -> tuple[Content | Markup, ...]:
+def _test(name: str, test: DirectionTest | EntryTest, *, rejected: bool) -> tuple[Content | Markup, ...]:
     answer = holds(not rejected, yes="not rejected", no="rejected")
     numbers = (test.discrepancy, test.standard_error, test.statistic, test.p_value, test.detectable)
-    return name, answer, *numbers, unit
+    return name, answer, *numbers
 
 
 def _errors(report: ValidationReport) -> Iterator[str]:
@@ -159,7 +152,7 @@ def _errors(report: ValidationReport) -> Iterator[str]:
 def _comparisons(report: ValidationReport) -> str:
     return table(
         "Sources, pairwise",
-        ("first", "second", "answer", "entries", "first minus second", "at", "allowed", "note"),
+        ("first", "second", "answer", "entries", "first minus second", "at", "allowed"),
         [
             (
                 pair.first,
@@ -169,7 +162,6 @@ def _comparisons(report: ValidationReport) -> str:
                 None if pair.agree is None else pair.difference,
                 None if pair.at is None else str(pair.at),
                 None if pair.agree is None else pair.allowed,
-                pair.note,
             )
             for pair in report.comparisons
         ],
