@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
@@ -278,8 +279,9 @@ class DEQ:
         population: ArrayLike | None = None,
         *,
         error_probability: float = 0.01,
-        scale_tolerance: float = 0.1,
-        entry_tolerance: float = 0.5,
+        scale_tolerance: float = 0.05,
+        entry_tolerance: float = 0.1,
+        store: str | os.PathLike[str] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> ValidationReport:
         """Hold the population Gram matrix against simulated networks.
@@ -293,10 +295,13 @@ class DEQ:
             error_probability: probability of DISAGREE where population and networks do agree.
             scale_tolerance: relative error of the scale that AGREE must be able to see.
             entry_tolerance: error of a typical entry, in units of the mean diagonal, that AGREE must be able to see.
+            store: a folder that keeps every finished network, so that an interrupted run goes on where it stopped;
+                widths and replicas may grow, and other populations may be tested, in the same folder.
             progress: called with the numbers of networks done and to do.
 
         Raises:
-            InvalidInputError: an argument lies outside what is stated above.
+            InvalidInputError: an argument lies outside what is stated above, or the store belongs to something else.
+            DataFileError: the store cannot be read or written, for instance because the disk is full.
             ConvergenceError: a network has no equilibrium that the iteration finds; reduce sigma_w.
         """
         return validate(
@@ -309,6 +314,7 @@ class DEQ:
             error_probability=error_probability,
             scale_tolerance=scale_tolerance,
             entry_tolerance=entry_tolerance,
+            store=store,
             progress=progress,
         )
 

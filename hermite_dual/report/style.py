@@ -9,8 +9,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hermite_dual.data.atomic import atomic_path
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.report.files import atomic_path
 
 # Okabe and Ito's palette, told apart with every common colour blindness (https://jfly.uni-koeln.de/color/).
 BLUE, ORANGE, GREEN, BLACK, GREY = "#0072B2", "#D55E00", "#009E73", "#000000", "#6E6E6E"

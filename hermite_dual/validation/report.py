@@ -5,7 +5,16 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hermite_dual.validation.findings import DirectionTest, EntryTest, WidthError
+from hermite_dual.validation.findings import (
+    Comparison,
+    ControlFindings,
+    DirectionTest,
+    EntryTest,
+    LeastEigenvalues,
+    ParameterRange,
+    WidthError,
+)
+from hermite_dual.validation.text import describe
 from hermite_dual.validation.verdict import Verdict
 
 
@@ -18,12 +27,18 @@ class ValidationReport:
         reason: The verdict in one sentence.
         directions: The tests of the linear functionals.
         entries: The simultaneous test of every entry.
+        parameter_ranges: What the tests along sigma_w and sigma_u mean in sigma_w and sigma_u.
+        control: The control variates and the test of their mean.
+        comparisons: Closed form, numeric Gram matrix, given matrix and networks, pairwise.
+        least_eigenvalues: How often `lambda_min(Z^T Z) >= m lambda_* / 2`.
         errors_by_width: Relative errors of the networks of each width.
         slope: Exponent of the normalized error in the width, expected to be -1/2; NaN where an error is zero. The error
             weighs all eigenvectors of K alike, which makes it steady from network to network.
         slope_error: Its standard error.
+        slope_interval: Its confidence interval at 95 %.
         frobenius_slope: The same of the relative Frobenius error, which few eigenvectors dominate: far noisier.
         frobenius_slope_error: Its standard error.
+        frobenius_slope_interval: Its confidence interval at 95 %.
         error_probability: Largest probability of DISAGREE for a correct population.
         scale_tolerance: Relative error in the scale that had to be visible for AGREE.
         entry_tolerance: The same in the median entry, relative to the mean of the diagonal.
@@ -34,17 +49,24 @@ class ValidationReport:
         inputs: Number d of input coordinates.
         population: "model.gram(X)" or "given".
         parameters: Parameters of the model.
+        notes: What happened that the reader should know, such as damaged files that were computed again.
     """
 
     verdict: Verdict
     reason: str
     directions: tuple[DirectionTest, ...]
     entries: EntryTest
+    parameter_ranges: tuple[ParameterRange, ...]
+    control: ControlFindings
+    comparisons: tuple[Comparison, ...]
+    least_eigenvalues: LeastEigenvalues
     errors_by_width: tuple[WidthError, ...]
     slope: float
     slope_error: float
+    slope_interval: tuple[float, float]
     frobenius_slope: float
     frobenius_slope_error: float
+    frobenius_slope_interval: tuple[float, float]
     error_probability: float
     scale_tolerance: float
     entry_tolerance: float
@@ -55,6 +77,7 @@ class ValidationReport:
     inputs: int
     population: str
     parameters: dict[str, Any]
+    notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Give every field as dictionaries, lists, strings, numbers, booleans and None.
@@ -70,7 +93,7 @@ class ValidationReport:
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def __str__(self) -> str:
-        return f"{self.verdict.value}: {self.reason}"
+        return describe(self)
 
 
 def _finite(value: Any) -> Any:
