@@ -10,7 +10,7 @@ reference, *wide* is a radius above what was asked for. A reference that is in d
 as a miss.
 
 Where exponential growth or the cost of a reference forbids it, variances or correlations are drawn again from a smaller
-range; the summary counts how often.
+range; the summary counts how often. With gmpy2 installed mpmath is about three times faster.
 """
 
 import collections
