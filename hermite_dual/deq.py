@@ -2,12 +2,13 @@
 
 import dataclasses
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from hermite_dual.activation import Activation, ActivationLike, activation
 from hermite_dual.data.files import check_samples
@@ -21,7 +22,7 @@ from hermite_dual.finite import (
     sample_untied,
 )
 from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
-from hermite_dual.population.gram import Gram, Model
+from hermite_dual.population.gram import FloatType, Gram, Model
 from hermite_dual.population.ntk import gram_of, population_ntk
 from hermite_dual.validation import ValidationReport, validate
 
@@ -96,12 +97,23 @@ class DEQ:
         }
 
     @overload
-    def gram(self, X: ArrayLike, Y: None = None, *, depth: int | None = None) -> Gram: ...
+    def gram(
+        self, X: ArrayLike, Y: None = None, *, depth: int | None = None, dtype: DTypeLike = np.float64
+    ) -> Gram: ...
 
     @overload
-    def gram(self, X: ArrayLike, Y: ArrayLike, *, depth: int | None = None) -> CrossGram: ...
+    def gram(
+        self, X: ArrayLike, Y: ArrayLike, *, depth: int | None = None, dtype: DTypeLike = np.float64
+    ) -> CrossGram: ...
 
-    def gram(self, X: ArrayLike, Y: ArrayLike | None = None, *, depth: int | None = None) -> Gram | CrossGram:
+    def gram(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike | None = None,
+        *,
+        depth: int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> Gram | CrossGram:
         """Return the population Gram matrix of the samples, or that between them and other samples.
 
         `K(0) = 0`, `S(l) = sigma_w^2 K(l-1) + sigma_u^2 X X^T / d + sigma_b^2`, `K(l)_ij = k(S_ii, S_jj, S_ij)`;
@@ -111,6 +123,8 @@ class DEQ:
             X: samples, shape (n, d), a sample per row.
             Y: other samples, shape (p, d), for the (n, p) entries between X and Y, as prediction at Y needs them.
             depth: number of layers, or None for the equilibrium.
+            dtype: of the square matrix, float64 or float32. Entries are computed in float64 either way, and a float32
+                matrix takes half the memory; its rounding is part of `entry_error`.
 
         Returns:
             A `Gram` of shape (n, n), or where Y is given a `CrossGram` of shape (n, p). At unequal norms the latter
@@ -118,10 +132,11 @@ class DEQ:
 
         Raises:
             InvalidInputError: X or Y is not a finite array of d columns or has a zero row without bias; the depth is
-                negative; or the limit is asked for where `sigma_w L >= 1`.
+                negative; dtype is neither of the two, or float32 with Y; or the limit is asked for where
+                `sigma_w L >= 1`.
             NotIntegrableError: phi is not square-integrable at the variances that arise.
         """
-        return self._kernel(X, Y, depth, tangent=False)
+        return self._kernel(X, Y, depth, _float_type(dtype), tangent=False)
 
     @overload
     def ntk(self, X: ArrayLike, Y: None = None, *, depth: int | None = None) -> Gram: ...
@@ -163,9 +178,13 @@ class DEQ:
         >>> bool(abs(theta[0, 0] - np.exp(-q) * (np.sinh(q) + q * np.cosh(q))) < 1e-14)
         True
         """
-        return self._kernel(X, Y, depth, tangent=True)
+        return self._kernel(X, Y, depth, np.float64, tangent=True)
 
-    def _kernel(self, X: ArrayLike, Y: ArrayLike | None, depth: int | None, *, tangent: bool) -> Gram | CrossGram:
+    def _kernel(
+        self, X: ArrayLike, Y: ArrayLike | None, depth: int | None, dtype: FloatType, *, tangent: bool
+    ) -> Gram | CrossGram:
+        if Y is not None and dtype is not np.float64:
+            raise InvalidInputError("dtype = float32 with Y: entries between X and Y are kept in float64 alone")
         samples = check_samples(np.asarray(X), "X")
         layers = self.check_depth(depth)
         others = None if Y is None else _other_samples(Y, samples)
@@ -173,7 +192,7 @@ class DEQ:
         model = Model(self.activation, rows, self.sigma_w, self.sigma_u, self.sigma_b, layers)
         if others is not None:
             return population_cross_gram(model, len(samples), tangent)
-        return population_ntk(model) if tangent else gram_of(model)
+        return population_ntk(model) if tangent else gram_of(model, dtype)
 
     def lower_bounds(self, X: ArrayLike, degrees: int = 128, block: int = 1024) -> "tuple[TheoryBound, ...]":
         """Return the theory's lower bounds of `lambda_min(K)` that need no factorization, certified, for any n.
@@ -276,8 +295,9 @@ class DEQ:
         population: ArrayLike | None = None,
         *,
         error_probability: float = 0.01,
-        scale_tolerance: float = 0.1,
-        entry_tolerance: float = 0.5,
+        scale_tolerance: float = 0.05,
+        entry_tolerance: float = 0.1,
+        store: str | os.PathLike[str] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> ValidationReport:
         """Hold the population Gram matrix against simulated networks.
@@ -291,10 +311,13 @@ class DEQ:
             error_probability: probability of DISAGREE where population and networks do agree.
             scale_tolerance: relative error of the scale that AGREE must be able to see.
             entry_tolerance: error of a typical entry, in units of the mean diagonal, that AGREE must be able to see.
+            store: a folder that keeps every finished network, so that an interrupted run goes on where it stopped;
+                widths and replicas may grow, and other populations may be tested, in the same folder.
             progress: called with the numbers of networks done and to do.
 
         Raises:
-            InvalidInputError: an argument lies outside what is stated above.
+            InvalidInputError: an argument lies outside what is stated above, or the store belongs to something else.
+            DataFileError: the store cannot be read or written, for instance because the disk is full.
             ConvergenceError: a network has no equilibrium that the iteration finds; reduce sigma_w.
         """
         return validate(
@@ -307,6 +330,7 @@ class DEQ:
             error_probability=error_probability,
             scale_tolerance=scale_tolerance,
             entry_tolerance=entry_tolerance,
+            store=store,
             progress=progress,
         )
 
@@ -355,6 +379,14 @@ def _other_samples(Y: ArrayLike, samples: Array) -> Array:
             f"Y has {others.shape[1]} columns and X has {samples.shape[1]}: both need the same input coordinates"
         )
     return others
+
+
+def _float_type(dtype: DTypeLike) -> FloatType:
+    if np.dtype(dtype) == np.float32:
+        return np.float32
+    if np.dtype(dtype) == np.float64:
+        return np.float64
+    raise InvalidInputError(f"dtype = {dtype!r}: a Gram matrix is kept in float64 or float32")
 
 
 def _scale(name: str, value: float) -> float:

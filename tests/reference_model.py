@@ -20,10 +20,10 @@ class ErfModel:
     sigma_b: float = 0.2
     activation = staticmethod(erf)
 
-    def gram(self, X, factor=1.0):
+    def gram(self, X, depth=None, factor=1.0):
         drive = self.sigma_u**2 * X @ X.T / X.shape[1] + self.sigma_b**2
         K = np.zeros_like(drive)
-        for _ in range(80):
+        for _ in range(80 if depth is None else depth):
             S = self.sigma_w**2 * K + drive
             q = np.diag(S)
             K = 2 / np.pi * np.arcsin(2 * S / np.sqrt(np.outer(1 + 2 * q, 1 + 2 * q)))

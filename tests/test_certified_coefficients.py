@@ -282,3 +282,37 @@ def test_series_remainder_covers_and_is_sharp():
         rest = second_moment_ball(sp.tanh(x), x) - sum(a * a for a in coefficient_balls(sp.tanh(x), x, 10))
         assert not arb(bound) < rest.lower()
         assert arb(bound) < rest.upper() * (1 + arb("1e-15"))
+
+
+@pytest.mark.parametrize("variance", [0.35, 0.36802933394044846, 0.37, 0.386])
+def test_a_kink_just_beyond_the_cut(variance):
+    # at these variances the kink at 6 lies a little outside of where the panels end
+    ball = coefficient_balls(sp.Min(6, sp.Max(0, x)), x, 1, variance, 12)[0]
+    with mp.workdps(60):
+        root = mp.sqrt(mp.mpf(variance))
+        z = 6 / root
+        truth = mp.nstr(root * (mp.npdf(0) - mp.npdf(z)) + 3 * mp.erfc(z / mp.sqrt(2)), 55)
+    with working_precision(300):
+        assert ball.overlaps(arb(truth))
+        assert ball.rad() < 1e-12
+
+
+def test_mass_far_out():
+    # E[x h_1 1(|x| > 1/2)] = 2 sqrt(q) (z w(z) + Q(z)) with z = 1/(2 sqrt(q))
+    expr = sp.Piecewise((0, sp.Abs(x) <= sp.Rational(1, 2)), (x, True))
+    ball = coefficient_balls(expr, x, 2, 2.0**-13, 12)[1]
+    with working_precision(400):
+        z = arb(2) ** 5.5
+        tail = (z / arb(2).sqrt()).erfc() / 2
+        truth = 2 * arb(2) ** -6.5 * (z * (-(z * z) / 2).exp() / (2 * arb.pi()).sqrt() + tail)
+        assert ball.overlaps(truth)
+        assert ball.rad() < truth * 1e-12
+
+
+def test_coefficients_far_below_the_activation():
+    # E[sin(sqrt(q) Z) Z] = sqrt(q) exp(-q/2): 1e-1000 of the largest sine
+    ball = coefficient_balls(sp.sin(x), x, 2, 4600, 8)[1]
+    with working_precision(300):
+        truth = arb(4600).sqrt() * arb(-2300).exp()
+        assert ball.overlaps(truth)
+        assert ball.rad() < truth * 1e-8

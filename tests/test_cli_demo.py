@@ -107,7 +107,7 @@ def test_errors_are_one_message_and_exit_code_two(flags, message, tmp_path):
 
 def test_disagreement_has_the_exit_code_one(tmp_path, monkeypatch):
     wrong = hd.DEQ.paper("erf", sigma_w2=0.08)
-    monkeypatch.setattr(hd.DEQ, "gram", lambda self, X, depth=None, right=hd.DEQ.gram: right(wrong, X, depth))
+    monkeypatch.setattr(hd.DEQ, "gram", lambda self, X, depth=None, right=hd.DEQ.gram: right(wrong, X, depth=depth))
     result = run("--samples", "30", "--widths", "256,512", "--output", tmp_path)
     assert result.exit_code == 1
     assert "DISAGREE" in result.stdout

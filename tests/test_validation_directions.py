@@ -3,14 +3,19 @@
 import numpy as np
 import pytest
 
-from hermite_dual.validation.directions import family_of_directions
+from hermite_dual.validation.directions import make_plan
 from tests.reference_model import ErfModel, points
 
 X = points()
 
 
-def family(model=None, samples=X, seed=0):
-    return family_of_directions(model or ErfModel(), samples, np.random.SeedSequence(seed))
+def plan(model=None, samples=X, seed=0, population=None):
+    model = model or ErfModel()
+    return make_plan(model, samples, model.gram(samples), model.gram(samples, depth=1).matrix, seed, population)
+
+
+def family(*arguments, **keywords):
+    return plan(*arguments, **keywords).directions
 
 
 def by_name(directions):
@@ -19,7 +24,7 @@ def by_name(directions):
 
 def test_names_are_unique_and_functionals_symmetric():
     directions = family()
-    assert len(by_name(directions)) == len(directions) == 14
+    assert len(by_name(directions)) == len(directions) == 15
     for direction in directions:
         np.testing.assert_allclose(direction.D, direction.D.T, rtol=0, atol=1e-12 * np.abs(direction.D).max())
 
@@ -55,11 +60,10 @@ def test_degrees_read_the_weight_of_a_power_of_the_correlation(degree):
 def test_a_given_population_has_a_direction_of_its_own():
     model = ErfModel()
     K, other = model.gram(X).matrix, model.replace(sigma_b=0.5).gram(X).matrix
-    seed = np.random.SeedSequence(0)
-    found = by_name(family_of_directions(model, X, seed, other))["given minus model.gram(X)"]
+    found = by_name(family(population=other))["given minus model.gram(X)"]
     # Networks that follow the model lie at minus one difference from the population given.
     assert found(K - other) == pytest.approx(-1.0)
-    assert "given minus model.gram(X)" not in by_name(family_of_directions(model, X, seed, K))
+    assert "given minus model.gram(X)" not in by_name(family(population=K))
 
 
 def test_sharpened_direction_has_less_noise_than_the_plain_one():

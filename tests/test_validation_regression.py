@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hermite_dual.validation.regression import Moments, critical_value, detectable, extrapolate, fit_exponent
+from hermite_dual.validation.regression import (
+    POWER,
+    Moments,
+    critical_value,
+    detectable,
+    extrapolate,
+    fit_exponent,
+    interval,
+)
 
 WIDTHS = (16, 32, 64)
 
@@ -52,12 +60,21 @@ def test_intercept_follows_students_law():
     assert stats.kstest(t, stats.t(fit.degrees).cdf).statistic < 1.95 / np.sqrt(20_000)
 
 
-@pytest.mark.parametrize(("tests", "degrees"), [(9, 22), (45150, 22), (5, 4)])
+@pytest.mark.parametrize(("tests", "degrees"), [(9, 22), (45150, 22), (5, 4), (3, 2)])
 def test_detectable_size_has_the_stated_power(tests, degrees):
+    # One run reports the size from its own standard error, another looks for it: 200,000 pairs of runs.
     critical = critical_value(0.01, tests, degrees)
-    power = stats.nct.sf(critical, degrees, detectable(critical, degrees))
-    # Measured worst case: 0.937, for four degrees of freedom.
-    assert 0.93 < power < 0.97
+    rng = np.random.default_rng(5)
+    first, second = np.sqrt(rng.chisquare(degrees, (2, 200_000)) / degrees)
+    found = rng.standard_normal(200_000) + detectable(critical, degrees) * first > critical * second
+    # A standard error of the frequency is 0.0005; the rest is the 200 quantiles.
+    assert found.mean() == pytest.approx(POWER, abs=0.003)
+
+
+@pytest.mark.parametrize(("tests", "degrees"), [(9, 22), (45150, 22), (5, 4)])
+def test_in_the_same_run_the_power_is_higher(tests, degrees):
+    critical = critical_value(0.01, tests, degrees)
+    assert stats.t.sf(critical - detectable(critical, degrees), degrees) > POWER
 
 
 def test_critical_value_shares_the_error_probability():
@@ -76,3 +93,8 @@ def test_exponent_of_a_power_law():
 
 def test_exponent_of_vanishing_errors_is_not_a_number():
     assert np.isnan(fit_exponent(np.array([1.0, 2.0, 4.0]), np.array([0.0, 1.0, 1.0]))).all()
+
+
+def test_interval_is_students():
+    low, high = interval(1.0, 0.5, 9)
+    assert (low, high) == pytest.approx(stats.t.interval(0.95, 9, 1.0, 0.5), rel=1e-9)

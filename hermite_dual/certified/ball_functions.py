@@ -7,6 +7,7 @@ the contract of `acb.integral`, and what the strip and ellipse bounds rest on. B
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import flint
@@ -20,6 +21,8 @@ from hermite_dual.errors import InvalidInputError
 RealMap = Callable[[arb], arb]
 ComplexMap = Callable[[acb, bool], acb]
 
+_ARGUMENT = sp.Dummy("x", real=True)
+"""The one argument that expressions are compiled in, so that equal ones are compiled once."""
 _CONSTANTS: dict[Any, Callable[[], arb]] = {
     sp.pi: arb.pi,
     sp.E: arb.const_e,
@@ -73,14 +76,19 @@ class BallFunction:
                 f"expr = {expr} contains {', '.join(sorted(map(str, strangers)))} besides {symbol}; "
                 "substitute numbers for every other symbol"
             )
-        real = sp.Dummy("x", real=True)
-        self._real, self._complex = _compile(self.expr.xreplace({symbol: real}), real)
+        self._real, self._complex = _compiled(self.expr.xreplace({symbol: _ARGUMENT}))
 
     def __call__(self, z: Any, analytic: bool = False) -> Any:
         """Enclose the values on a ball; with `analytic`, NaN unless the expression is analytic there."""
         if isinstance(z, arb):
             return self._real(z)
         return self._complex(acb(z), bool(analytic))
+
+
+@lru_cache(maxsize=2048)
+def _compiled(expr: sp.Expr) -> tuple[RealMap, ComplexMap]:
+    """The maps of an expression in the one argument, remembered."""
+    return _compile(expr, _ARGUMENT)
 
 
 def _compile(expr: sp.Expr, symbol: sp.Symbol) -> tuple[RealMap, ComplexMap]:

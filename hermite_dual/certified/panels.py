@@ -179,7 +179,8 @@ def _rise(envelope: Envelope) -> int:
 def _plan(pieces: Pieces, variance: arb, degrees: int, eps: arb, cut: arb) -> PanelPlan | None:
     """Panels between the kinks from -cut to cut."""
     unit = variance.sqrt()
-    inner = [constant_ball(kink) / unit for kink in pieces.kinks]
+    # a kink beyond the cut ends its pieces there: an interval that runs backwards would have a negative error bound
+    inner = [(constant_ball(kink) / unit).max(-cut).min(cut) for kink in pieces.kinks]
     ends = [-cut, *inner, cut]
     plan = PanelPlan(pieces, variance, degrees, eps / max(64, 16 * int(float(cut))))
     for piece, (low, high) in enumerate(pairwise(ends)):

@@ -37,7 +37,7 @@ def gram(
         import numpy as np
 
         import hermite_dual as hd
-        from hermite_dual.report.files import atomic_path
+        from hermite_dual.data.atomic import atomic_path
 
         if out.suffix != ".npy":
             raise hd.InvalidInputError(f"--out {str(out)!r}: the matrix is written as .npy; name a file that ends so")

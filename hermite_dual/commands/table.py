@@ -77,7 +77,7 @@ def table(
         if output is None:
             typer.echo(text.rstrip("\n"))
             return
-        from hermite_dual.report.files import atomic_path
+        from hermite_dual.data.atomic import atomic_path
 
         with atomic_path(output) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")

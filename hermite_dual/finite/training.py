@@ -60,7 +60,7 @@ def train(
     descent = _Descent(network, samples, targets, float(step), names)
     limit = 1.0 / descent.lipschitz if require_contraction else math.inf
     records: list[_Epoch] = []
-    trained, stopped = network, None
+    trained, stopped, interrupted = network, None, False
     try:
         for epoch in range(epochs + 1):
             measured = descent.measure(limit)
@@ -80,7 +80,7 @@ def train(
     except KeyboardInterrupt:
         if not records:
             raise
-        stopped = f"interrupted after epoch {len(records) - 1}"
+        stopped, interrupted = f"interrupted after epoch {len(records) - 1}", True
     return TrainingRun(
         network=trained,
         loss=np.array([record.loss for record in records]),
@@ -91,6 +91,7 @@ def train(
         parameters=names,
         lipschitz=descent.lipschitz,
         stopped=stopped,
+        interrupted=interrupted,
     )
 
 

@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 _DEGREES = (15, 31)
 """Degrees tried on a piece before it is halved."""
 _MAX_PIECES = 64
+_NOISE = 32.0
+"""Errors up to this many tolerances may be rounding of the function."""
 _CHECKS = np.array([-0.993, -0.61, 0.17, 0.77, 0.997])
 """Where each piece is checked, in [-1, 1], away from the nodes of both degrees."""
 
@@ -53,7 +55,7 @@ def chebyshev_coefficients(values: Array) -> Array:
     count = values.shape[0]
     angles = np.pi * (np.arange(count)[::-1] + 0.5) / count
     basis = np.cos(np.outer(np.arange(count), angles))
-    result = 2.0 / count * (basis @ values)
+    result = 2.0 / count * np.tensordot(basis, values, 1)
     result[0] *= 0.5
     return np.asarray(result)
 
@@ -61,36 +63,43 @@ def chebyshev_coefficients(values: Array) -> Array:
 def interpolate(function: Callable[[Array], Array], low: float, high: float, tolerance: float) -> PiecewiseChebyshev:
     """Return an interpolant of `function` on [low, high] whose checked error is at most `tolerance`.
 
+    Where halving a piece no longer halves an error that is close to the tolerance, what is left is the function's own
+    rounding; it is accepted, and shows in the error that is returned.
+
     Raises:
         AccuracyError: 64 pieces do not suffice.
     """
-    pending = [(low, high)]
+    pending = [(low, high, np.inf)]
     done: list[tuple[float, Array, float]] = []
     while pending:
-        a, b = pending.pop()
-        fitted = _fit(function, a, b, tolerance)
-        if fitted is None:
+        a, b, before = pending.pop()
+        coefficients, error = _fit(function, a, b, tolerance)
+        if error > tolerance and not 0.5 * before <= error <= _NOISE * tolerance:
             middle = 0.5 * (a + b)
-            pending += [(middle, b), (a, middle)]
+            pending += [(middle, b, error), (a, middle, error)]
             if len(pending) + len(done) > _MAX_PIECES:
                 raise AccuracyError(
                     f"no piecewise polynomial of {_MAX_PIECES} pieces reaches {tolerance:.1e} on [{low:g}, {high:g}]"
                 )
             continue
-        done.append((a, *fitted))
+        done.append((a, coefficients, error))
     width = max(coefficients.size for _, coefficients, _ in done)
     padded = np.array([np.pad(coefficients, (0, width - coefficients.size)) for _, coefficients, _ in done])
     return PiecewiseChebyshev(np.array([a for a, _, _ in done] + [high]), padded, max(error for *_, error in done))
 
 
-def _fit(function: Callable[[Array], Array], a: float, b: float, tolerance: float) -> tuple[Array, float] | None:
+def _fit(function: Callable[[Array], Array], a: float, b: float, tolerance: float) -> tuple[Array, float]:
+    """Return the coefficients of the least degree that passes, or of the largest, and the error."""
+    coefficients, error = np.zeros(1), np.inf
     for degree in _DEGREES:
         nodes = chebyshev_nodes(degree)
         coefficients = chebyshev_coefficients(function(0.5 * (a + b) + 0.5 * (b - a) * nodes))
-        if np.abs(coefficients[-3:]).max() > tolerance:
+        error = float(np.abs(coefficients[-3:]).max())
+        if error > _NOISE * tolerance:
             continue
         checked = function(0.5 * (a + b) + 0.5 * (b - a) * _CHECKS)
-        error = float(np.abs(checked - np.polynomial.chebyshev.chebval(_CHECKS, coefficients)).max())
+        deviation = np.abs(checked - np.polynomial.chebyshev.chebval(_CHECKS, coefficients)).max()
+        error = max(error, float(deviation))
         if error <= tolerance:
-            return coefficients, error
-    return None
+            break
+    return coefficients, error

@@ -1,14 +1,103 @@
-"""Numba kernels that turn a matrix of inner products into a Gram matrix, in place and symmetric to the last bit."""
+"""Numba kernels that turn inner products into Gram entries, in place."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.numeric.jit import helper, kernel, prange
+from hermite_dual.numeric.graded_table import FIRST, PIECES, SHIFT
+from hermite_dual.numeric.jit import fused_helper, helper, interleaved, kernel, prange
 
 Array = NDArray[np.float64]
 
 _BLOCK = 64
-_MAX_STEPS = 60
+_FRACTION = (1 << SHIFT) - 1
+_ONE = 0x3FF << 52
+_TO_UNIT = 52 - SHIFT
+
+
+@kernel
+def apply_table(
+    matrix: Array, rows: Array, columns: Array, left: Array, right: Array, table: Array, shift: float
+) -> None:
+    """Replace each entry t by `left_i right_j f((t + shift) rows_i columns_j)`, in place.
+
+    Args:
+        matrix: inner products, shape (n, m).
+        rows: factors of the argument, shape (n,) or, where all are equal, (1,).
+        columns: the same for columns, shape (m,).
+        left: factors of the value, shape (n,) or (1,).
+        right: the same for columns, shape (m,).
+        table: f, coefficients of a `GradedTable`.
+        shift: added to each inner product.
+    """
+    n = matrix.shape[0]
+    for block in prange((n + _BLOCK - 1) // _BLOCK):
+        for i in range(block * _BLOCK, min(n, (block + 1) * _BLOCK)):
+            row, value = rows[min(i, rows.size - 1)], left[min(i, left.size - 1)]
+            _apply_row(matrix[i], row, columns, value, right, table, shift)
+
+
+@kernel
+def apply_table_symmetric(matrix: Array, factors: Array, values: Array, table: Array, shift: float) -> None:
+    """Do the same with a symmetric matrix, of which the upper triangle is read and both are written.
+
+    Args:
+        matrix: inner products, shape (n, n).
+        factors: of the argument, shape (n,).
+        values: factors of the value, shape (n,).
+        table: f, coefficients of a `GradedTable`.
+        shift: added to each inner product.
+    """
+    n = matrix.shape[0]
+    blocks = (n + _BLOCK - 1) // _BLOCK
+    for k in prange(blocks):
+        block = interleaved(k, blocks)
+        for i in range(block * _BLOCK, min(n, (block + 1) * _BLOCK)):
+            _apply_row(matrix[i, i:], factors[i], factors[i:], values[i], values[i:], table, shift)
+    mirror(matrix)
+
+
+@kernel
+def mirror(matrix: NDArray[Any]) -> None:
+    """Copy the upper triangle of a square matrix to the lower one."""
+    n = matrix.shape[0]
+    blocks = (n + _BLOCK - 1) // _BLOCK
+    for k in prange(blocks):
+        block = interleaved(k, blocks)
+        low, high = block * _BLOCK, min(n, (block + 1) * _BLOCK)
+        for start in range(0, high, _BLOCK):
+            for i in range(low, high):
+                for j in range(start, min(start + _BLOCK, i)):
+                    matrix[i, j] = matrix[j, i]
+
+
+@fused_helper
+def _apply_row(
+    row: Array, factor: float, factors: Array, value: float, values: Array, table: Array, shift: float
+) -> None:
+    distance, piece = np.empty(_BLOCK), np.empty(_BLOCK, np.int64)
+    bits = distance.view(np.int64)
+    for start in range(0, row.size, _BLOCK):
+        size = min(_BLOCK, row.size - start)
+        for j in range(size):
+            x = (row[start + j] + shift) * (factor * factors[start + j])
+            distance[j] = 1.0 - min(1.0, abs(x))
+            piece[j] = 0 if x >= 0.0 else PIECES
+        for j in range(size):
+            piece[j] += max((bits[j] >> SHIFT) - FIRST, 0)
+            # The bits that are left, as a double in [1, 2).
+            bits[j] = ((bits[j] & _FRACTION) << _TO_UNIT) | _ONE
+        for j in range(size):
+            t, k = 2.0 * distance[j] - 3.0, piece[j]
+            f = table[k, 7] * t + table[k, 6]
+            f = f * t + table[k, 5]
+            f = f * t + table[k, 4]
+            f = f * t + table[k, 3]
+            f = f * t + table[k, 2]
+            f = f * t + table[k, 1]
+            f = f * t + table[k, 0]
+            row[start + j] = (value * values[start + j]) * f
 
 
 @kernel
@@ -23,17 +112,14 @@ def apply_map(matrix: Array, scale: float, shift: float, square_root: bool, edge
     for block in prange(blocks):
         low, high = block * _BLOCK, min(n, (block + 1) * _BLOCK)
         for i in range(low, high):
-            _apply_row(matrix[i, i:], scale, shift, square_root, edges, coefficients)
-    for block in prange(blocks):
-        low, high = block * _BLOCK, min(n, (block + 1) * _BLOCK)
-        for start in range(0, low + _BLOCK, _BLOCK):
-            for i in range(low, high):
-                for j in range(start, min(start + _BLOCK, i)):
-                    matrix[i, j] = matrix[j, i]
+            _interpolate_row(matrix[i, i:], scale, shift, square_root, edges, coefficients)
+    mirror(matrix)
 
 
 @helper
-def _apply_row(row: Array, scale: float, shift: float, square_root: bool, edges: Array, coefficients: Array) -> None:
+def _interpolate_row(
+    row: Array, scale: float, shift: float, square_root: bool, edges: Array, coefficients: Array
+) -> None:
     pieces, count = coefficients.shape
     variable = np.empty(_BLOCK)
     later = np.empty(_BLOCK)
@@ -79,78 +165,6 @@ def _one_value(point: float, edges: Array, coefficients: Array) -> float:
         latest = later
         later = following
     return t * later - latest + coefficients[piece, 0]
-
-
-@kernel
-def solve_separable(
-    inner: Array, coefficients: Array, roots: Array, weight: float, residual: Array, layers: bool, previous: Array
-) -> None:
-    """Replace each off-diagonal inner product `t` by `k_ij(c)`, in place, k given by separable coefficients.
-
-    With `k_ij(c) = sum_r a_r(q_i) a_r(q_j) (c / sqrt(q_i q_j))^r`, the covariance c solves `c = weight k_ij(c) + t`
-    (safeguarded Newton), or is `weight previous_ij + t` where `layers` asks for one layer.
-
-    Args:
-        inner: (n, n) inner products; the upper triangle is read, both are written. The diagonal is left alone.
-        coefficients: (n, N) rows `a_r(q_i)`.
-        roots: (n,) square roots of the variances.
-        weight: sigma_w^2.
-        residual: (n,) receives the largest |F| left in each row.
-        layers: whether one layer is applied in place of the fixed point.
-        previous: (n, n) Gram of the layer below, or a (1, 1) dummy.
-    """
-    n = inner.shape[0]
-    for i in prange(n):
-        worst = 0.0
-        product = np.empty(coefficients.shape[1])
-        for j in range(i + 1, n):
-            for r in range(product.size):
-                product[r] = coefficients[i, r] * coefficients[j, r]
-            t = inner[i, j]
-            root = roots[i] * roots[j]
-            if layers:
-                inner[i, j] = _value(product, (weight * previous[i, j] + t) / root)
-            else:
-                inner[i, j], left = _fixed_point(product, t, root, weight)
-                worst = max(worst, left)
-        residual[i] = worst
-    for i in prange(n):
-        for j in range(i):
-            inner[i, j] = inner[j, i]
-
-
-@helper
-def _value(product: Array, rho: float) -> float:
-    rho = min(1.0, max(-1.0, rho))
-    value = 0.0
-    for r in range(product.size - 1, -1, -1):
-        value = value * rho + product[r]
-    return value
-
-
-@helper
-def _fixed_point(product: Array, t: float, root: float, weight: float) -> tuple[float, float]:
-    """Return `k(c)` and the residual at the solution of `c = weight k(c) + t`."""
-    c = min(root, max(-root, t))
-    best, least = 0.0, np.inf
-    for _ in range(_MAX_STEPS):
-        rho = c / root
-        value = 0.0
-        slope = 0.0
-        for r in range(product.size - 1, -1, -1):
-            slope = slope * rho + value
-            value = value * rho + product[r]
-        excess = c - weight * value - t
-        if abs(excess) >= least:
-            break
-        best, least = value, abs(excess)
-        if least <= 1e-16 * root:
-            break
-        # The slope of the excess lies within weight L^2 < 1 of 1; a plain contraction step is always allowed.
-        derivative = 1.0 - weight * slope / root
-        c -= excess / derivative if derivative > 0.05 else excess
-        c = min(root, max(-root, c))
-    return best, least
 
 
 @kernel

@@ -22,4 +22,18 @@ def helper(function: Function) -> Function:
     return numba.njit(cache=True, fastmath=False, nogil=True, error_model="numpy", inline="never")(function)
 
 
+def fused_helper(function: Function) -> Function:
+    """Compile a helper in which a product and a sum may round once: for surrogates, whose roundings nobody counts.
+
+    Their certificates are a posteriori. Nothing is reassociated.
+    """
+    return numba.njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy", inline="never")(function)
+
+
 prange = numba.prange
+
+
+@helper
+def interleaved(k: int, count: int) -> int:
+    """Return the row to take k-th, so that threads, which take consecutive k, share a triangle in equal parts."""
+    return k // 2 if k % 2 == 0 else count - 1 - k // 2

@@ -19,7 +19,7 @@ _MOST = 8192
 """Number of coefficients beyond which it never is."""
 _WORTHWHILE = 30.0
 """Beyond `_ALWAYS` the number is doubled only while that divides the remainder by this: geometric decay, no kink."""
-_FLOOR = 8.0 * EPS
+FLOOR = 8.0 * EPS
 """Remainder, relative to the second moment, that float64 cannot tell from zero."""
 
 
@@ -51,7 +51,7 @@ def hermite_series(activation: Activation, variance: float) -> HermiteSeries:
     The number is doubled until the remainder reaches the rounding of the second moment, or stops falling quickly.
     """
     total = second_moment(activation, variance)
-    floor = _FLOOR * total
+    floor = FLOOR * total
     count, previous = _FIRST_DEGREES, np.inf
     while True:
         values = coefficients(activation, variance, count)

@@ -115,15 +115,13 @@ def _square(model: Model, tangent: bool) -> Gram:
 
 def _gram_entries(model: Model, matrix: Array, top: float, rounding: float) -> tuple[float, float, float]:
     """Turn inner products into entries of K, in place; return the variance, the diagonal entry and the error."""
-    phi, weight, shift = model.activation, model.sigma_w**2, model.sigma_b**2
-    found = equilibrium_map(phi, weight, top - shift, shift, model.depth)
+    found = equilibrium_map(model.activation, model.sigma_w**2, top, model.depth)
+    matrix /= top
     for start in range(0, len(matrix), _ROWS):
-        x = np.clip((matrix[start : start + _ROWS] - found.shift) / found.scale, -1.0, 1.0)
-        variable = np.copysign(1.0 - np.sqrt(1.0 - np.abs(x)), x) if found.square_root else x
-        matrix[start : start + _ROWS] = found.interpolant(variable)
-    slope = phi.lipschitz**2
-    passed = slope / max(1.0 - weight * slope, _EPS) if np.isfinite(slope) else 1.0
-    return found.variance, found.diagonal, found.error + rounding * top * passed
+        matrix[start : start + _ROWS] = found(matrix[start : start + _ROWS])
+    # The map changes fastest at 1: it is a power series with non-negative coefficients.
+    end, near = found(np.array([1.0, 1.0 - rounding - 4.0 * _EPS]))
+    return found.variance, found.diagonal, found.error + float(end - near)
 
 
 def _tangent_entries(model: Model, matrix: Array, top: float, rounding: float) -> tuple[float, float, float]:

@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.notebook import facts, number
-from hermite_dual.population.equilibrium_map import EquilibriumMap, equilibrium_map
-from hermite_dual.population.inputs import EQUAL_NORMS, check_nonzero_rows
-from hermite_dual.population.unequal_norms import unequal_norm_gram
+from hermite_dual.numeric.products import add_upper_product, upper_product
+from hermite_dual.population.equilibrium_map import layer_variances
+from hermite_dual.population.gram_entries import GramEntries
+from hermite_dual.population.inputs import check_nonzero_rows
+from hermite_dual.population.one_norm import equal_norms, homogeneous, one_map
+from hermite_dual.population.unequal_norms import unequal_norms
+from hermite_dual.population.variances import moment
 
 if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck
@@ -21,7 +25,11 @@ if TYPE_CHECKING:
     from hermite_dual.population.entry_bounds import EntryBounds
 
 Array = NDArray[np.float64]
+FloatType = type[np.float64] | type[np.float32]
 _EPS = float(np.finfo(np.float64).eps)
+_PANEL = 1024
+_SMALLEST_VARIANCE = 1e-280
+"""Below it squares of variances underflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,30 +57,31 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Gram:
-    """A population Gram matrix `K`, a symmetric (n, n) float64 array with what is known about it.
+    """A population Gram matrix `K`, a symmetric (n, n) array with what is known about it.
 
     `np.asarray(G)` is `G.matrix`.
 
     Attributes:
-        matrix: `K`, shape (n, n), symmetric to the last bit.
+        matrix: `K`, shape (n, n), float64 or float32, symmetric to the last bit.
         variances: diagonal `S_ii` of the preactivation covariance, shape (n,).
         estimated_error: estimated largest error of an entry, an estimate and not a bound.
         depth: number of layers, or None for the limit.
         model: what the matrix was computed from: activation, samples and scales.
     """
 
-    matrix: Array
+    matrix: NDArray[Any]
     variances: Array
     estimated_error: float
     depth: int | None
-    _inner: Array = field(repr=False)
     model: Model = field(repr=False)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the matrix, for NumPy."""
         if dtype is not None and np.dtype(dtype) != self.matrix.dtype:
             if copy is False:
-                raise ValueError(f"the Gram matrix is float64: conversion to {np.dtype(dtype)} needs a copy")
+                raise ValueError(
+                    f"the Gram matrix is {self.matrix.dtype}: conversion to {np.dtype(dtype)} needs a copy"
+                )
             return self.matrix.astype(dtype)
         return self.matrix.copy() if copy else self.matrix
 
@@ -104,20 +113,49 @@ class Gram:
     def preactivation(self) -> Array:
         """Covariance `S` of the preactivations, shape (n, n).
 
-        In the limit `S = sigma_w^2 K + sigma_u^2 X X^T / d + sigma_b^2`; at depth l the K in it is `K(l-1)`.
+        In the limit `S = sigma_w^2 K + sigma_u^2 X X^T / d + sigma_b^2`; at depth l the K in it is `K(l-1)`. Nothing of
+        it is kept: each access computes the inner products again, and at finite depth the layers below.
+
+        Raises:
+            InvalidInputError: the depth is 0, which has no preactivations.
         """
-        if self.depth is not None:
-            raise InvalidInputError("the preactivation covariance is kept for the limit alone: use gram(X, depth=None)")
-        covariance = self.model.sigma_w**2 * self.matrix + self._inner
+        model = self.model
+        if self.depth == 0:
+            raise InvalidInputError("K(0) = 0 by definition and has no preactivations: ask for a depth of at least 1")
+        covariance = model.sigma_w**2 * self._below()
+        add_upper_product(covariance, model.samples, model.sigma_u**2 / model.samples.shape[1])
+        covariance += model.sigma_b**2
         np.fill_diagonal(covariance, self.variances)
-        return np.asarray(covariance)
+        from hermite_dual.numeric.gram_kernels import mirror
+
+        mirror(covariance)
+        return covariance
+
+    def _below(self) -> Array:
+        """Return the K that enters S, in float64."""
+        model = self.model
+        if self.depth is None:
+            return self._float64
+        return population_gram(
+            model.activation,
+            model.samples,
+            sigma_w=model.sigma_w,
+            sigma_u=model.sigma_u,
+            sigma_b=model.sigma_b,
+            depth=self.depth - 1,
+        ).matrix
+
+    @property
+    def _float64(self) -> Array:
+        """The entries as they stand, in the type in which proofs count roundings."""
+        return np.asarray(self.matrix, dtype=np.float64)
 
     @cached_property
     def entry_bounds(self) -> "EntryBounds":
         """The proof of every entry with its outcome and reason, made when it is first asked for."""
         from hermite_dual.population.entry_bounds import entry_bounds
 
-        return entry_bounds(self.model, self.matrix, self.variances)
+        return entry_bounds(self.model, self._float64, self.variances)
 
     @property
     def entry_error(self) -> float:
@@ -139,7 +177,7 @@ class Gram:
     def _least_eigenvalue(self) -> "EigenvalueBounds":
         from hermite_dual.population.gram_eigenvalues import gram_least_eigenvalue
 
-        return gram_least_eigenvalue(self.matrix, self.entry_bounds)
+        return gram_least_eigenvalue(self._float64, self.entry_bounds)
 
     def eigenvalues(self) -> "Spectrum":
         """Return all eigenvalues of K with a proven radius, every error of the entries included.
@@ -148,7 +186,7 @@ class Gram:
         """
         from hermite_dual.population.gram_spectrum import gram_eigenvalues
 
-        return gram_eigenvalues(self.matrix, self.entry_bounds)
+        return gram_eigenvalues(self._float64, self.entry_bounds)
 
     def check_lower_bound(self, value: float) -> "LowerBoundCheck":
         """Decide whether `lambda_min(K) >= value`: PROVEN, REFUTED or UNDECIDED.
@@ -161,7 +199,7 @@ class Gram:
         """
         from hermite_dual.population.gram_eigenvalues import gram_check_lower_bound
 
-        return gram_check_lower_bound(self.matrix, self.entry_bounds, value)
+        return gram_check_lower_bound(self._float64, self.entry_bounds, value)
 
     def lower_bounds(self, degrees: int = 128) -> "tuple[TheoryBound, ...]":
         """Return the theory's lower bounds of `lambda_min(K)`, certified: Ling, Khatri-Rao, Hermite-Gershgorin.
@@ -189,6 +227,7 @@ def population_gram(
     sigma_u: float,
     sigma_b: float,
     depth: int | None,
+    dtype: FloatType = np.float64,
 ) -> Gram:
     """Return `K(depth)`, or the limit K where depth is None.
 
@@ -201,44 +240,78 @@ def population_gram(
         sigma_u: input scale.
         sigma_b: bias scale.
         depth: number of layers, not negative, or None.
+        dtype: of the matrix, float64 or float32; computed in float64 either way.
     """
-    inner = inputs_covariance(samples, sigma_u, sigma_b)
+    check_nonzero_rows(samples, sigma_b)
     n, width = samples.shape
-    weight = sigma_w**2
     model = Model(activation, samples, sigma_w, sigma_u, sigma_b, depth)
     if depth == 0:
-        return Gram(np.zeros((n, n)), np.zeros(n), 0.0, 0, inner, model)
-    diagonal = np.diagonal(inner).copy()
-    equal = np.ptp(diagonal) <= EQUAL_NORMS * diagonal.max()
-    if equal and sigma_u > 0.0:
-        top = float(diagonal.mean()) - sigma_b**2
-        found = equilibrium_map(activation, weight, top, sigma_b**2, depth)
-        matrix, variances, error = _apply(found, inner)
+        return Gram(np.zeros((n, n), dtype), np.zeros(n), 0.0, 0, model)
+    weight, factor, shift = sigma_w**2, sigma_u**2 / width, sigma_b**2
+    inputs = factor * np.einsum("ij,ij->i", samples, samples) + shift
+    if not inputs.any():
+        return _constant(model, dtype)
+    _check_magnitude(inputs)
+    rounding = 0.5 * width * _EPS
+    single = equal_norms(inputs) or homogeneous(activation)
+    build = one_map if single else unequal_norms
+    entries: GramEntries = build(activation, inputs, weight, depth, rounding)
+    if np.dtype(dtype) == np.float64:
+        matrix = upper_product(samples, factor)
+        entries.apply_symmetric(matrix, shift)
     else:
-        matrix, variances, error = unequal_norm_gram(activation, inner, weight, depth)
-    # Rounding of an inner product of d terms, passed on with the map's Lipschitz constant.
-    slope = activation.lipschitz**2
-    passed = slope / max(1.0 - weight * slope, _EPS) if np.isfinite(slope) else 1.0
-    error += 0.5 * width * _EPS * float(diagonal.max()) * passed
-    return Gram(matrix, variances, error, depth, inner, model)
+        matrix = _in_panels(entries, samples, factor, shift, dtype)
+    np.fill_diagonal(matrix, entries.diagonal)
+    return Gram(matrix, entries.variances, entries.error + _storage_error(entries.diagonal, dtype), depth, model)
 
 
 def inputs_covariance(samples: Array, sigma_u: float, sigma_b: float) -> Array:
     """Return `sigma_u^2 X X^T / d + sigma_b^2`, refusing zero rows where there is no bias."""
+    from hermite_dual.numeric.gram_kernels import mirror
+
     check_nonzero_rows(samples, sigma_b)
-    inner = samples @ samples.T
-    inner *= sigma_u**2 / samples.shape[1]
+    inner = upper_product(samples, sigma_u**2 / samples.shape[1])
+    mirror(inner)
     if sigma_b:
         inner += sigma_b**2
-    return np.asarray(inner)
+    return inner
 
 
-def _apply(found: EquilibriumMap, inner: Array) -> tuple[Array, Array, float]:
-    """Return the matrix of the map's entries, the variances and the map's error."""
-    from hermite_dual.numeric.gram_kernels import apply_map
+def _in_panels(entries: GramEntries, samples: Array, factor: float, shift: float, dtype: FloatType) -> NDArray[Any]:
+    """Compute the rows of the upper triangle some at a time in float64, and keep them in another type."""
+    from hermite_dual.numeric.gram_kernels import mirror
 
-    matrix = inner.copy()
-    pieces = found.interpolant
-    apply_map(matrix, found.scale, found.shift, found.square_root, pieces.edges, pieces.coefficients)
-    np.fill_diagonal(matrix, found.diagonal)
-    return matrix, np.full(len(inner), found.variance), found.error
+    n = len(samples)
+    matrix = np.empty((n, n), dtype)
+    for start in range(0, n, _PANEL):
+        rows, columns = slice(start, min(n, start + _PANEL)), slice(start, n)
+        block = samples[rows] @ samples[columns].T
+        block *= factor
+        entries.apply_block(block, rows, columns, shift)
+        matrix[rows, columns] = block
+    mirror(matrix)
+    return matrix
+
+
+def _storage_error(diagonal: Array, dtype: FloatType) -> float:
+    """Rounding of the largest entry to the type in which the matrix is kept."""
+    return 0.0 if np.dtype(dtype) == np.float64 else 0.5 * float(np.finfo(dtype).eps * diagonal.max())
+
+
+def _constant(model: Model, dtype: FloatType) -> Gram:
+    """Return the Gram matrix where inputs do not enter: `sigma_u = sigma_b = 0`."""
+    phi, n = model.activation, len(model.samples)
+    variance = layer_variances(phi, model.sigma_w**2, 0.0, model.depth)[-1]
+    entry = moment(phi, variance)
+    error = _EPS * entry + _storage_error(np.array([entry]), dtype)
+    return Gram(np.full((n, n), entry, dtype), np.full(n, variance), error, model.depth, model)
+
+
+def _check_magnitude(inputs: Array) -> None:
+    small = inputs < _SMALLEST_VARIANCE
+    if small.any():
+        row = int(np.flatnonzero(small)[0])
+        raise InvalidInputError(
+            f"row {row} of X has the variance sigma_u^2 |x|^2/d + sigma_b^2 = {inputs[row]:g}, close to underflow: "
+            f"scale X, or sigma_u, so that it is at least {_SMALLEST_VARIANCE:g}"
+        )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-from hermite_dual.population.gram import Gram, Model, inputs_covariance, population_gram
+from hermite_dual.population.gram import FloatType, Gram, Model, inputs_covariance, population_gram
 from hermite_dual.population.identical_rows import identical_rows
 from hermite_dual.population.inputs import EQUAL_NORMS
 from hermite_dual.population.price_dual import slope_of
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
-_NOT_KEPT = np.empty((0, 0))
-"""In place of the inner products: what needs them has the Gram matrix K computed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +67,7 @@ class TangentGram(Gram):
         return tangent_lower_bounds(self, self.gram, degrees)
 
 
-def gram_of(model: Model) -> Gram:
+def gram_of(model: Model, dtype: FloatType = np.float64) -> Gram:
     """Return the Gram matrix K of a model; the limit needs `sigma_w L < 1`, which the caller has checked."""
     return population_gram(
         model.activation,
@@ -78,6 +76,7 @@ def gram_of(model: Model) -> Gram:
         sigma_u=model.sigma_u,
         sigma_b=model.sigma_b,
         depth=model.depth,
+        dtype=dtype,
     )
 
 
@@ -98,7 +97,7 @@ def population_ntk(model: Model) -> TangentGram:
     inner = inputs_covariance(samples, model.sigma_u, model.sigma_b)
     n, width = samples.shape
     if depth == 0:
-        return TangentGram(np.zeros((n, n)), np.zeros(n), 0.0, 0, _NOT_KEPT, model)
+        return TangentGram(np.zeros((n, n)), np.zeros(n), 0.0, 0, model)
     diagonal = np.diagonal(inner).copy()
     # Their entries are the diagonal's; any other value serves until then, and lies away from the end points of kdot.
     identical = identical_rows(samples, samples)
@@ -113,7 +112,7 @@ def population_ntk(model: Model) -> TangentGram:
     else:
         matrix, variances, error = _unequal(activation, inner, weight, depth, rounding)
     matrix[identical] = matrix[identical[0], identical[0]]
-    return TangentGram(matrix, variances, error, depth, _NOT_KEPT, model)
+    return TangentGram(matrix, variances, error, depth, model)
 
 
 def _extremes(matrix: Array) -> tuple[float, float]:

@@ -1,4 +1,6 @@
-"""At unequal norms: each Gram entry is a scalar fixed point of its own, from separable Hermite coefficients."""
+"""Gram entries at unequal norms: a surrogate in norms and cosine, and the kernel itself where none reaches."""
+
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,13 +9,149 @@ from hermite_dual.activation import Activation
 from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.kernel import kernel_with_error
 from hermite_dual.numeric.mehler import EPS
-from hermite_dual.population.variances import coefficient_table, fixed_point_variances, moments
+from hermite_dual.population.norm_surrogate import NormSurrogate, norm_surrogate
+from hermite_dual.population.pair_entries import pair_entries
+from hermite_dual.population.variances import moments, row_variances
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
-_RESOLVED = 16.0 * EPS
-"""Series remainder, relative to the entry's scale, at which the separable series stands for the kernel."""
+_GRID = 16.0
+"""Ends of the range of log norms are rounded outwards to multiples of 1/16, so that new data find old surrogates."""
+_BOUNDS = (0.125, 0.25, 0.5, 0.75, 0.875, 0.9375, 0.96875, 0.984375, 0.9921875, 0.99609375, 1.0)
+_FEW = 128
+"""Up to this many rows each has a series of its own."""
+_SERIES = 16.0 * EPS
+"""Rounding of a series, relative to the diagonal."""
 _MAX_STEPS = 200
+
+
+@dataclass(eq=False)
+class UnequalNorms:
+    """The map from inner products to Gram entries for rows of given norms.
+
+    Attributes:
+        variances: `S_ii`, shape (n,).
+        diagonal: `K_ii`, shape (n,).
+        error: estimated error of an entry; what is integrated one by one adds to it as it is computed.
+    """
+
+    activation: Activation
+    weight: float
+    depth: int | None
+    inputs: Array
+    rounding: float
+    layers: list[Array]
+    variances: Array = field(init=False)
+    diagonal: Array = field(init=False)
+    error: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.variances = self.layers[-1]
+        self.diagonal = moments(self.activation, self.variances)
+        self.error = 0.0
+        self._factors = 1.0 / np.sqrt(self.inputs)
+
+    def apply_symmetric(self, matrix: Array, shift: float) -> None:
+        """Turn the upper triangle of inner products into the Gram matrix, in place."""
+        from hermite_dual.numeric.gram_kernels import mirror
+        from hermite_dual.numeric.separable_kernels import apply_separable, largest_cosines
+
+        largest = largest_cosines(matrix, self._factors, shift)
+        found = self._surrogate(float(largest.max()))
+        beyond = _beyond(matrix, self._factors, shift, largest, -1.0 if found is None else found.bound)
+        if found is not None:
+            left, right, factor = self._coefficients(found)
+            factors = (self._factors, self._factors * factor)
+            apply_separable(matrix, shift, factors, left, right, found.ranks, found.parity, True)
+        if beyond[0].size:
+            matrix[beyond[0], beyond[1]] = self._one_by_one(*beyond)
+        mirror(matrix)
+
+    def apply_block(self, block: Array, rows: slice, columns: slice, shift: float) -> None:
+        """Turn inner products of some rows with others into Gram entries, in place."""
+        from hermite_dual.numeric.separable_kernels import apply_separable
+
+        cosines = np.abs(block + shift) * self._factors[rows, None] * self._factors[columns]
+        found = self._surrogate(1.0)
+        beyond = np.nonzero(cosines > (-1.0 if found is None else found.bound))
+        t = block[beyond] + shift
+        if found is not None:
+            left, right, factor = self._coefficients(found)
+            factors = (self._factors[rows], self._factors[columns] * factor)
+            part = np.ascontiguousarray(right[:, columns])
+            apply_separable(block, shift, factors, left[rows], part, found.ranks, found.parity, False)
+        if t.size:
+            numbers = np.arange(len(self.inputs))
+            block[beyond] = self._one_by_one(numbers[rows][beyond[0]], numbers[columns][beyond[1]], t)
+
+    def _surrogate(self, largest: float) -> NormSurrogate | None:
+        """Return the surrogate for the smallest bound above the largest cosine, or for the largest bound there is."""
+        if len(self.inputs) <= _FEW:
+            return None
+        s = np.log(self.inputs)
+        low, high = np.floor(_GRID * s.min()) / _GRID, np.ceil(_GRID * s.max()) / _GRID
+        high = max(high, low + 1.0 / _GRID)
+        wanted = next((k for k, bound in enumerate(_BOUNDS) if bound >= largest), len(_BOUNDS) - 1)
+        for bound in _BOUNDS[wanted::-1]:
+            found = norm_surrogate(self.activation, self.weight, float(low), float(high), self.depth, bound)
+            if found is not None:
+                rounding = found.slope * (self.rounding + 4.0 * EPS)
+                self.error = max(self.error, float(self.diagonal.max()) * (found.error + rounding))
+                return found
+        return None
+
+    def _coefficients(self, found: NormSurrogate) -> tuple[Array, Array, float]:
+        """Return coefficients by row and by column, and the factor of the cosine."""
+        at = found.at(np.log(self.inputs)) * np.sqrt(self.diagonal)[:, None]
+        return at, np.ascontiguousarray((at * found.signs).T), 1.0 / found.bound
+
+    def _one_by_one(self, rows: Indices, columns: Indices, t: Array) -> Array:
+        """Return entries from the series, and from quadrature where it is not resolved."""
+        phi = self.activation
+        used, index = np.unique(np.concatenate([rows, columns]), return_inverse=True)
+        layers = [layer[used] for layer in self.layers]
+        few = pair_entries(phi, self.weight, self.inputs[used], layers, self.diagonal[used], self.depth is None)
+        values, resolved, _ = few.at(index[: rows.size], index[rows.size :], t)
+        slope = phi.lipschitz**2 if np.isfinite(phi.lipschitz) else 1.0
+        room = max(1.0 - self.weight * slope, EPS) if self.depth is None else 1.0
+        error = (slope * self.rounding * float(self.inputs.max()) + _SERIES * float(self.diagonal.max())) / room
+        if not resolved.all():
+            left = np.flatnonzero(~resolved)
+            values[left], added = self._integrated(rows[left], columns[left], t[left])
+            error += added
+        self.error = max(self.error, error)
+        return values
+
+    def _integrated(self, rows: Indices, columns: Indices, t: Array) -> tuple[Array, float]:
+        """Return entries from quadrature, layer by layer or as fixed points, and an estimate of their error."""
+        phi, weight = self.activation, self.weight
+        if self.depth is None:
+            return _fixed_points(phi, weight, self.variances[rows], self.variances[columns], t)
+        growth = weight * phi.lipschitz**2 if weight and np.isfinite(phi.lipschitz) else 0.0
+        values, error = np.zeros_like(t), 0.0
+        for layer in self.layers:
+            q1, q2 = layer[rows], layer[columns]
+            limit = np.sqrt(q1) * np.sqrt(q2)
+            values, errors = kernel_with_error(phi, q1, q2, np.clip(weight * values + t, -limit, limit))
+            error = float(errors.max()) + growth * error
+        return values, error
+
+
+def unequal_norms(
+    activation: Activation, inputs: Array, weight: float, depth: int | None, rounding: float
+) -> UnequalNorms:
+    """Return the entries' map for rows of given norms.
+
+    Args:
+        activation: phi.
+        inputs: inputs' parts t_ii of the variances, positive, shape (n,).
+        weight: sigma_w^2.
+        depth: number of layers, at least 1, or None.
+        rounding: relative error of the inner products.
+    """
+    layers = row_variances(activation, weight, inputs, depth)
+    return UnequalNorms(activation, weight, depth, inputs, rounding, layers)
 
 
 def unequal_norm_gram(
@@ -23,85 +161,38 @@ def unequal_norm_gram(
 
     Args:
         activation: phi.
-        inner: `sigma_u^2 X X^T / d + sigma_b^2`, shape (n, n).
+        inner: `sigma_u^2 X X^T / d + sigma_b^2`, shape (n, n), taken to be exact.
         weight: sigma_w^2.
         depth: number of layers, at least 1, or None for the limit.
     """
-    diagonal = np.diagonal(inner).copy()
-    if depth is None:
-        variances = fixed_point_variances(activation, weight, diagonal)
-        return _one_map(activation, inner, weight, variances, None)
-    variances, matrix = diagonal, np.zeros_like(inner)
-    error = 0.0
-    slope = weight * activation.lipschitz**2 if np.isfinite(activation.lipschitz) else 0.0
-    for layer in range(depth):
-        if layer:
-            variances = weight * np.diagonal(matrix) + diagonal
-        matrix, variances, added = _one_map(activation, inner, weight, variances, matrix)
-        error = added + slope * error
-    return matrix, variances, error
+    matrix = inner.copy()
+    entries = unequal_norms(activation, np.diagonal(inner).copy(), weight, depth, 0.0)
+    entries.apply_symmetric(matrix, 0.0)
+    np.fill_diagonal(matrix, entries.diagonal)
+    return matrix, entries.variances, entries.error
 
 
-def _one_map(
-    activation: Activation, inner: Array, weight: float, variances: Array, previous: Array | None
-) -> tuple[Array, Array, float]:
-    """Return the fixed point, or one layer on `previous`, at given variances."""
-    from hermite_dual.numeric.gram_kernels import solve_separable
-
-    table, tails = coefficient_table(activation, variances)
-    roots = np.sqrt(variances)
-    matrix, residual = inner.copy(), np.zeros(len(inner))
-    below = np.zeros((1, 1)) if previous is None else previous
-    solve_separable(matrix, table, roots, weight, residual, previous is not None, below)
-    np.fill_diagonal(matrix, moments(activation, variances))
-    scale = float(np.diagonal(matrix).max())
-    error = _refine(activation, matrix, inner, weight, variances, table.shape[1], tails, previous)
-    contraction = weight * activation.lipschitz**2 if previous is None else 0.0
-    # The residual counts K through sigma_w^2 K; so does the rounding of the series.
-    rounding = (8.0 * EPS * scale + float(residual.max()) / max(weight, EPS)) / max(1.0 - contraction, EPS)
-    return matrix, variances, error + min(rounding, 64.0 * EPS * scale / max(1.0 - contraction, EPS))
+def _beyond(
+    matrix: Array, factors: Array, shift: float, largest: Array, bound: float
+) -> tuple[Indices, Indices, Array]:
+    """Return rows, columns and inner products of the upper triangle whose cosine exceeds the bound."""
+    found = []
+    for i in np.flatnonzero(largest > bound):
+        row = matrix[i, i + 1 :] + shift
+        columns = np.flatnonzero(np.abs(row) * factors[i + 1 :] * factors[i] > bound)
+        found.append((np.full(columns.size, i), columns + i + 1, row[columns]))
+    if not found:
+        empty = np.zeros(0, dtype=np.intp)
+        return empty, empty, np.zeros(0)
+    rows, columns, t = zip(*found, strict=True)
+    return np.concatenate(rows), np.concatenate(columns), np.concatenate(t)
 
 
-def _refine(
-    activation: Activation,
-    matrix: Array,
-    inner: Array,
-    weight: float,
-    variances: Array,
-    count: int,
-    tails: Array,
-    previous: Array | None,
-) -> float:
-    """Integrate the entries whose correlation is too close to one for the series; return the error left over."""
-    covariance = weight * (matrix if previous is None else previous) + inner
-    rho = np.abs(covariance) / np.sqrt(np.outer(variances, variances))
-    with np.errstate(under="ignore"):
-        remainder = np.minimum(rho, 1.0) ** count * np.sqrt(np.outer(tails, tails))
-    scale = np.sqrt(np.outer(np.diagonal(matrix), np.diagonal(matrix)))
-    rows, columns = np.nonzero(np.triu(remainder > _RESOLVED * scale, 1))
-    if not rows.size:
-        return float(np.triu(remainder, 1).max(initial=0.0))
-    q1, q2, t = variances[rows], variances[columns], inner[rows, columns]
+def _fixed_points(activation: Activation, weight: float, q1: Array, q2: Array, t: Array) -> tuple[Array, float]:
+    """Solve `c = weight k(q1, q2, c) + t` by contraction, entry by entry in parallel."""
     limit = np.sqrt(q1) * np.sqrt(q2)
-    if previous is None:
-        values, error = _fixed_points(activation, weight, q1, q2, t, matrix[rows, columns])
-    else:
-        c = np.clip(covariance[rows, columns], -limit, limit)
-        values, errors = kernel_with_error(activation, q1, q2, c)
-        error = float(errors.max())
-    matrix[rows, columns] = values
-    matrix[columns, rows] = values
-    remainder[rows, columns] = 0.0
-    return float(max(error, np.triu(remainder, 1).max(initial=0.0)))
-
-
-def _fixed_points(
-    activation: Activation, weight: float, q1: Array, q2: Array, t: Array, start: Array
-) -> tuple[Array, float]:
-    """Solve `c = weight k(q1, q2, c) + t` by contraction from the series' values, entry by entry in parallel."""
-    limit = np.sqrt(q1) * np.sqrt(q2)
-    values, errors = start, np.zeros_like(start)
-    contraction = weight * activation.lipschitz**2
+    values = np.zeros_like(t)
+    contraction = weight * activation.lipschitz**2 if weight else 0.0
     for _ in range(_MAX_STEPS):
         updated, errors = kernel_with_error(activation, q1, q2, np.clip(weight * values + t, -limit, limit))
         change = np.abs(updated - values)

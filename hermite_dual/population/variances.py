@@ -45,6 +45,23 @@ def fixed_point_variances(activation: Activation, weight: float, inner: Array) -
     return on_distinct(lambda t: _solve(activation, weight, t), inner)
 
 
+def row_variances(activation: Activation, weight: float, inputs: Array, depth: int | None) -> list[Array]:
+    """Return the variances of each row in all layers, or those of the limit alone.
+
+    Args:
+        activation: phi.
+        weight: sigma_w^2.
+        inputs: the inputs' parts t of the variances, shape (n,).
+        depth: number of layers, at least 1, or None for the limit.
+    """
+    if depth is None:
+        return [fixed_point_variances(activation, weight, inputs)]
+    layers = [inputs]
+    while len(layers) < depth:
+        layers.append(weight * moments(activation, layers[-1]) + inputs)
+    return layers
+
+
 def _solve(activation: Activation, weight: float, t: float) -> float:
     def excess(q: float) -> float:
         return q - weight * moment(activation, q) - t
@@ -62,20 +79,21 @@ def _solve(activation: Activation, weight: float, t: float) -> float:
 
 
 def on_distinct(function: Callable[[float], float], arguments: Array) -> Array:
-    """Return the function at each argument, by interpolation in the square root where there are many."""
+    """Return the function at each positive argument, by interpolation in logarithms where there are many."""
     distinct, index = np.unique(arguments, return_inverse=True)
     if distinct.size <= _FEW:
         values = np.array([function(float(argument)) for argument in distinct])
         return values[index].reshape(arguments.shape)
-    roots = np.sqrt(distinct)
-    size = function(float(distinct[-1]))
-    fitted = interpolate(
-        lambda points: np.array([function(float(point) ** 2) for point in points]),
-        float(roots[0]),
-        float(roots[-1]),
-        _TOLERANCE * max(abs(size), 1e-300),
-    )
-    return fitted(roots)[index].reshape(arguments.shape)
+    if not function(float(distinct[0])) > 0.0:
+        return np.array([function(float(argument)) for argument in distinct])[index].reshape(arguments.shape)
+    logs = np.log(distinct)
+
+    def relative(points: Array) -> Array:
+        return np.array([np.log(function(float(np.exp(point)))) - point for point in points])
+
+    # In logarithms, so that small variances are as accurate, relatively, as large ones.
+    fitted = interpolate(relative, float(logs[0]), float(logs[-1]), _TOLERANCE)
+    return np.asarray(distinct * np.exp(fitted(logs)))[index].reshape(arguments.shape)
 
 
 def coefficient_table(activation: Activation, variances: Array) -> tuple[Array, Array]:

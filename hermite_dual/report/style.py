@@ -9,8 +9,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hermite_dual.data.atomic import atomic_path
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.report.files import atomic_path
 
 # Okabe and Ito's palette, told apart with every common colour blindness (https://jfly.uni-koeln.de/color/).
 BLUE, ORANGE, GREEN, BLACK, GREY = "#0072B2", "#D55E00", "#009E73", "#000000", "#6E6E6E"
@@ -61,6 +61,11 @@ def save_figure(axes: Axes, path: str | os.PathLike[str]) -> Path:
     with atomic_path(target) as temporary, matplotlib.rc_context({"svg.hashsalt": "hermite-dual", "pdf.fonttype": 42}):
         cast(Figure, axes.figure).savefig(temporary, dpi=RESOLUTION, metadata=_METADATA[target.suffix])
     return target
+
+
+def literal(text: str) -> str:
+    """Return the text so that matplotlib shows it as it is, without reading dollar signs as mathematics."""
+    return text.replace("$", r"\$")
 
 
 def finish(axes: Axes, *, title: str, x: str, y: str) -> Axes:

@@ -1,11 +1,10 @@
-"""Linear functionals `<D, G - K>` that a validation tests, fixed before any network is drawn.
+"""Linear functionals `<D, G - K>` that a validation tests, fixed before any network of it is drawn.
 
 Averages alone are weak: the networks' Gram matrices fluctuate mostly along a few common modes, which hide a wrong
 constant. For a target direction T, such as `dK/d log sigma_w`, the functional in the span of a family F_1..F_p that
 estimates the coefficient of T with the least variance is `D = sum_k w_k F_k`, `w` proportional to `C^-1 v`,
-`v_k = <F_k, T>` and C the covariance of `z^T F_k z` over neurons z (Gauss-Markov). C is taken from neurons of the
-infinitely wide model, `z = phi(u)`, `u ~ N(0, S)`, with a seed of their own: an inaccurate C costs
-power, never validity.
+`v_k = <F_k, T>` and C the covariance of `<F_k, G>` over networks (Gauss-Markov). C is taken from pilot networks: an
+inaccurate C costs power, never validity.
 """
 
 import math
@@ -15,14 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.validation.pilot import run_pilot
+
 Floats = NDArray[np.float64]
 
 # Eigenvectors whose quadratic forms are tested, and those whose products span the family of the sharpened directions.
 _TESTED_VECTORS, _FAMILY_VECTORS = 4, 6
-# Neurons of the pilot: enough for a covariance of about 25 functionals.
-_PILOT_NEURONS = 4096
-# Relative step of sigma^2 in the one-sided difference; downwards, where the contraction still holds.
-_STEP = 0.1
+# Relative step of sigma^2 in the one-sided difference; downwards, where the contraction still holds. The Gram matrix is
+# known to 1e-12, so that a percent leaves ten digits, and a percent of curvature.
+_STEP = 0.01
 # Degrees whose weight in the kernel is tested one by one.
 _DEGREES = 4
 # Ridge of the covariance, scaled to unit diagonal: functionals that coincide for tiny n.
@@ -49,38 +49,63 @@ class Direction:
         return float((self.D * matrix).sum())
 
 
-def family_of_directions(
-    model: Any, X: Floats, seed: np.random.SeedSequence, population: Floats | None = None
-) -> list[Direction]:
-    """Build the directions of a model on samples.
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is fixed before the networks of a validation are drawn.
+
+    Attributes:
+        directions: The functionals to test.
+        coefficients: Of the control variates, shape (2,).
+        slopes: `dK/d log sigma` for sigma_w and sigma_u, where K depends on them, shape (n, n) each.
+    """
+
+    directions: list[Direction]
+    coefficients: Floats
+    slopes: dict[str, Floats]
+
+
+def make_plan(model: Any, X: Floats, gram: Any, depth_one: Floats, seed: int, population: Floats | None = None) -> Plan:
+    """Choose the directions of a model on samples, and the coefficients of the control variates.
+
+    The directions are the mean of the diagonal and off the diagonal; quadratic forms of the top eigenvectors relative
+    to their eigenvalues, and that of the bottom eigenvector of the matrix under test; sharpened directions of the
+    overall scale, of sigma_w, of sigma_u and of the low degrees, and of the difference between the population given
+    and the model's own.
 
     Args:
         model: The model of infinite width.
         X: Samples, shape (n, d).
-        seed: Seed of the pilot neurons.
+        gram: `model.gram(X)`.
+        depth_one: `model.gram(X, depth=1).matrix`.
+        seed: Seed of the validation.
         population: The matrix under test, where it is not the model's own.
-
-    Returns:
-        Mean of the diagonal and off the diagonal; quadratic forms of the top eigenvectors relative to their
-        eigenvalues; sharpened directions of the overall scale, of sigma_w, of sigma_u and of the low degrees; and of
-        the difference between the population given and the model's own.
     """
-    gram = model.gram(X)
     K = np.asarray(gram.matrix, dtype=np.float64)
     eigenvalues, vectors = np.linalg.eigh(K)
+    slopes = _slopes(model, X, K)
+    targets = _targets(K, slopes, np.asarray(gram.preactivation, dtype=np.float64))
+    if population is not None and np.linalg.norm(population - K) > _RIDGE * np.linalg.norm(K):
+        targets.append(Direction("given minus model.gram(X)", "that difference", population - K))
     averages = _averages(len(K))
-    forms = [
+    matrices = [direction.D for direction in averages] + [target.D for target in targets]
+    family = _Family(vectors[:, -_FAMILY_VECTORS:], matrices)
+    pilot = run_pilot(model, X, K, depth_one, family.read, seed)
+    bottom = vectors[:, 0] if population is None else np.linalg.eigh(population)[1][:, 0]
+    directions = [
+        *averages,
+        *_top_forms(eigenvalues, vectors),
+        Direction("least eigenvalue", "1", np.outer(bottom, bottom)),
+        *_sharpen(targets, family, pilot.covariance),
+    ]
+    return Plan(directions, pilot.coefficients, slopes)
+
+
+def _top_forms(eigenvalues: Floats, vectors: Floats) -> list[Direction]:
+    return [
         Direction(f"eigenvector {rank} from the top", "its eigenvalue", np.outer(v, v) / value)
         for rank, (value, v) in enumerate(zip(eigenvalues[::-1], vectors.T[::-1], strict=True), 1)
         if rank <= _TESTED_VECTORS and value > _RIDGE * eigenvalues[-1]
     ]
-    S = np.asarray(gram.preactivation, dtype=np.float64)
-    targets = [*_targets(model, X, K), *_degrees(K, S)]
-    if population is not None and np.linalg.norm(population - K) > _RIDGE * np.linalg.norm(K):
-        targets.append(Direction("given minus model.gram(X)", "that difference", population - K))
-    family = [direction.D for direction in averages] + [target.D for target in targets]
-    neurons = _pilot_neurons(model.activation, S, seed)
-    return averages + forms + _sharpen(targets, family, vectors[:, -_FAMILY_VECTORS:], neurons)
 
 
 def _averages(n: int) -> list[Direction]:
@@ -90,9 +115,8 @@ def _averages(n: int) -> list[Direction]:
     return [diagonal, Direction("mean off the diagonal", "1", (1.0 - np.eye(n)) / (n * (n - 1)))]
 
 
-def _targets(model: Any, X: Floats, K: Floats) -> list[Direction]:
-    """Give `K` itself and `dK/d log sigma` for sigma_w and sigma_u, where K depends on them."""
-    targets = [Direction("overall scale", "relative change of K", K)]
+def _slopes(model: Any, X: Floats, K: Floats) -> dict[str, Floats]:
+    slopes = {}
     for name in ("sigma_w", "sigma_u"):
         sigma = float(getattr(model, name))
         if sigma == 0.0:
@@ -101,8 +125,14 @@ def _targets(model: Any, X: Floats, K: Floats) -> list[Direction]:
         # log sigma = log(sigma^2) / 2, hence the factor 2
         slope = (K - np.asarray(below, dtype=np.float64)) * (2.0 / _STEP)
         if np.linalg.norm(slope) > _RIDGE * np.linalg.norm(K):
-            targets.append(Direction(name, f"relative change of {name}", slope))
-    return [target for target in targets if np.any(target.D)]
+            slopes[name] = slope
+    return slopes
+
+
+def _targets(K: Floats, slopes: dict[str, Floats], S: Floats) -> list[Direction]:
+    scale = Direction("overall scale", "relative change of K", K)
+    sigmas = [Direction(name, f"relative change of {name}", slope) for name, slope in slopes.items()]
+    return [target for target in (scale, *sigmas, *_degrees(K, S)) if np.any(target.D)]
 
 
 def _degrees(K: Floats, S: Floats) -> list[Direction]:
@@ -121,45 +151,47 @@ def _degrees(K: Floats, S: Floats) -> list[Direction]:
     return [*powers, Direction("high degrees", unit, size * np.eye(len(K)))]
 
 
-def _pilot_neurons(activation: Any, S: Floats, seed: np.random.SeedSequence) -> Floats:
-    """Draw `z = phi(u)`, `u ~ N(0, S)`; shape (n, number of neurons)."""
-    values, vectors = np.linalg.eigh(S)
-    # S is positive semidefinite; its rounded eigenvalues may not be.
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    noise = np.random.Generator(np.random.PCG64(seed)).standard_normal((len(S), _PILOT_NEURONS))
-    return np.asarray(activation(root @ noise), dtype=np.float64)
+class _Family:
+    """Symmetric matrices F_1..F_p: products of vectors, `(v_a v_b^T + v_b v_a^T) / 2` for `a <= b`, and others.
+
+    Args:
+        V: The vectors, shape (n, k).
+        matrices: The others.
+    """
+
+    def __init__(self, V: Floats, matrices: list[Floats]) -> None:
+        self._V, self._matrices = V, matrices
+        self._rows, self._columns = np.triu_indices(V.shape[1])
+
+    def read(self, matrix: Floats) -> Floats:
+        """Give `<F_k, matrix>`, shape (p,)."""
+        products = (self._V.T @ matrix @ self._V)[self._rows, self._columns]
+        return np.concatenate([products, [float((F * matrix).sum()) for F in self._matrices]])
+
+    def combine(self, weights: Floats) -> Floats:
+        """Give `sum_k weights_k F_k`, shape (n, n)."""
+        core = np.zeros((self._V.shape[1], self._V.shape[1]))
+        core[self._rows, self._columns] = weights[: len(self._rows)]
+        D: Floats = self._V @ core @ self._V.T
+        for weight, matrix in zip(weights[len(self._rows) :], self._matrices, strict=True):
+            D += weight * matrix
+        return (D + D.T) / 2.0
 
 
-def _sharpen(targets: list[Direction], family: list[Floats], V: Floats, Z: Floats) -> list[Direction]:
-    rows, columns = np.triu_indices(V.shape[1])
-    P = V.T @ Z
-    # notation: F[k] holds z^T F_k z of each pilot neuron, v[k] holds <F_k, T>
-    F = np.concatenate([P[rows] * P[columns], [np.einsum("im,im->m", D @ Z, Z) for D in family]])
-    scale = F.std(axis=1)
+def _sharpen(targets: list[Direction], family: _Family, covariance: Floats) -> list[Direction]:
+    scale = np.sqrt(np.diagonal(covariance))
     kept = scale > 0.0
-    F, scale = F[kept] / scale[kept, None], scale[kept]
-    if not len(F):
-        return []
-    C = np.atleast_2d(np.cov(F)) + _RIDGE * np.eye(len(F))
+    if not kept.any():
+        # Networks that do not fluctuate: every functional is exact.
+        scale, kept, covariance = np.ones(len(scale)), np.ones(len(scale), dtype=bool), np.eye(len(scale))
+    scale = scale[kept]
+    C = covariance[np.ix_(kept, kept)] / np.outer(scale, scale) + _RIDGE * np.eye(len(scale))
     sharpened = []
     for target in targets:
-        projected = V.T @ target.D @ V
-        v = np.concatenate([projected[rows, columns], [np.vdot(D, target.D) for D in family]])[kept] / scale
         weights = np.zeros(len(kept))
-        weights[kept] = np.linalg.solve(C, v) / scale
-        D = _combine(weights, family, V, rows, columns)
-        response = float(np.vdot(D, target.D))
+        weights[kept] = np.linalg.solve(C, family.read(target.D)[kept] / scale) / scale
+        D = family.combine(weights)
+        response = float((D * target.D).sum())
         if response > 0.0:
             sharpened.append(Direction(target.name, target.unit, D / response))
     return sharpened
-
-
-def _combine(
-    weights: Floats, family: list[Floats], V: Floats, rows: NDArray[np.intp], columns: NDArray[np.intp]
-) -> Floats:
-    core = np.zeros((V.shape[1], V.shape[1]))
-    core[rows, columns] = weights[: len(rows)]
-    D: Floats = V @ ((core + core.T) / 2.0) @ V.T
-    for weight, matrix in zip(weights[len(rows) :], family, strict=True):
-        D += weight * matrix
-    return D

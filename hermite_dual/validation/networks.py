@@ -1,4 +1,4 @@
-"""What a validation keeps of its networks: moments over replicas, and errors by width."""
+"""What a validation keeps of its networks: moments over replicas, errors by width, least eigenvalues."""
 
 from typing import Literal
 
@@ -29,8 +29,10 @@ class NetworkStatistics:
         directions: Functionals whose moments are kept.
 
     Attributes:
-        functionals: Moments of `<D, G - K>` by width.
-        entries: Moments of the upper triangle of `G - K` by width.
+        functionals: Moments of `<D, G - control - K>` by width.
+        entries: Moments of the upper triangle of `G - control - K` by width.
+        raw_entries: Moments of the upper triangle of `G - K` by width.
+        least: Least eigenvalue of every G by width.
     """
 
     def __init__(self, K: Floats, directions: list[Direction]) -> None:
@@ -41,18 +43,24 @@ class NetworkStatistics:
         self._errors: dict[int, dict[str, list[float]]] = {}
         self.functionals: dict[int, Moments] = {}
         self.entries: dict[int, Moments] = {}
+        self.raw_entries: dict[int, Moments] = {}
+        self.least: dict[int, list[float]] = {}
 
-    def add(self, width: int, G: Floats) -> None:
-        """Take in the empirical Gram matrix of one network.
+    def add(self, width: int, G: Floats, control: Floats) -> None:
+        """Take in one network.
 
         Args:
             width: Its width.
             G: Its Gram matrix, shape (n, n).
+            control: What the control variates say of its fluctuation, mean zero, shape (n, n).
         """
         difference = G - self._K
-        values = np.array([direction(difference) for direction in self._directions])
+        controlled = difference - control
+        values = np.array([direction(controlled) for direction in self._directions])
         self.functionals.setdefault(width, Moments()).add(values)
-        self.entries.setdefault(width, Moments()).add(difference[self._upper])
+        self.entries.setdefault(width, Moments()).add(controlled[self._upper])
+        self.raw_entries.setdefault(width, Moments()).add(difference[self._upper])
+        self.least.setdefault(width, []).append(float(np.linalg.eigvalsh(G)[0]))
         errors = self._errors.setdefault(width, {"frobenius": [], "normalized": []})
         errors["frobenius"].append(_norm(difference) / self._norms["frobenius"])
         errors["normalized"].append(_norm(self._normalize(difference)) / self._norms["normalized"])

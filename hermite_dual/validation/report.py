@@ -2,12 +2,26 @@
 
 import json
 import math
+import os
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from hermite_dual.notebook import facts
-from hermite_dual.validation.findings import DirectionTest, EntryTest, WidthError
+from hermite_dual.validation.findings import (
+    Comparison,
+    ControlFindings,
+    DirectionTest,
+    EntryTest,
+    LeastEigenvalues,
+    ParameterRange,
+    WidthError,
+)
+from hermite_dual.validation.text import describe
 from hermite_dual.validation.verdict import Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -19,12 +33,18 @@ class ValidationReport:
         reason: The verdict in one sentence.
         directions: The tests of the linear functionals.
         entries: The simultaneous test of every entry.
+        parameter_ranges: What the tests along sigma_w and sigma_u mean in sigma_w and sigma_u.
+        control: The control variates and the test of their mean.
+        comparisons: Closed form, numeric Gram matrix, given matrix and networks, pairwise.
+        least_eigenvalues: How often `lambda_min(Z^T Z) >= m lambda_* / 2`.
         errors_by_width: Relative errors of the networks of each width.
         slope: Exponent of the normalized error in the width, expected to be -1/2; NaN where an error is zero. The error
             weighs all eigenvectors of K alike, which makes it steady from network to network.
         slope_error: Its standard error.
+        slope_interval: Its confidence interval at 95 %.
         frobenius_slope: The same of the relative Frobenius error, which few eigenvectors dominate: far noisier.
         frobenius_slope_error: Its standard error.
+        frobenius_slope_interval: Its confidence interval at 95 %.
         error_probability: Largest probability of DISAGREE for a correct population.
         scale_tolerance: Relative error in the scale that had to be visible for AGREE.
         entry_tolerance: The same in the median entry, relative to the mean of the diagonal.
@@ -35,17 +55,26 @@ class ValidationReport:
         inputs: Number d of input coordinates.
         population: "model.gram(X)" or "given".
         parameters: Parameters of the model.
+        data_digest: SHA-256 of the samples, their shape and their type.
+        versions: Of the package, Python, NumPy and SciPy.
+        notes: What happened that the reader should know, such as damaged files that were computed again.
     """
 
     verdict: Verdict
     reason: str
     directions: tuple[DirectionTest, ...]
     entries: EntryTest
+    parameter_ranges: tuple[ParameterRange, ...]
+    control: ControlFindings
+    comparisons: tuple[Comparison, ...]
+    least_eigenvalues: LeastEigenvalues
     errors_by_width: tuple[WidthError, ...]
     slope: float
     slope_error: float
+    slope_interval: tuple[float, float]
     frobenius_slope: float
     frobenius_slope_error: float
+    frobenius_slope_interval: tuple[float, float]
     error_probability: float
     scale_tolerance: float
     entry_tolerance: float
@@ -56,6 +85,9 @@ class ValidationReport:
     inputs: int
     population: str
     parameters: dict[str, Any]
+    data_digest: str
+    versions: dict[str, str]
+    notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Give every field as dictionaries, lists, strings, numbers, booleans and None.
@@ -84,8 +116,41 @@ class ValidationReport:
         ]
         return facts(f"{self.verdict.value}: {self.reason}", rows)
 
+    # The two methods below are the one place where validations know of reports, which stand above them: a result that
+    # saves and draws itself is what people look for, and the import waits for the call, so that nothing goes round.
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report as a page of its own, or every number as JSON; the same report gives the same bytes.
+
+        Args:
+            path: Ends in .html, for a page that needs nothing else and no network, or in .json; complete or absent.
+
+        Returns:
+            The path.
+
+        Raises:
+            InvalidInputError: The ending names another format.
+            DataFileError: The file cannot be written.
+        """
+        from hermite_dual.report.save import save_result
+        from hermite_dual.report.validation_page import validation_page
+
+        return save_result(path, lambda: validation_page(self), self.to_dict)
+
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw the errors by width; see `plot_error_by_width`.
+
+        Args:
+            axes: Where to draw; by default on a new figure.
+
+        Returns:
+            The Axes.
+        """
+        from hermite_dual.report.plot import plot_error_by_width
+
+        return plot_error_by_width(self, axes)
+
     def __str__(self) -> str:
-        return f"{self.verdict.value}: {self.reason}"
+        return describe(self)
 
 
 def _finite(value: Any) -> Any:

@@ -1,12 +1,14 @@
-"""Finite networks held against a population Gram matrix.
+r"""Finite networks held against a population Gram matrix.
 
-For every width m, R networks are drawn and solved; `G_m = Z^T Z / m`. With `G(m) = G_inf + B / m + noise`, the noise of
-variance proportional to `1/m`, the intercept `G_inf` is estimated by weighted least squares and compared with the
-population Gram matrix K by t tests: along a family of directions fixed in advance, and in every entry. Half the error
-probability goes to either family, shared equally within it (Bonferroni), so that a correct K is rejected with at most
-the stated probability, up to terms `1/m^2` of the bias and the departure of averages over neurons from the normal law.
+For every width m, R networks are drawn and solved; `G_m = Z^T Z / m`. Control variates of known mean are subtracted.
+With `G(m) = G_inf + B / m + noise`, the noise of variance proportional to `1/m`, the intercept `G_inf` is estimated by
+weighted least squares and compared with the population Gram matrix K by t tests: along a family of directions fixed in
+advance, and in every entry. Two further families test the mean of the control. Each family has its share of the error
+probability, shared equally within it (Bonferroni), so that a correct K is rejected with at most the stated
+probability, up to terms `1/m^2` of the bias and the departure of averages over neurons from the normal law.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,13 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.data.files import check_samples
+from hermite_dual.data.store import RecordStore, digest_of_array
 from hermite_dual.finite.sampling import check_count
-from hermite_dual.validation.directions import family_of_directions
+from hermite_dual.validation.comparison import CLOSED_FORM, GIVEN, NUMERIC, compare
+from hermite_dual.validation.depth_one import depth_one_fits, neurons_of
+from hermite_dual.validation.directions import Plan, make_plan
+from hermite_dual.validation.findings import ControlFindings
 from hermite_dual.validation.inputs import check_population, check_probability, check_tolerance, check_widths
+from hermite_dual.validation.judgement import judge
+from hermite_dual.validation.least_eigenvalues import least_eigenvalues
 from hermite_dual.validation.networks import NetworkStatistics
-from hermite_dual.validation.regression import extrapolate
+from hermite_dual.validation.parameter_range import parameter_ranges
+from hermite_dual.validation.regression import extrapolate, interval
 from hermite_dual.validation.report import ValidationReport
-from hermite_dual.validation.testing import direction_tests, entry_tests, judge
+from hermite_dual.validation.simulation import Design, open_store, simulate
+from hermite_dual.validation.testing import CONTROL_SHARE, NETWORK_SHARE, direction_tests, entry_tests
+from hermite_dual.validation.variates import NAMES
+from hermite_dual.versions import versions
 
 Floats = NDArray[np.float64]
 
@@ -34,8 +46,9 @@ def validate(
     seed: int = 0,
     population: Any = None,
     error_probability: float = 0.01,
-    scale_tolerance: float = 0.1,
-    entry_tolerance: float = 0.5,
+    scale_tolerance: float = 0.05,
+    entry_tolerance: float = 0.1,
+    store: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ValidationReport:
     """Hold networks of finite width against the Gram matrix of infinite width.
@@ -51,13 +64,16 @@ def validate(
         scale_tolerance: AGREE is said only if a relative error of this size in the scale of K would have been seen.
         entry_tolerance: AGREE is said only if a discrepancy of this size in the median entry, relative to the mean
             of the diagonal, would have been seen.
+        store: Folder that keeps every finished network, so that an interrupted run goes on where it stopped, with the
+            same numbers. Widths and replicas may grow, and other populations may be tested, in the same folder.
         progress: Called after each network with the numbers of networks done and in all.
 
     Returns:
         The report, its verdict first.
 
     Raises:
-        InvalidInputError: An argument lies outside what is stated above.
+        InvalidInputError: An argument lies outside what is stated above, or the store belongs to something else.
+        DataFileError: The store cannot be read or written, for instance because the disk is full.
         ConvergenceError: A network has no equilibrium that the iteration finds.
     """
     samples = check_samples(np.asarray(X), "X")
@@ -69,32 +85,45 @@ def validate(
         check_tolerance("scale_tolerance", scale_tolerance),
         check_tolerance("entry_tolerance", entry_tolerance),
     )
-    given = population is not None
-    K = check_population(population if given else model.gram(samples).matrix, len(samples))
-    directions = family_of_directions(
-        model, samples, np.random.SeedSequence(seed, spawn_key=(0,)), K if given else None
-    )
-    networks = NetworkStatistics(K, directions)
-    for done, (width, replica) in enumerate(((m, r) for m in widths for r in range(replicas)), 1):
-        net = model.sample(width=width, inputs=samples.shape[1], seed=replica_seed(seed, width, replica))
-        networks.add(width, net.gram(samples))
-        if progress is not None:
-            progress(done, len(widths) * replicas)
-    tests = direction_tests(extrapolate(networks.functionals), directions, K, alpha / 2)
-    entries = entry_tests(extrapolate(networks.entries), K, alpha / 2)
-    verdict, reason = judge(tests, entries, K, *tolerances)
+    design = Design(widths, replicas, seed)
+    gram = model.gram(samples)
+    own = np.asarray(gram.matrix, dtype=np.float64)
+    given = None if population is None else check_population(population, len(samples))
+    K = own if given is None else given
+    records = None if store is None else open_store(store, model, samples, seed)
+    depth_one = np.asarray(model.gram(samples, depth=1).matrix, dtype=np.float64)
+    plan = make_plan(model, samples, gram, depth_one, seed, given)
+    networks = NetworkStatistics(K, plan.directions)
+    for network in simulate(model, samples, depth_one, plan.coefficients, design, store=records, progress=progress):
+        networks.add(*network)
+    fit, raw = extrapolate(networks.entries), extrapolate(networks.raw_entries)
+    tests = direction_tests(extrapolate(networks.functionals), plan.directions, K, alpha, NETWORK_SHARE)
+    entries = entry_tests(fit, K, alpha, NETWORK_SHARE, plan.slopes.get("sigma_w"))
+    noise_left = _noise_left(fit.standard_error, raw.standard_error)
+    control = _control(model, samples, depth_one, plan, design, alpha, noise_left)
+    comparisons = compare(model, samples, own, given, fit, alpha)
+    # The networks judge the matrix under test by their own tests, above.
+    binding = tuple(pair for pair in comparisons if {pair.first, pair.second} == {CLOSED_FORM, NUMERIC})
+    verdict, reason = judge(tests, entries, control, binding, K, tolerances)
     slope, slope_error = networks.slope("normalized")
     frobenius_slope, frobenius_slope_error = networks.slope("frobenius")
+    degrees = design.networks - 2
     return ValidationReport(
         verdict=verdict,
         reason=reason,
         directions=tests,
         entries=entries,
+        parameter_ranges=parameter_ranges(model, samples, own, plan.directions, tests),
+        control=control,
+        comparisons=comparisons,
+        least_eigenvalues=least_eigenvalues(K, networks.least, alpha),
         errors_by_width=networks.errors_by_width(),
         slope=slope,
         slope_error=slope_error,
+        slope_interval=interval(slope, slope_error, degrees),
         frobenius_slope=frobenius_slope,
         frobenius_slope_error=frobenius_slope_error,
+        frobenius_slope_interval=interval(frobenius_slope, frobenius_slope_error, degrees),
         error_probability=alpha,
         scale_tolerance=tolerances[0],
         entry_tolerance=tolerances[1],
@@ -103,20 +132,33 @@ def validate(
         seed=seed,
         samples=samples.shape[0],
         inputs=samples.shape[1],
-        population="given" if given else "model.gram(X)",
+        population=NUMERIC if given is None else GIVEN,
         parameters=dict(model.parameters()),
+        data_digest=digest_of_array(samples),
+        versions=versions(),
+        notes=_notes(records),
     )
 
 
-def replica_seed(seed: int, width: int, replica: int) -> np.random.SeedSequence:
-    """Give the seed of one network of a validation; `model.sample(width, inputs, seed)` accepts it.
+def _control(
+    model: Any, X: Floats, depth_one: Floats, plan: Plan, design: Design, alpha: float, noise_left: float
+) -> ControlFindings:
+    functionals, entries = depth_one_fits(model, X, depth_one, plan.directions, design.neurons, design.seed)
+    return ControlFindings(
+        coefficients=dict(zip(NAMES, map(float, plan.coefficients), strict=True)),
+        noise_left=noise_left,
+        neurons=neurons_of(design.neurons),
+        directions=direction_tests(functionals, plan.directions, depth_one, alpha, CONTROL_SHARE),
+        entries=entry_tests(entries, depth_one, alpha, CONTROL_SHARE),
+    )
 
-    Args:
-        seed: Seed of the validation.
-        width: Width of the network.
-        replica: Number of the network among those of its width, from 0.
 
-    Returns:
-        The seed.
-    """
-    return np.random.SeedSequence(seed, spawn_key=(width, replica))
+def _noise_left(controlled: Floats, raw: Floats) -> float:
+    """Median of the ratio, over the entries that fluctuate."""
+    moving = raw > 0.0
+    return float(np.median(controlled[moving] / raw[moving])) if moving.any() else 0.0
+
+
+def _notes(records: RecordStore | None) -> tuple[str, ...]:
+    damaged = [] if records is None else records.damaged
+    return tuple(f"{name} in the store was damaged and has been computed again" for name in damaged)

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.activation import ActivationLike, activation
+from hermite_dual.data.atomic import atomic_path
 from hermite_dual.data.files import check_samples
 from hermite_dual.deq import DEQ
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.report.files import atomic_path
 from hermite_dual.report.tables import html, latex, markdown, plain
 from hermite_dual.report.tables.cells import Cell, Text
 from hermite_dual.report.tables.columns import Column, read_columns

@@ -1,0 +1,162 @@
+"""Time population Gram matrices against `X @ X.T`.
+
+Usage: python benchmarks/gram.py [N] [D] [REPEATS]
+
+Every round times the product and each Gram matrix once, one after the other; a ratio is the median over rounds, so that
+other work on the machine falls on both. Surrogates and compiled code are made by a first call, which is timed apart.
+Memory is the peak of a process of its own.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numba
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+import hermite_dual as hd
+
+EQUAL = ("tanh", "gelu", "erf", "relu", "softplus")
+UNEQUAL = ("tanh", "gelu")
+GROWTH = (1000, 2000, 4000, 8000, 16000)
+SIGMA_W = 0.3
+MEMORY = """
+import sys
+import numpy as np
+import hermite_dual as hd
+n, d, sphere, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "equal", sys.argv[4]
+X = np.random.default_rng(0).standard_normal((n, d))
+X = hd.on_sphere(X) if sphere else X
+model = hd.DEQ(name, sigma_w=0.3)
+model.gram(X[:200])
+def peak():
+    # The peak of this program alone (Linux): what getrusage reports is inherited from the caller.
+    with open("/proc/self/status") as status:
+        return 1024 * next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+before = peak()
+model.gram(X)
+print((peak() - before) / (8 * n * n))
+"""
+Job = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One Gram matrix.
+
+    Attributes:
+        activation: its name.
+        norms: "equal" or "unequal".
+        n: number of samples.
+        d: their dimension.
+        ratio: median over rounds of the time over that of `X @ X.T`.
+        seconds: least time.
+        product_seconds: least time of `X @ X.T`.
+        first_seconds: time of the first call.
+    """
+
+    activation: str
+    norms: str
+    n: int
+    d: int
+    ratio: float
+    seconds: float
+    product_seconds: float
+    first_seconds: float
+
+
+def measure(
+    n: int = 5000,
+    d: int = 784,
+    repeats: int = 7,
+    equal: Iterable[str] = EQUAL,
+    unequal: Iterable[str] = UNEQUAL,
+) -> list[Row]:
+    """Time Gram matrices of n standard normal samples, scaled to the sphere where norms are to be equal."""
+    X = np.random.default_rng(0).standard_normal((n, d))
+    data = {"equal": hd.on_sphere(X), "unequal": X}
+    jobs: dict[tuple[str, str], Job] = {}
+    for norms, names in (("equal", equal), ("unequal", unequal)):
+        for name in names:
+            jobs[name, norms] = _gram_job(name, data[norms])
+    first = {key: _seconds(job) for key, job in jobs.items()}
+    times: dict[tuple[str, str], list[float]] = {key: [] for key in jobs}
+    products = []
+    for _ in range(repeats):
+        products.append(_seconds(lambda: X @ X.T))
+        for key, job in jobs.items():
+            times[key].append(_seconds(job))
+    return [
+        Row(*key, n, d, float(np.median(np.divide(spent, products))), min(spent), min(products), first[key])
+        for key, spent in times.items()
+    ]
+
+
+def growth(name: str = "tanh", d: int = 784, sizes: Iterable[int] = GROWTH, repeats: int = 3) -> float:
+    """Return the exponent of n in the time, by least squares through the logarithms of the least times."""
+    sizes = tuple(sizes)
+    X = hd.on_sphere(np.random.default_rng(0).standard_normal((max(sizes), d)))
+    _gram_job(name, X[: min(sizes)])()
+    least = [min(_seconds(_gram_job(name, X[:n])) for _ in range(repeats)) for n in sizes]
+    return float(np.polyfit(np.log(sizes), np.log(least), 1)[0])
+
+
+def peak_memory(n: int = 5000, d: int = 784, norms: str = "equal", name: str = "tanh") -> float:
+    """Return what one call adds to the peak of a process that holds X already, in units of `8 n^2` bytes."""
+    command = [sys.executable, "-c", MEMORY, str(n), str(d), norms, name]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def versions() -> dict[str, str]:
+    """Return what the numbers were taken with."""
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, numba threads {numba.get_num_threads()}",
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "numba": numba.__version__,
+        "hermite_dual": hd.__version__,
+    }
+
+
+def _gram_job(name: str, X: NDArray[np.float64]) -> Job:
+    model = hd.DEQ(name, sigma_w=SIGMA_W)
+    return lambda: model.gram(X)
+
+
+def _seconds(job: Job) -> float:
+    start = time.perf_counter()
+    kept = job()
+    stop = time.perf_counter()
+    del kept
+    return stop - start
+
+
+def main() -> None:
+    """Print the ratios, the growth exponent, the peak memory and the versions as lines of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("n", type=int, nargs="?", default=5000)
+    parser.add_argument("d", type=int, nargs="?", default=784)
+    parser.add_argument("repeats", type=int, nargs="?", default=7)
+    parser.add_argument("--growth", action="store_true", help="fit the exponent over n = 1000 to 16000 as well")
+    given = parser.parse_args()
+    print(json.dumps(versions()))
+    for row in measure(given.n, given.d, given.repeats):
+        print(json.dumps(asdict(row)))
+    for norms in ("equal", "unequal"):
+        print(json.dumps({"peak memory over 8 n^2 bytes": peak_memory(given.n, given.d, norms), "norms": norms}))
+    if given.growth:
+        print(json.dumps({"growth exponent": growth(d=given.d)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""The dual kernel between two given variances, as a table over all correlations."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.activation import Activation
+from hermite_dual.numeric.graded_table import GradedTable, graded_table
+from hermite_dual.numeric.kernel import angle_surrogate
+from hermite_dual.numeric.mehler import EPS, hermite_series, mehler_sum
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class DualTable:
+    """`rho -> k(q1, q2, sqrt(q1 q2) rho)`.
+
+    Attributes:
+        table: the function on [-1, 1].
+        error: estimated error of a value.
+    """
+
+    table: GradedTable
+    error: float
+
+    def __call__(self, rho: Array) -> Array:
+        """Return the kernel at correlations; those outside [-1, 1] count as +-1."""
+        return self.table(rho)
+
+
+@lru_cache(maxsize=64)
+def dual_table(activation: Activation, q1: float, q2: float) -> DualTable:
+    """Tabulate the kernel, from Mehler's series where it converges and from quadrature elsewhere.
+
+    Raises:
+        AccuracyError: quadrature finds no interpolant in the angle.
+        NotIntegrableError: phi is not square-integrable at one of the variances.
+    """
+    first, second = hermite_series(activation, q1), hermite_series(activation, q2)
+    if first.converged and second.converged:
+        count = min(first.coefficients.size, second.coefficients.size)
+        terms = first.coefficients[:count] * second.coefficients[:count]
+        found = graded_table(lambda sign, u: np.asarray(np.polynomial.polynomial.polyval(sign * (1.0 - u), terms)))
+        _, remainder, rounding = mehler_sum(first, second, np.array(1.0))
+        error = float(remainder + rounding)
+    else:
+        surrogate, error = angle_surrogate(activation, q1, q2)
+        found = graded_table(lambda sign, u: surrogate(np.arctan2(np.sqrt(u * (2.0 - u)), sign * (1.0 - u))))
+    scale = np.sqrt(first.second_moment * second.second_moment)
+    return DualTable(found, error + found.error + 4.0 * EPS * float(scale))

@@ -1,0 +1,30 @@
+"""What turns inner products into Gram entries, whatever represents it."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class GramEntries(Protocol):
+    """The map from inner products of given rows to their Gram entries."""
+
+    @property
+    def variances(self) -> Array:
+        """`S_ii`, shape (n,)."""
+
+    @property
+    def diagonal(self) -> Array:
+        """`K_ii`, shape (n,)."""
+
+    @property
+    def error(self) -> float:
+        """Estimated error of an entry, the rounding of the inner products included."""
+
+    def apply_symmetric(self, matrix: Array, shift: float) -> None:
+        """Turn the upper triangle of inner products, less the shift, into the Gram matrix, in place."""
+
+    def apply_block(self, block: Array, rows: slice, columns: slice, shift: float) -> None:
+        """Turn inner products of some rows with others into Gram entries, in place."""

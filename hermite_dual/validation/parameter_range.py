@@ -1,0 +1,56 @@
+"""What the test along a parameter means in the parameter: the values that it would have told from the right one."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.errors import HermiteDualError
+from hermite_dual.validation.directions import Direction
+from hermite_dual.validation.findings import DirectionTest, ParameterRange
+
+Floats = NDArray[np.float64]
+
+
+def parameter_ranges(
+    model: Any, X: Floats, K: Floats, directions: list[Direction], tests: tuple[DirectionTest, ...]
+) -> tuple[ParameterRange, ...]:
+    """Find the values of sigma_w and sigma_u whose Gram matrix a test would have told from the model's own.
+
+    Args:
+        model: The model of infinite width.
+        X: Samples, shape (n, d).
+        K: `model.gram(X).matrix`, shape (n, n).
+        directions: The functionals tested.
+        tests: Their tests, in the same order.
+
+    Returns:
+        A record for each parameter that has a direction of its own.
+    """
+    return tuple(
+        ParameterRange(
+            name=test.name,
+            value=float(getattr(model, test.name)),
+            below=_edge(model, X, K, direction, test, -1.0),
+            above=_edge(model, X, K, direction, test, 1.0),
+        )
+        for direction, test in zip(directions, tests, strict=True)
+        if test.name in ("sigma_w", "sigma_u")
+    )
+
+
+def _edge(model: Any, X: Floats, K: Floats, direction: Direction, test: DirectionTest, sign: float) -> float | None:
+    value, change = float(getattr(model, test.name)), test.detectable
+    # Below zero there is no model, above the bound of contraction no equilibrium.
+    if not 0.0 < change < 1.0:
+        return None
+    try:
+        moved = model.replace(**{test.name: value * (1.0 + sign * change)}).gram(X).matrix
+    except HermiteDualError:
+        return None
+    response = sign * direction(np.asarray(moved, dtype=np.float64) - K)
+    if not response > 0.0:
+        return None
+    # The first-order change, corrected once for the curvature of K in the parameter.
+    change *= test.detectable / response
+    return value * (1.0 + sign * change) if change < 1.0 else None

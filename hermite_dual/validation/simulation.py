@@ -1,0 +1,136 @@
+"""The networks of a validation, drawn and solved, or read from a store where they are there already."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual._version import __version__
+from hermite_dual.data.store import RecordStore, digest_of_array
+from hermite_dual.validation.variates import control_variates
+
+Floats = NDArray[np.float64]
+
+# Where activations are compared: a Python function has no other name than its values.
+_PROBES = np.linspace(-8.0, 8.0, 257)
+
+
+@dataclass(frozen=True)
+class Design:
+    """Which networks a validation draws.
+
+    Attributes:
+        widths: Widths.
+        replicas: Networks per width.
+        seed: Seed.
+    """
+
+    widths: tuple[int, ...]
+    replicas: int
+    seed: int
+
+    @property
+    def networks(self) -> int:
+        """Number of networks."""
+        return len(self.widths) * self.replicas
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons of all networks."""
+        return sum(self.widths) * self.replicas
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Give width and number of each network."""
+        return ((m, r) for m in self.widths for r in range(self.replicas))
+
+
+def replica_seed(seed: int, width: int, replica: int) -> np.random.SeedSequence:
+    """Give the seed of one network of a validation; `model.sample(width, inputs, seed)` accepts it.
+
+    Args:
+        seed: Seed of the validation.
+        width: Width of the network.
+        replica: Number of the network among those of its width, from 0.
+
+    Returns:
+        The seed.
+    """
+    return np.random.SeedSequence(seed, spawn_key=(width, replica))
+
+
+def open_store(folder: str | os.PathLike[str], model: Any, X: Floats, seed: int) -> RecordStore:
+    """Open the store of a model's networks on samples; widths and replicas may grow from call to call.
+
+    Args:
+        folder: The folder.
+        model: The model of infinite width.
+        X: Samples, shape (n, d).
+        seed: Seed of the validation.
+
+    Raises:
+        InvalidInputError: The folder holds networks of another model, other samples, another seed or another version.
+        DataFileError: The folder cannot be used.
+    """
+    with np.errstate(all="ignore"):
+        values = np.asarray(model.activation(_PROBES), dtype=np.float64)
+    key = {
+        "contents": "networks of a validation",
+        "version": __version__,
+        "parameters": dict(model.parameters()),
+        "activation values": digest_of_array(values),
+        "samples": list(X.shape),
+        "samples digest": digest_of_array(X),
+        "seed": seed,
+    }
+    return RecordStore(folder, key)
+
+
+def simulate(
+    model: Any,
+    X: Floats,
+    depth_one: Floats,
+    coefficients: Floats,
+    design: Design,
+    *,
+    store: RecordStore | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[tuple[int, Floats, Floats]]:
+    """Give width, Gram matrix and control of every network, in order.
+
+    Args:
+        model: The model of infinite width; its `sample` draws the networks.
+        X: Samples, shape (n, d).
+        depth_one: `K(1)`, shape (n, n).
+        coefficients: Of the control variates, shape (2,).
+        design: Which networks.
+        store: Where finished networks are kept.
+        progress: Called after each network with the numbers of networks done and in all.
+
+    Yields:
+        The width m, `Z^T Z / m` and the combination of the control variates, shapes (n, n).
+    """
+    upper = np.triu_indices(len(X))
+    for done, (width, replica) in enumerate(design, 1):
+        name = f"width-{width}-replica-{replica}"
+        record = None if store is None else store.load(name)
+        if record is None:
+            net = model.sample(width=width, inputs=X.shape[1], seed=replica_seed(design.seed, width, replica))
+            variates = control_variates(net.activation, net.W, net.U @ X.T + net.b[:, None], net.sigma_w, depth_one)
+            control = np.tensordot(coefficients, variates, axes=1)
+            record = {"gram": net.gram(X)[upper], "control": control[upper]}
+            if store is not None:
+                store.save(name, record)
+        yield width, _symmetric(record["gram"], upper), _symmetric(record["control"], upper)
+        if progress is not None:
+            progress(done, design.networks)
+
+
+def _symmetric(values: Floats, upper: tuple[NDArray[np.intp], NDArray[np.intp]]) -> Floats:
+    n = int(upper[1][-1]) + 1
+    matrix = np.empty((n, n))
+    matrix[upper] = values
+    matrix.T[upper] = values
+    return matrix
