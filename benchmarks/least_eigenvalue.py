@@ -37,8 +37,7 @@ def separated(n: int) -> Matrix:
     for _ in range(3):
         v = rng.standard_normal(n)
         v /= np.linalg.norm(v)
-        w = A @ v
-        A -= 2 * np.outer(v, w - (v @ w) * v)
+        A -= 2 * np.outer(v, v @ A)
         A -= 2 * np.outer(A @ v, v)
     return (A + A.T) / 2
 

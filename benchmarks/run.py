@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/run.py [--json [FILE]] [--quick] [--peer PYTHON] [--only NAME ...]
 
-The documentation shows the file `docs/benchmarks.json`, which `--json` writes by default. `--quick` takes small sizes, to
-see that everything runs. `--peer` names the interpreter of an environment with neural-tangents, see peer.py.
+The documentation shows the file `docs/benchmarks.json`, which `--json` writes by default. `--quick` takes small sizes,
+to see that everything runs. `--peer` names the interpreter of an environment with neural-tangents, see peer.py.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +59,9 @@ def benchmarks(quick: bool, peer: str | None) -> dict[str, Callable[[], Rows]]:
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     found: dict[str, Callable[[], Rows]] = {
         "startup": lambda: _module("startup").measure(3 if quick else 7),
+        "gram": lambda: _module("gram").measure(*((300, 50, 2) if quick else ())),
         "least_eigenvalue": lambda: _module("least_eigenvalue").measure(*(((300,), 2, 50) if quick else ())),
     }
-    if util.find_spec("gram") is not None:
-        found["gram"] = lambda: _module("gram").measure(*((300, 50, 2) if quick else ()))
     if peer is not None:
         found["peer"] = lambda: _module("peer").measure(peer)
     return found

@@ -9,7 +9,7 @@ from typing import Any
 from hermite_dual import __version__
 
 sys.path.insert(0, str(Path(__file__).parent))
-from gallery import write_gallery  # noqa: E402
+from gallery import write_gallery
 
 project = "hermite_dual"
 author = "The hermite_dual developers"
@@ -61,14 +61,16 @@ def write_catalogue(_app: object) -> None:
 
 
 def write_benchmarks(_app: object) -> None:
-    """Write the tables of `benchmarks.json`, which `python benchmarks/run.py --json` leaves, or say that there is none."""
+    """Write the tables of `benchmarks.json`, which `benchmarks/run.py --json` leaves, or say that there is none."""
     folder = Path(__file__).parent
     source = folder / "benchmarks.json"
     if source.exists():
         content = json.loads(source.read_text(encoding="utf-8"))
         machine = content["machine"]
         versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-        threads = ", ".join(f"{name}={value}" for name, value in machine["threads"].items()) or "as the libraries choose"
+        threads = (
+            ", ".join(f"{name}={value}" for name, value in machine["threads"].items()) or "as the libraries choose"
+        )
         text = (
             f"Taken on {machine['date']}: {machine['processor']}, {machine['cores']} cores, {machine['system']}, load "
             f"{machine['load']} at the start, threads {threads}. Versions: {versions}.\n\n"

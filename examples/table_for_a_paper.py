@@ -2,7 +2,8 @@
 
 import hermite_dual as hd
 
-TWELVE = ["relu", "leaky_relu", "gelu", "silu", "tanh", "erf", "sin", "softplus", "mish", "atan", "x*erf(x)", "tanh(x/2)"]
+SMOOTH = ["gelu", "silu", "tanh", "erf", "sin", "softplus", "mish", "atan", "x*erf(x)", "tanh(x/2)"]
+TWELVE = ["relu", "leaky_relu", *SMOOTH]
 
 X = hd.on_sphere(hd.load_digits()[0][:60])
 columns = ["name", "dual", "coefficients", "lipschitz", "sigma_w_finite", "lambda"]

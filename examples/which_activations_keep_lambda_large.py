@@ -1,7 +1,7 @@
 """Which activations keep lambda_* large? Proven least eigenvalues on 200 handwritten digits, and a figure of them.
 
-At s^2 = 0.08 wide networks of every one of them contract: the last column is below 1. The figure goes to the path given,
-`python which_activations_keep_lambda_large.py lambda.pdf`, or into the working directory.
+At s^2 = 0.08 wide networks of every one of them contract: the last column is below 1. The figure goes to the path
+given, as in `python which_activations_keep_lambda_large.py lambda.pdf`, or into the working directory.
 """
 
 import sys
