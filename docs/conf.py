@@ -21,6 +21,9 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build", "_generated/*.md"]
 
+# Blocks without a language are commands of a shell.
+highlight_language = "none"
+
 html_theme = "furo"
 html_title = f"hermite_dual {release}"
 

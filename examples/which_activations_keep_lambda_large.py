@@ -25,15 +25,14 @@ for name in ACTIVATIONS:
     rows.append((least.lower / np.trace(G.matrix) * len(X), least.lower, least.upper, model))
 rows.sort(key=lambda row: row[0], reverse=True)
 
-print(f"{'activation':12} {'proven interval of lambda_*':^46} {'over mean diagonal':>18} {'2 sigma_w L':>12}")
+print(f"{'activation':12} {'proven interval of lambda_*':^48} {'over mean diagonal':>18} {'2 sigma_w L':>12}")
 for share, lower, upper, model in rows:
     phi = model.activation
     interval = f"[{lower!r}, {upper!r}]"
-    print(f"{phi.name:12} {interval:46} {share:18.4e} {2 * model.sigma_w * phi.lipschitz:12.3f}")
+    print(f"{phi.name:12} {interval:48} {share:18.4e} {2 * model.sigma_w * phi.lipschitz:12.3f}")
 
 axes = Figure(figsize=(5.6, 3.4), layout="constrained").add_subplot()
 axes.barh([row[3].activation.name for row in rows], [row[0] for row in rows], color="#0072B2")
 axes.invert_yaxis()
-axes.set_xscale("log")
 axes.set_xlabel(r"$\lambda_*$ over the mean diagonal, 200 digits")
 hd.save_figure(axes, sys.argv[1] if len(sys.argv) > 1 else "lambda.svg")
