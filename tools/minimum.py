@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TEST_TOOLS = ("pytest", "hypothesis", "array-api-strict")
+TEST_TOOLS = ("pytest", "hypothesis", "array-api-strict", "scikit-learn")
 
 
 def lowest() -> list[str]:
