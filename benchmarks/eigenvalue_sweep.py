@@ -30,7 +30,7 @@ from hermite_dual.outcome import Outcome
 DIGITS = 100
 PRECISIONS = (800, 2400)  # bits; an undecided inertia goes to the next
 BLOCK = 12
-INVERSE_STEPS, RAYLEIGH_STEPS, ROUNDS, HALVINGS = 30, 8, 60, 6
+INVERSE_STEPS, RAYLEIGH_STEPS, ROUNDS, SPARE_HALVINGS = 30, 8, 3, 4
 UNRESOLVED = 1e-12  # of the largest row sum: a float64 eigenvalue below it says nothing
 RELATIVE_WIDTH, CONDITION = 1e-6, 1e8
 Matrix = NDArray[np.float64]
@@ -160,32 +160,37 @@ def least_reference(A: Matrix) -> tuple[arb, arb]:
         return arb(0), arb(0)
     exact = arb_mat(*A.shape, [arb(v) for v in A.ravel().tolist()])
     delta = arb(top) * arb(10) ** -DIGITS / 4
-    low, high = None, arb(2 * top)  # Gershgorin
     estimate = float(np.linalg.eigvalsh(A / top)[0]) * top
     # below, so that the iteration tends to the least one; graded matrices have it far below what float64 resolves
-    gap = arb(top) * arb(2) ** -52
-    shift = arb(estimate) - gap if abs(estimate) > UNRESOLVED * top else arb(0)
+    shift = arb(estimate) - arb(top) * arb(2) ** -52 if abs(estimate) > UNRESOLVED * top else arb(0)
     for _ in range(ROUNDS):
         value = _iterated(exact, shift, delta / 1000)
         below, above = eigenvalues_below(exact, value - delta), eigenvalues_below(exact, value + delta)
         if below == 0 and above:
             return value - delta, value + delta
-        # a neighbour in a cluster: narrow the interval that holds the least one until the iteration finds it
-        for point, count in ((value - delta, below), (value + delta, above)):
-            if count == 0:
-                low = point if low is None else low.max(point)
-            elif count:
-                high = high.min(point)
-        for _ in range(HALVINGS):
-            middle = (high - gap if low is None else (low + high) / 2).mid()
-            count = eigenvalues_below(exact, middle)
-            if count is None:
-                raise ArithmeticError("inertia undecided")
-            low, high = (middle, high) if count == 0 else (low, middle)
-            gap *= 8
-        if low is not None:
-            shift = low
+        if below is None:
+            break
+        # a neighbour in a cluster
+        shift = _isolated(exact, value + delta, arb(top))
     raise ArithmeticError("no least eigenvalue found")
+
+
+def _isolated(A: arb_mat, high: arb, top: arb) -> arb:
+    """A point closer to the least eigenvalue than to any other, by halving; some eigenvalues are below `high`."""
+    gap = top * arb(2) ** -52
+    while (below := eigenvalues_below(A, high - gap)) != 0:
+        if below is None:
+            raise ArithmeticError("inertia undecided")
+        gap *= 8
+    low, count, spare = (high - gap).mid(), 2, SPARE_HALVINGS
+    while (count > 1 or spare) and high - low > top * arb(10) ** -DIGITS:
+        middle = ((low + high) / 2).mid()
+        below = eigenvalues_below(A, middle)
+        if below is None:
+            raise ArithmeticError("inertia undecided")
+        spare -= count == 1
+        low, high, count = (middle, high, count) if below == 0 else (low, middle, below)
+    return low
 
 
 def reference(A: Matrix) -> tuple[arb, arb] | None:

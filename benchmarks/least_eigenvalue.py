@@ -12,7 +12,8 @@ import argparse
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
@@ -36,8 +37,7 @@ def separated(n: int) -> Matrix:
     for _ in range(3):
         v = rng.standard_normal(n)
         v /= np.linalg.norm(v)
-        w = A @ v
-        A -= 2 * np.outer(v, w - (v @ w) * v)
+        A -= 2 * np.outer(v, v @ A)
         A -= 2 * np.outer(A @ v, v)
     return (A + A.T) / 2
 
@@ -49,8 +49,33 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def compare(name: str, A: Matrix, rounds: int, lapack: bool) -> float:
-    """Print one line and return the median time of the proof."""
+@dataclass(frozen=True)
+class Row:
+    """One matrix.
+
+    Attributes:
+        matrix: the family, "crowded" or "separated".
+        n: its order.
+        outcome: PROVEN or UNDECIDED.
+        seconds: median time of the proof.
+        cholesky_seconds: median time of one Cholesky factorization.
+        ratio: median over rounds of the former over the latter.
+        width: relative width of the proven interval.
+        lapack_seconds: time of LAPACK's least eigenvalue, which proves nothing; None where it was not asked for.
+    """
+
+    matrix: str
+    n: int
+    outcome: str
+    seconds: float
+    cholesky_seconds: float
+    ratio: float
+    width: float
+    lapack_seconds: float | None
+
+
+def compare(name: str, A: Matrix, rounds: int, lapack: bool) -> Row:
+    """Time the contestants in turn, as many rounds as asked for."""
     calls: dict[str, Callable[[], object]] = {
         "proof": lambda: hd.least_eigenvalue(A),
         "cholesky": lambda: scipy.linalg.cholesky(A, lower=True, check_finite=False),
@@ -59,16 +84,32 @@ def compare(name: str, A: Matrix, rounds: int, lapack: bool) -> float:
     for _ in range(rounds):
         for key, call in calls.items():
             times[key].append(seconds(call))
-    ratio = float(np.median(np.array(times["proof"]) / np.array(times["cholesky"])))
     bounds = hd.least_eigenvalue(A)
-    width = (bounds.upper - bounds.lower) / abs(bounds.upper)
-    line = f"{name:9} n={len(A):6} {bounds.outcome.name} cholesky {np.median(times['cholesky']):7.3f} s "
-    line += f"proof {np.median(times['proof']):7.3f} s ratio {ratio:5.2f} width {width:.1e}"
-    if lapack:
-        call = lambda: scipy.linalg.eigvalsh(A, subset_by_index=[0, 0], check_finite=False)  # noqa: E731
-        line += f" eigvalsh {seconds(call) / float(np.median(times['proof'])):.2f} proofs"
-    print(line, f"load {os.getloadavg()[0]:.1f}", flush=True)
-    return float(np.median(times["proof"]))
+    call = lambda: scipy.linalg.eigvalsh(A, subset_by_index=[0, 0], check_finite=False)  # noqa: E731
+    return Row(
+        name,
+        len(A),
+        bounds.outcome.name,
+        float(np.median(times["proof"])),
+        float(np.median(times["cholesky"])),
+        float(np.median(np.array(times["proof"]) / np.array(times["cholesky"]))),
+        (bounds.upper - bounds.lower) / abs(bounds.upper),
+        seconds(call) if lapack else None,
+    )
+
+
+def measure(
+    orders: Sequence[int] = (1000, 2000, 5000), rounds: int = 5, dimension: int = 784, lapack_up_to: int = 5000
+) -> Iterator[Row]:
+    """Yield a row per family and order."""
+    hd.least_eigenvalue(np.eye(2000) * 2.0)  # compile
+    families: dict[str, Callable[[int], Matrix]] = {
+        "crowded": lambda n: crowded(n, dimension),
+        "separated": separated,
+    }
+    for name, make in families.items():
+        for n in orders:
+            yield compare(name, make(n), rounds, n <= lapack_up_to)
 
 
 def memory(n: int) -> None:
@@ -94,19 +135,22 @@ def main() -> None:
     parser.add_argument("--lapack-up-to", type=int, default=5000)
     parser.add_argument("--memory", action="store_true")
     given = parser.parse_args()
-    hd.least_eigenvalue(np.eye(2000) * 2.0)  # compile
-    families: dict[str, Callable[[int], Matrix]] = {
-        "crowded": lambda n: crowded(n, given.dimension),
-        "separated": separated,
-    }
     if given.memory:
+        hd.least_eigenvalue(np.eye(2000) * 2.0)  # compile
         for n in given.orders:
             memory(n)
         return
-    for name, make in families.items():
-        medians = [compare(name, make(n), given.rounds, n <= given.lapack_up_to) for n in given.orders]
-        if len(given.orders) > 1:
-            exponent = np.polyfit(np.log(given.orders), np.log(medians), 1)[0]
+    medians: dict[str, list[float]] = {}
+    for row in measure(given.orders, given.rounds, given.dimension, given.lapack_up_to):
+        line = f"{row.matrix:9} n={row.n:6} {row.outcome} cholesky {row.cholesky_seconds:7.3f} s "
+        line += f"proof {row.seconds:7.3f} s ratio {row.ratio:5.2f} width {row.width:.1e}"
+        if row.lapack_seconds is not None:
+            line += f" eigvalsh {row.lapack_seconds / row.seconds:.2f} proofs"
+        print(line, f"load {os.getloadavg()[0]:.1f}", flush=True)
+        medians.setdefault(row.matrix, []).append(row.seconds)
+    for name, found in medians.items():
+        if len(found) > 1:
+            exponent = np.polyfit(np.log(given.orders), np.log(found), 1)[0]
             print(f"{name}: growth exponent {exponent:.2f}", flush=True)
 
 

@@ -1,9 +1,15 @@
 """Sphinx configuration."""
 
+import json
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
 from hermite_dual import __version__
+
+sys.path.insert(0, str(Path(__file__).parent))
+from gallery import write_gallery
 
 project = "hermite_dual"
 author = "The hermite_dual developers"
@@ -13,7 +19,10 @@ version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx-mathjax-offline"]
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build", "_generated"]
+exclude_patterns = ["_build", "_generated/*.md"]
+
+# Blocks without a language are commands of a shell.
+highlight_language = "none"
 
 html_theme = "furo"
 html_title = f"hermite_dual {release}"
@@ -27,9 +36,10 @@ napoleon_use_rtype = False
 nitpicky = True
 # Names that autodoc finds in signatures; the pages of other projects are not fetched when the documentation is built.
 nitpick_ignore_regex = [
-    ("py:.*", r"(os|numpy|np|sp|sympy|mpmath|flint|matplotlib|collections|typing|pathlib|enum)(\..*)?"),
+    ("py:.*", r"(os|numpy|np|sklearn|sp|sympy|mpmath|flint|matplotlib|collections|typing|pathlib|enum)(\..*)?"),
     ("py:.*", r"(.*\.)?(NDArray|ArrayLike|Floats|Array|Any|Expr|Axes|Method|Model|Norm|ActivationLike|optional)"),
     ("py:class", r"(float64|int64|Path|Callable|Sequence|Iterable)"),
+    ("py:class", r"hermite_dual\.report\.tables\.(columns|cells)\..*"),
 ]
 
 
@@ -54,6 +64,46 @@ def write_catalogue(_app: object) -> None:
     (folder / "catalogue.md").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
+def write_benchmarks(_app: object) -> None:
+    """Write the tables of `benchmarks.json`, which `benchmarks/run.py --json` leaves, or say that there is none."""
+    folder = Path(__file__).parent
+    source = folder / "benchmarks.json"
+    if source.exists():
+        content = json.loads(source.read_text(encoding="utf-8"))
+        machine = content["machine"]
+        versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+        threads = (
+            ", ".join(f"{name}={value}" for name, value in machine["threads"].items()) or "as the libraries choose"
+        )
+        text = (
+            f"Taken on {machine['date']}: {machine['processor']}, {machine['cores']} cores, {machine['system']}, load "
+            f"{machine['load']} at the start, threads {threads}. Versions: {versions}.\n\n"
+        )
+        text += "\n\n".join(f"`{name}`\n\n{_table(rows)}" for name, rows in content["benchmarks"].items() if rows)
+    else:
+        text = "```{note}\nNo measurements are kept with this version: run `python benchmarks/run.py --json`.\n```"
+    (folder / "_generated").mkdir(exist_ok=True)
+    (folder / "_generated" / "benchmarks.md").write_text(text + "\n", encoding="utf-8")
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    def cell(value: Any) -> str:
+        return f"{value:.3g}" if isinstance(value, float) else "" if value is None else str(value)
+
+    keys = list(rows[0])
+    lines = [[key.replace("_", " ") for key in keys], ["---"] * len(keys)]
+    lines += [[cell(row[key]) for key in keys] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def trim_sessions(_app: object, _page: str, source: list[str]) -> None:
+    """Take away the blank line that ends a Python session, which doctest needs and readers do not."""
+    source[0] = re.sub(r"(?ms)^(```pycon\n.*?\n)\n(```)$", r"\1\2", source[0])
+
+
 def setup(app: Any) -> None:
     """Generate pages before Sphinx reads them."""
+    app.connect("source-read", trim_sessions)
     app.connect("builder-inited", write_catalogue)
+    app.connect("builder-inited", write_benchmarks)
+    app.connect("builder-inited", lambda _app: write_gallery())

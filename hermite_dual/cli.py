@@ -11,6 +11,8 @@ from hermite_dual.commands.demo import demo
 from hermite_dual.commands.gram import gram
 from hermite_dual.commands.show import show
 from hermite_dual.commands.table import table
+from hermite_dual.commands.train import train
+from hermite_dual.commands.validate import validate
 
 app = typer.Typer(
     help="Dual kernels, Gram matrices of infinitely wide deep equilibrium models, and networks that check them.",
@@ -19,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-for command in (demo, show, table, gram, check, verify, bench):
+for command in (demo, show, table, gram, check, verify, validate, train, bench):
     app.command()(command)
 
 

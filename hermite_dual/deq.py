@@ -186,10 +186,8 @@ class DEQ:
         if Y is not None and dtype is not np.float64:
             raise InvalidInputError("dtype = float32 with Y: entries between X and Y are kept in float64 alone")
         samples = check_samples(np.asarray(X), "X")
-        layers = None if depth is None else _layers(depth)
+        layers = self.check_depth(depth)
         others = None if Y is None else _other_samples(Y, samples)
-        if layers is None:
-            self._check_contraction()
         rows = samples if others is None else np.concatenate([samples, others])
         model = Model(self.activation, rows, self.sigma_w, self.sigma_u, self.sigma_b, layers)
         if others is not None:
@@ -335,6 +333,20 @@ class DEQ:
             store=store,
             progress=progress,
         )
+
+    def check_depth(self, depth: int | None) -> int | None:
+        """Return the depth of a kernel of this model, refusing one that does not exist.
+
+        Args:
+            depth: number of layers, or None for the limit.
+
+        Raises:
+            InvalidInputError: the depth is no whole number from 0; or the limit is asked for where `sigma_w L >= 1`.
+        """
+        if depth is not None:
+            return _layers(depth)
+        self._check_contraction()
+        return None
 
     def _check_contraction(self) -> None:
         constant = self.activation.lipschitz

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.activation import Activation, ActivationLike, activation
 from hermite_dual.errors import AccuracyError, InvalidInputError
+from hermite_dual.namespaces import namespace_of
 from hermite_dual.numeric.gaussian import CHECK_ORDER, coefficients
 from hermite_dual.numeric.kernel import kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series
@@ -297,9 +298,24 @@ class Dual:
     def __call__(self, rho: ArrayLike) -> Any:
         """Return the dual activation `E[phi(u) phi(v)]` at unit variances and correlation rho, elementwise.
 
+        Args:
+            rho: correlations. An array of JAX, PyTorch, CuPy or another library of the Python array API standard is
+                evaluated by that library's own operations, on its device and in its precision, so that it can be
+                differentiated, batched and compiled there; PyTorch needs `array-api-compat`. Gradients are finite
+                inside (-1, 1).
+
+        Returns:
+            float64 values (a float for a scalar), or an array of the library of rho. In other libraries than NumPy
+            values are not looked at: there NaN stands where a correlation lies outside [-1, 1].
+
         Raises:
-            InvalidInputError: a correlation lies outside [-1, 1].
+            InvalidInputError: a correlation lies outside [-1, 1], or an array of another library is not real floating.
         """
+        xp = namespace_of(rho)
+        if xp is not np:
+            from hermite_dual.dual_on_arrays import dual_on_array
+
+            return dual_on_array(self.activation, rho, xp)
         correlation = np.asarray(rho, dtype=np.float64)
         if not (np.abs(correlation) <= 1.0 + 4.0 * EPS).all():
             bad = correlation[~(np.abs(correlation) <= 1.0 + 4.0 * EPS)].flat[0]

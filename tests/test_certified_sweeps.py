@@ -120,3 +120,12 @@ def test_inertia_counts_and_stays_open_on_an_eigenvalue():
     with working_precision(200):
         assert [sweep.eigenvalues_below(A, arb(s)) for s in (-4, -2, -0.5, 1, 3, 30)] == [0, 1, 2, 3, 5, 20]
         assert sweep.eigenvalues_below(A, arb(2)) is None
+
+
+def test_powers_reach_far_enough():
+    # E[u^9 v^9] = sum over odd j of binomial(9, j)^2 j! ((8 - j)!!)^2 c^j (q1 q2)^((9 - j)/2) (Isserlis)
+    sweep, reference = load("enclosure_sweep"), load("mpmath_reference")
+    function = reference.combined(sweep.CATALOGUE["identity"], sweep.CATALOGUE["x^8"], None)
+    c, s = mp.mpf("0.9"), mp.sqrt(mp.mpf("0.19"))
+    truth = sum(mp.binomial(9, j) ** 2 * mp.factorial(j) * mp.fac2(8 - j) ** 2 * c**j for j in range(1, 10, 2))
+    assert abs(reference.trapezoid(function, mp.mpf(1), mp.mpf(1), c, s) / truth - 1) < mp.mpf("1e-30")

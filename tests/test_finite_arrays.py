@@ -7,7 +7,7 @@ import sympy as sp
 
 import hermite_dual as hd
 from hermite_dual.errors import ConvergenceError, InvalidInputError
-from hermite_dual.finite.array_function import array_function
+from hermite_dual.expressions.array_function import array_function
 
 VALUES = hd.on_sphere(np.random.default_rng(0).standard_normal((6, 4)))
 X = xp.asarray(VALUES)

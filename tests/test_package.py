@@ -1,7 +1,9 @@
 """The package's public list, and what importing it loads."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +41,19 @@ def test_importing_the_package_loads_no_compiler_and_no_plotting():
 
 def test_a_kernel_value_needs_no_compiler():
     assert "numba" not in _modules_after("import sympy, hermite_dual; hermite_dual.dual(sympy.tanh)(0.5)")
+
+
+def test_the_citation_names_the_version():
+    citation = Path(hd.__file__).resolve().parent.parent / "CITATION.cff"
+    if not citation.exists():
+        pytest.skip("an installed package has no CITATION.cff beside it")
+    assert f"\nversion: {hd.__version__}\n" in citation.read_text(encoding="utf-8")
+
+
+def test_every_public_name_has_an_entry_in_the_reference():
+    page = Path(hd.__file__).resolve().parent.parent / "docs" / "reference.md"
+    if not page.exists():
+        pytest.skip("an installed package has no documentation beside it")
+    text = page.read_text(encoding="utf-8")
+    entries = set(re.findall(r"^\.\. (?:auto\w+|data):: (?:\S*\.)?(\w+)$|^          (\w+)$", text, re.MULTILINE))
+    assert set(hd.__all__) - {name for pair in entries for name in pair} == {"__version__"}

@@ -26,8 +26,8 @@ MAX_DEGREES = 4000
 _REFERENCE_DEGREES = 8
 _ROUNDS = 8
 _SAMPLES = tuple(k / 4 for k in range(-24, 25)) + tuple(s * 6 * 1.15**k for k in range(1, 32) for s in (-1, 1))
-_FARTHEST_KINK = 200
-"""In standard deviations: what lies behind is below 1e-8600, and numbers of that length are refused."""
+_SMALLEST_BITS = 8300
+"""An activation with less than `2^-8300` of weight would take arithmetic of that length: the first guess ignores it."""
 
 
 def coefficient_balls(expr: sp.Expr, symbol: sp.Symbol, n: int, variance: Any = 1, digits: int = 30) -> list[arb]:
@@ -161,13 +161,13 @@ def _first_eps(pieces: Pieces, q: arb, digits: int) -> arb:
     unit = q.sqrt()
     # an activation that vanishes up to a far kink has its mass right behind it
     kinks = [(constant_ball(kink) / unit).mid() for kink in pieces.kinks]
-    behind = [(kink + kink.sgn() / (1 + abs(kink))).mid() for kink in kinks if abs(kink) < _FARTHEST_KINK]
+    behind = [(kink + kink.sgn() / (1 + abs(kink))).mid() for kink in kinks]
     top = arb(0)
     for s in [*map(arb, _SAMPLES), *behind]:
         value = function(unit * s) * density(s)
         if value.is_finite():
             top = top.max(abs(value).upper())
-    if not top > 0:
+    if not top > arb(2) ** -_SMALLEST_BITS:
         top = arb(1)
     return (top * arb(10) ** -digits).mid()
 

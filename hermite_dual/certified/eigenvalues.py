@@ -16,6 +16,7 @@ from hermite_dual.certified.large_enclosure import large_enclosure
 from hermite_dual.certified.small_enclosure import ball_enclosure, small_enclosure
 from hermite_dual.certified.symmetric_input import SymmetricInput, symmetric_input
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.notebook import facts
 from hermite_dual.outcome import Outcome
 
 Matrix = NDArray[np.float64]
@@ -46,6 +47,11 @@ class EigenvalueBounds:
     outcome: Outcome
     reason: str
     vector: Matrix | None = None
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks."""
+        rows = [(name, f"{getattr(self, name)!r}") for name in ("lower", "estimate", "upper")]
+        return facts(f"Least eigenvalue: {self.outcome.value}", rows, self.reason)
 
 
 @dataclass(frozen=True)

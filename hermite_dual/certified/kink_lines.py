@@ -111,7 +111,7 @@ class KinkLines:
                 continue
             if not high < top:
                 return None
-            if low <= ends[-1][1]:
+            while ends and low <= ends[-1][1]:
                 former = ends.pop()
                 low, high = former[0].min(low), former[1].max(high)
             ends.append((low, high))

@@ -31,8 +31,12 @@ EXIT_DISAGREE, EXIT_ERROR, EXIT_UNDECIDED, EXIT_INTERRUPTED = 1, 2, 3, 130
 
 
 @contextmanager
-def errors_to_exit_codes() -> Iterator[None]:
-    """Turn errors raised on purpose and Ctrl-C into one line on stderr and an exit code."""
+def errors_to_exit_codes(interrupted: str = "no file was left half written") -> Iterator[None]:
+    """Turn errors raised on purpose and Ctrl-C into one line on stderr and an exit code.
+
+    Args:
+        interrupted: What to say after Ctrl-C.
+    """
     from hermite_dual.errors import HermiteDualError
 
     try:
@@ -41,7 +45,7 @@ def errors_to_exit_codes() -> Iterator[None]:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(EXIT_ERROR) from None
     except KeyboardInterrupt:
-        typer.echo("interrupted; no file was left half written", err=True)
+        typer.echo(f"interrupted; {interrupted}", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
@@ -103,6 +107,18 @@ def samples_of(data: Path | None, samples: int | None) -> "tuple[NDArray[np.floa
             f"--samples {rows}: allowed are whole numbers from 1 to {len(X)}, the number of rows. Pass a smaller one."
         )
     return X[:rows], source
+
+
+def names_of(text: str) -> list[str]:
+    """Read names and formulas separated by commas; commas inside parentheses belong to a formula."""
+    names, depth = [""], 0
+    for sign in text:
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if sign == "," and depth == 0:
+            names.append("")
+        else:
+            names[-1] += sign
+    return [name.strip() for name in names]
 
 
 def widths_of(text: str) -> tuple[int, ...]:

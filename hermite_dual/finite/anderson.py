@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from hermite_dual.finite.namespace import Array
+from hermite_dual.namespaces import Array
 
 # Differences kept. Five is where longer histories stop paying for their passes over memory.
 DEPTH = 5

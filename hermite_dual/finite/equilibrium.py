@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from hermite_dual.errors import ConvergenceError, InvalidInputError
-from hermite_dual.finite.array_function import array_function
+from hermite_dual.expressions.array_function import array_function
 from hermite_dual.finite.fixed_point import fixed_point
-from hermite_dual.finite.namespace import Array, namespace_of
 from hermite_dual.finite.spectral_norm import spectral_norm_estimate
+from hermite_dual.namespaces import Array, namespace_of
 
 Method = Literal["anderson", "contraction"]
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from hermite_dual.finite.anderson import Anderson
-from hermite_dual.finite.namespace import Array
 from hermite_dual.finite.pointwise import Finish, finish_step
+from hermite_dual.namespaces import Array
 
 # The residual asked for in float64, relative to the size of Z: some thousand roundings.
 TOLERANCE = 1e-12

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from hermite_dual.errors import ConvergenceError, InvalidInputError
-from hermite_dual.finite.array_function import array_function
+from hermite_dual.expressions.array_function import array_function
 from hermite_dual.finite.fixed_point import fixed_point
-from hermite_dual.finite.namespace import Array
+from hermite_dual.namespaces import Array
 
 # The trainable parameters, in the order in which they are named.
 PARAMETERS = ("a", "W", "U", "b")

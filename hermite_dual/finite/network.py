@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.finite.equilibrium import Equilibrium, Method, solve_equilibrium
 from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function, solve_sensitivities
-from hermite_dual.finite.namespace import Array, check_array, moved, namespace_of
 from hermite_dual.finite.ntk import EmpiricalNTK, Parametrization, scales_of, tied_ntk
 from hermite_dual.finite.spectral_norm import NormBounds, norm_bounds
 from hermite_dual.finite.untied import check_columns, gram_eigenvalues
 from hermite_dual.finite.weights import DrawnMatrix
+from hermite_dual.namespaces import Array, check_array, moved, namespace_of
 
 if TYPE_CHECKING:
     from hermite_dual.finite.training_run import TrainingRun

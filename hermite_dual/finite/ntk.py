@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hermite_dual.finite.namespace import Array
+from hermite_dual.namespaces import Array
 
 Parametrization = Literal["ntk", "standard"]
 

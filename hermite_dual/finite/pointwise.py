@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hermite_dual.finite.namespace import Array
+from hermite_dual.namespaces import Array
 
 Finish = Callable[[Array, slice], Array]
 """From rows of the product `W Z` to the same rows of the next iterate; it may overwrite its argument."""

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.certified.float_cholesky import TINY, UNIT, error_units, gamma, shifted_cholesky
-from hermite_dual.finite.namespace import Array, moved, namespace_of
 from hermite_dual.finite.weights import DrawnMatrix
+from hermite_dual.namespaces import Array, moved, namespace_of
 from hermite_dual.outcome import Outcome
 
 Floats = NDArray[np.float64]

@@ -20,11 +20,11 @@ from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.finite.equilibrium import solve_equilibrium
 from hermite_dual.finite.fixed_point import TOLERANCE
 from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function, solve_sensitivities
-from hermite_dual.finite.namespace import check_array, namespace_of
 from hermite_dual.finite.network import FiniteDEQ
 from hermite_dual.finite.spectral_norm import norm_estimate
 from hermite_dual.finite.training_run import TrainingRun
 from hermite_dual.finite.untied import check_columns
+from hermite_dual.namespaces import check_array, namespace_of
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def train(
     descent = _Descent(network, samples, targets, float(step), names)
     limit = 1.0 / descent.lipschitz if require_contraction else math.inf
     records: list[_Epoch] = []
-    trained, stopped = network, None
+    trained, stopped, interrupted = network, None, False
     try:
         for epoch in range(epochs + 1):
             measured = descent.measure(limit)
@@ -80,7 +80,7 @@ def train(
     except KeyboardInterrupt:
         if not records:
             raise
-        stopped = f"interrupted after epoch {len(records) - 1}"
+        stopped, interrupted = f"interrupted after epoch {len(records) - 1}", True
     return TrainingRun(
         network=trained,
         loss=np.array([record.loss for record in records]),
@@ -91,6 +91,7 @@ def train(
         parameters=names,
         lipschitz=descent.lipschitz,
         stopped=stopped,
+        interrupted=interrupted,
     )
 
 

@@ -2,11 +2,15 @@
 
 import json
 import math
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hermite_dual.notebook import facts
 
 if TYPE_CHECKING:
     from hermite_dual.finite.network import FiniteDEQ
@@ -56,6 +60,7 @@ class TrainingRun:
         parameters: Names of the trained parameters.
         lipschitz: Lipschitz constant L of the activation.
         stopped: Why the run ended before the epochs asked for; None if it did not.
+        interrupted: Whether that was Ctrl-C.
     """
 
     network: "FiniteDEQ" = field(repr=False)
@@ -67,6 +72,7 @@ class TrainingRun:
     parameters: tuple[str, ...]
     lipschitz: float
     stopped: str | None
+    interrupted: bool = False
 
     @property
     def epochs(self) -> int:
@@ -111,6 +117,17 @@ class TrainingRun:
             lines.append("  no step was taken: rate and least eigenvalue were not put to the test")
         return "\n".join(lines if self.stopped is None else [*lines, f"  stopped: {self.stopped}"])
 
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: the claims, and the measurements at both ends."""
+        rows = [
+            (c.name, f"{'holds' if c.holds else f'fails first at epoch {c.first_failure}'} (worst ratio {c.worst:.6g})")
+            for c in self.claims
+        ]
+        measured = (("loss", self.loss), ("||W||_2", self.norm), ("lambda_min(Z^T Z)", self.least_eigenvalue))
+        rows += [(name, f"{values[0]:.6g} -> {values[-1]:.6g}") for name, values in measured]
+        title = f"{self.epochs} epochs at step {self.step:.4g}"
+        return facts(title, rows, "" if self.stopped is None else f"stopped: {self.stopped}")
+
     def to_dict(self) -> dict[str, Any]:
         """Return every number, without the weights, as lists, strings and numbers; NaN becomes None."""
         return {
@@ -119,6 +136,7 @@ class TrainingRun:
             "parameters": list(self.parameters),
             "lipschitz": _plain(self.lipschitz),
             "stopped": self.stopped,
+            "interrupted": self.interrupted,
             "holds": self.holds,
             "claims": [
                 {"name": c.name, "holds": c.holds, "first_failure": c.first_failure, "worst": _plain(c.worst)}
@@ -134,6 +152,35 @@ class TrainingRun:
     def to_json(self) -> str:
         """Return `to_dict` as JSON."""
         return json.dumps(self.to_dict(), allow_nan=False)
+
+    # As in `ValidationReport`, a result saves and draws itself; the imports of the report above it wait for the call.
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the run as a page of its own, or every number as JSON; the same run gives the same bytes.
+
+        Args:
+            path: Ends in .html, for a page that needs nothing else and no network, or in .json; complete or absent.
+
+        Returns:
+            The path.
+
+        Raises:
+            InvalidInputError: The ending names another format.
+            DataFileError: The file cannot be written.
+        """
+        from hermite_dual.report.save import save_result
+        from hermite_dual.report.training_page import run_page
+
+        return save_result(path, lambda: run_page(self), self.to_dict)
+
+    def plot(self) -> NDArray[Any]:
+        """Draw loss, `||W||_2` and least eigenvalue by epoch; see `plot_run`.
+
+        Returns:
+            The Axes, shape (3,).
+        """
+        from hermite_dual.report.training_plot import plot_run
+
+        return plot_run(self)
 
 
 def _ratio(smaller: Floats, larger: Floats) -> Floats:

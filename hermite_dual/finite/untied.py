@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.finite.array_function import array_function
+from hermite_dual.expressions.array_function import array_function
 from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function
-from hermite_dual.finite.namespace import Array, check_array, moved, namespace_of
 from hermite_dual.finite.ntk import EmpiricalNTK, Parametrization, scales_of
 from hermite_dual.finite.weights import DrawnMatrix
+from hermite_dual.namespaces import Array, check_array, moved, namespace_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.finite.namespace import Array, moved, namespace_of
+from hermite_dual.namespaces import Array, moved, namespace_of
 
 # Bytes of the block of rows that a product holds at a time.
 BLOCK_BYTES = 2**26

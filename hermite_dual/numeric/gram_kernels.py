@@ -165,3 +165,33 @@ def _one_value(point: float, edges: Array, coefficients: Array) -> float:
         latest = later
         later = following
     return t * later - latest + coefficients[piece, 0]
+
+
+@kernel
+def separable_slopes(rho: Array, table: Array, columns: Array, slope: Array, first: Array) -> None:
+    """Sum `sum_r (r+1) a_{r+1,i} a_{r+1,j} rho^r` and `sum_r sqrt((r+1)(r+2)) a_{r+2,i} a_{r,j} rho^r`.
+
+    Args:
+        rho: (n, n) correlations.
+        table: (n, N + 2) rows `a_r(q_i)`, the last two columns zero.
+        columns: (N + 2, n) its transpose, contiguous.
+        slope: (n, n) receives the first sum.
+        first: (n, n) receives the second.
+    """
+    n = rho.shape[0]
+    for i in prange(n):
+        for start in range(0, n, _BLOCK):
+            size = min(_BLOCK, n - start)
+            at = rho[i, start : start + size]
+            one = slope[i, start : start + size]
+            two = first[i, start : start + size]
+            one[:] = 0.0
+            two[:] = 0.0
+            for r in range(table.shape[1] - 3, -1, -1):
+                a = (r + 1.0) * table[i, r + 1]
+                b = np.sqrt((r + 1.0) * (r + 2.0)) * table[i, r + 2]
+                next_column = columns[r + 1, start : start + size]
+                column = columns[r, start : start + size]
+                for j in range(size):
+                    one[j] = one[j] * at[j] + a * next_column[j]
+                    two[j] = two[j] * at[j] + b * column[j]

@@ -36,9 +36,15 @@ _EPS = float(np.finfo(np.float64).eps)
 
 
 def iterated_kernel(
-    activation: Activation, q1: float, q2: float, rho: float, gap: float, order: int = ORDER
+    activation: Activation,
+    q1: float,
+    q2: float,
+    rho: float,
+    gap: float,
+    order: int = ORDER,
+    other: Activation | None = None,
 ) -> tuple[float, float]:
-    """Return `E[phi(u) phi(v)]` and the sum of the magnitudes of its terms.
+    """Return `E[phi(u) phi(v)]`, or `E[phi(u) psi(v)]`, and the sum of the magnitudes of its terms.
 
     Args:
         activation: phi.
@@ -47,13 +53,15 @@ def iterated_kernel(
         rho: correlation, strictly between -1 and 1 and not 0.
         gap: `1 - rho^2`, given apart since the difference would lose digits near 1.
         order: nodes per panel.
+        other: psi; phi itself by default.
 
     Raises:
         AccuracyError: the panels would need more than 4e8 evaluations.
     """
     s = float(np.sqrt(gap))
-    x, terms, sizes = _outer_rule(activation, q1, q2, rho, s, order)
-    inner, magnitude = _inner(activation, q2, rho, s, x, order)
+    second = activation if other is None else other
+    x, terms, sizes = _outer_rule(activation, second, q1, q2, rho, s, order)
+    inner, magnitude = _inner(second, q2, rho, s, x, order)
     density = normal_density(x)
     return float((terms * density) @ inner), float((sizes * density) @ magnitude)
 
@@ -69,16 +77,16 @@ def iterated_kernel_with_error(
 
 
 def _outer_rule(
-    activation: Activation, q1: float, q2: float, rho: float, s: float, order: int
+    activation: Activation, second: Activation, q1: float, q2: float, rho: float, s: float, order: int
 ) -> tuple[Array, Array, Array]:
     """Return nodes x, weights that include `phi(sqrt(q1) x)`, and the weights' magnitudes."""
-    reach = max(radii(activation, q1)[1], radii(activation, q2)[1])
+    reach = max(radii(activation, q1)[1], radii(second, q2)[1])
     base = np.linspace(-reach, reach, 2 * int(np.ceil(reach)) + 1)
     own = panels(activation, np.sqrt(q1) * reach) / np.sqrt(q1)
     scale = np.sqrt(q2) * rho
-    smoothed = panels(activation, np.sqrt(q2) * reach) / scale
+    smoothed = panels(second, np.sqrt(q2) * reach) / scale
     width = s / abs(rho)
-    kinks = np.array([float(kink) for kink in activation.kinks]) / scale
+    kinks = np.array([float(kink) for kink in second.kinks]) / scale
     rounded = kinks
     if width < 1.0:
         # Where panels are narrower than the smoothing, phi has structure that it widens, as it does kinks.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.notebook import facts, number
 from hermite_dual.numeric.products import add_upper_product, upper_product
 from hermite_dual.population.equilibrium_map import layer_variances
 from hermite_dual.population.gram_entries import GramEntries
@@ -83,6 +84,25 @@ class Gram:
                 )
             return self.matrix.astype(dtype)
         return self.matrix.copy() if copy else self.matrix
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks; what is proven is shown where it is known already."""
+        model = self.model
+        rows: list[tuple[str, object]] = [
+            ("shape", f"{self.shape[0]} x {self.shape[1]}"),
+            ("activation", model.activation.name),
+            ("sigma_w, sigma_u, sigma_b", ", ".join(map(number, (model.sigma_w, model.sigma_u, model.sigma_b)))),
+            ("depth", "limit" if self.depth is None else self.depth),
+            ("estimated error of an entry", f"{self.estimated_error:.1e}"),
+        ]
+        known = vars(self)
+        if "entry_bounds" in known:
+            rows.append(("proven error of an entry", f"{self.entry_error:.1e} ({self.entry_bounds.outcome.value})"))
+        if "_least_eigenvalue" in known:
+            found = self._least_eigenvalue
+            interval = f"[{found.lower:.10g}, {found.upper:.10g}] ({found.outcome.value})"
+            rows.append(("least eigenvalue", interval))
+        return facts(type(self).__name__, rows)
 
     @property
     def shape(self) -> tuple[int, int]:

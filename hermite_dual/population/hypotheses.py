@@ -12,6 +12,7 @@ from hermite_dual.activation import Activation
 from hermite_dual.certified.eigenvalues import EigenvalueBounds
 from hermite_dual.certified.float_cholesky import UNIT
 from hermite_dual.errors import HermiteDualError, InvalidInputError
+from hermite_dual.notebook import grid
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.gaussian_norm import contraction_failure
 from hermite_dual.population.hypothesis_tests import (
@@ -63,6 +64,13 @@ class TheoremCheck:
                 return item
         names = ", ".join(repr(item.name) for item in (*self.hypotheses, *self.consequences))
         raise InvalidInputError(f"no hypothesis is named {name!r}; there are {names}")
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks, a row per hypothesis and consequence."""
+        kinds = (("hypothesis", self.hypotheses), ("consequence", self.consequences))
+        rows = [(kind, item.name, item.outcome.value, item.explanation) for kind, items in kinds for item in items]
+        head = ("", "statement", "outcome", "explanation")
+        return grid(f"Hypotheses for {self.activation}", head, rows, self.theorem)
 
     def __str__(self) -> str:
         """Return a line per hypothesis and consequence."""

@@ -33,7 +33,7 @@ def moment(activation: Activation, variance: float) -> float:
 
 def moments(activation: Activation, variances: Array) -> Array:
     """Return `E[phi(sqrt(q) Z)^2]` for each variance."""
-    return _evaluate(lambda q: moment(activation, q), variances)
+    return on_distinct(lambda q: moment(activation, q), variances)
 
 
 def fixed_point_variances(activation: Activation, weight: float, inner: Array) -> Array:
@@ -44,7 +44,7 @@ def fixed_point_variances(activation: Activation, weight: float, inner: Array) -
         weight: sigma_w^2.
         inner: the inputs' part t of the variance, not negative.
     """
-    return _evaluate(lambda t: _solve(activation, weight, t), inner)
+    return on_distinct(lambda t: _solve(activation, weight, t), inner)
 
 
 def row_variances(activation: Activation, weight: float, inputs: Array, depth: int | None) -> list[Array]:
@@ -80,7 +80,7 @@ def _solve(activation: Activation, weight: float, t: float) -> float:
     )
 
 
-def _evaluate(function: Callable[[float], float], arguments: Array) -> Array:
+def on_distinct(function: Callable[[float], float], arguments: Array) -> Array:
     """Return the function at each positive argument, by interpolation in logarithms where there are many."""
     distinct, index = np.unique(arguments, return_inverse=True)
     if distinct.size <= _FEW:

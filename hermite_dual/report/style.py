@@ -63,6 +63,11 @@ def save_figure(axes: Axes, path: str | os.PathLike[str]) -> Path:
     return target
 
 
+def literal(text: str) -> str:
+    """Return the text so that matplotlib shows it as it is, without reading dollar signs as mathematics."""
+    return text.replace("$", r"\$")
+
+
 def finish(axes: Axes, *, title: str, x: str, y: str) -> Axes:
     """Label the axes and draw the common grid and frame.
 

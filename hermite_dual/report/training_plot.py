@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from hermite_dual.finite.training_run import TrainingRun
-from hermite_dual.report.style import BLACK, BLUE, GREEN, GREY, ORANGE
+from hermite_dual.report.style import BLACK, BLUE, GREEN, GREY, ORANGE, literal
 from hermite_dual.validation.training_study import StudyRun, TrainingStudy
 
 # Colour and line of each width, told apart in print without colours as well.
@@ -39,20 +39,44 @@ def plot_training(study: TrainingStudy) -> NDArray[Any]:
         for item in study.runs:
             if item.activation == name and item.run is not None:
                 _draw(row, item.run, f"m = {item.width}", _STYLES[widths.index(item.width) % len(_STYLES)])
-        _finish(row, f"{name}: {_verdict([item for item in study.runs if item.activation == name])}")
+        _finish(row, f"{literal(name)}: {_verdict([item for item in study.runs if item.activation == name])}")
+    _label(grid, moved=any(item.run is not None and item.run.epochs > 0 for item in study.runs))
+    sizes = f"n = {study.samples}, d = {study.inputs}, $s^2$ = {study.sigma_w2:g}"
+    head = f"Gradient descent on {literal(study.data)}, {sizes}"
+    figure.suptitle(head, fontsize=11, x=0.01, ha="left")
+    return grid
+
+
+def plot_run(run: TrainingRun) -> NDArray[Any]:
+    """Draw one run, with the panels of `plot_training`.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The Axes, shape (3,), of a new figure outside any global state.
+    """
+    figure = Figure(figsize=(3 * _PANEL[0], _PANEL[1] + 0.4), layout="constrained")
+    grid: NDArray[Any] = figure.subplots(1, 3, squeeze=False)
+    _draw(grid[0], run, f"m = {run.network.width}", _STYLES[0])
+    _finish(grid[0], "")
+    _label(grid, moved=run.epochs > 0)
+    row: NDArray[Any] = grid[0]
+    return row
+
+
+def _label(grid: NDArray[Any], *, moved: bool) -> None:
+    """Name columns, axes and lines; `moved` says whether there is any epoch beside the first."""
     for axes, title in zip(grid[0], _TITLES, strict=True):
         axes.set_title(title, fontsize=10, loc="left")
     for axes in grid[-1]:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if all(item.run is None or item.run.epochs == 0 for item in study.runs):
+        if not moved:
             axes.set_xlim(-0.5, 0.5)
             axes.set_xticks([0])
     handles, labels = _legend(grid)
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
-    head = f"Gradient descent on {study.data}, n = {study.samples}, d = {study.inputs}, $s^2$ = {study.sigma_w2:g}"
-    figure.suptitle(head, fontsize=11, x=0.01, ha="left")
-    return grid
+    grid[0, 0].figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
 
 
 def _verdict(items: list[StudyRun]) -> str:

@@ -2,9 +2,12 @@
 
 import json
 import math
+import os
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from hermite_dual.notebook import facts
 from hermite_dual.validation.findings import (
     Comparison,
     ControlFindings,
@@ -16,6 +19,9 @@ from hermite_dual.validation.findings import (
 )
 from hermite_dual.validation.text import describe
 from hermite_dual.validation.verdict import Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,8 @@ class ValidationReport:
         inputs: Number d of input coordinates.
         population: "model.gram(X)" or "given".
         parameters: Parameters of the model.
+        data_digest: SHA-256 of the samples, their shape and their type.
+        versions: Of the package, Python, NumPy and SciPy.
         notes: What happened that the reader should know, such as damaged files that were computed again.
     """
 
@@ -77,6 +85,8 @@ class ValidationReport:
     inputs: int
     population: str
     parameters: dict[str, Any]
+    data_digest: str
+    versions: dict[str, str]
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,6 +101,53 @@ class ValidationReport:
     def to_json(self) -> str:
         """Give the report as a JSON document."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+    def _repr_html_(self) -> str:
+        """Give a table for notebooks, the verdict first."""
+        rows = [
+            ("activation", self.parameters.get("activation", "")),
+            ("population", self.population),
+            ("samples, inputs", f"{self.samples}, {self.inputs}"),
+            ("widths", ", ".join(map(str, self.widths))),
+            ("networks per width", self.replicas),
+            ("exponent of the error in the width", f"{self.slope:.3f} +- {self.slope_error:.3f}"),
+            ("probability of a false DISAGREE", self.error_probability),
+            ("seed", self.seed),
+        ]
+        return facts(f"{self.verdict.value}: {self.reason}", rows)
+
+    # The two methods below are the one place where validations know of reports, which stand above them: a result that
+    # saves and draws itself is what people look for, and the import waits for the call, so that nothing goes round.
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report as a page of its own, or every number as JSON; the same report gives the same bytes.
+
+        Args:
+            path: Ends in .html, for a page that needs nothing else and no network, or in .json; complete or absent.
+
+        Returns:
+            The path.
+
+        Raises:
+            InvalidInputError: The ending names another format.
+            DataFileError: The file cannot be written.
+        """
+        from hermite_dual.report.save import save_result
+        from hermite_dual.report.validation_page import validation_page
+
+        return save_result(path, lambda: validation_page(self), self.to_dict)
+
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw the errors by width; see `plot_error_by_width`.
+
+        Args:
+            axes: Where to draw; by default on a new figure.
+
+        Returns:
+            The Axes.
+        """
+        from hermite_dual.report.plot import plot_error_by_width
+
+        return plot_error_by_width(self, axes)
 
     def __str__(self) -> str:
         return describe(self)

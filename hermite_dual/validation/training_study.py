@@ -6,9 +6,12 @@ widths, on points of a sphere and on images, at `s^2 = 0.08`; `lambda_min(Z^T Z)
 
 import json
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,11 +19,16 @@ from numpy.typing import ArrayLike, NDArray
 from hermite_dual.activation import ActivationLike, activation
 from hermite_dual.data.digits import load_digits
 from hermite_dual.data.files import check_samples
+from hermite_dual.data.store import digest_of_array
 from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.finite import FiniteDEQ, sample_network
 from hermite_dual.finite.sampling import check_count
 from hermite_dual.finite.training_run import TrainingRun
 from hermite_dual.population.inputs import on_sphere
+from hermite_dual.versions import versions
+
+if TYPE_CHECKING:
+    from hermite_dual.population.hypotheses import TheoremCheck
 
 Floats = NDArray[np.float64]
 
@@ -40,12 +48,14 @@ class StudyRun:
         width: Width of the network.
         run: What was measured; None if the run ended with an error.
         error: The error's message, if there was one.
+        lipschitz: Lipschitz constant L of the activation.
     """
 
     activation: str
     width: int
     run: TrainingRun | None
     error: str | None
+    lipschitz: float
 
     @property
     def holds(self) -> bool:
@@ -69,6 +79,10 @@ class TrainingStudy:
         sigma_w2: The papers' `s^2`.
         epochs: Steps asked for.
         seed: Seed of data and networks.
+        data_digest: SHA-256 of the samples, their shape and their type.
+        targets_digest: The same of the targets.
+        versions: Of the package, Python, NumPy and SciPy.
+        interrupted: Whether Ctrl-C ended it; the runs are those done before.
     """
 
     runs: tuple[StudyRun, ...]
@@ -78,16 +92,33 @@ class TrainingStudy:
     sigma_w2: float
     epochs: int
     seed: int
+    data_digest: str
+    targets_digest: str
+    versions: dict[str, str]
+    interrupted: bool = False
 
     @property
     def holds(self) -> bool:
         """Whether every claim held at every epoch of every run."""
         return all(run.holds for run in self.runs)
 
+    @property
+    def failed(self) -> bool:
+        """Whether a claim failed in a run, or a run ended with an error."""
+        return any(item.run is None or not all(claim.holds for claim in item.run.claims) for item in self.runs)
+
+    @property
+    def lessons(self) -> tuple[str, ...]:
+        """For each activation whose wide networks do not contract at this `s^2`: why, and what to do."""
+        constants = {item.activation: item.lipschitz for item in self.runs}
+        found = (_lesson(name, constant, self.sigma_w2) for name, constant in constants.items())
+        return tuple(lesson for lesson in found if lesson)
+
     def __str__(self) -> str:
         """Return all runs, a paragraph each."""
         head = f"{self.data}, n = {self.samples}, d = {self.inputs}, s^2 = {self.sigma_w2:g}"
-        return "\n".join([head, *map(str, self.runs)])
+        end = ["interrupted: these are the runs done before"] if self.interrupted else []
+        return "\n".join([head, *map(str, self.runs), *self.lessons, *end])
 
     def to_dict(self) -> dict[str, Any]:
         """Return every number as lists, strings and numbers."""
@@ -98,6 +129,11 @@ class TrainingStudy:
             "sigma_w2": self.sigma_w2,
             "epochs": self.epochs,
             "seed": self.seed,
+            "data_digest": self.data_digest,
+            "targets_digest": self.targets_digest,
+            "versions": self.versions,
+            "interrupted": self.interrupted,
+            "lessons": list(self.lessons),
             "holds": self.holds,
             "runs": [
                 {
@@ -113,6 +149,36 @@ class TrainingStudy:
     def to_json(self) -> str:
         """Return `to_dict` as JSON."""
         return json.dumps(self.to_dict(), allow_nan=False)
+
+    # As in `ValidationReport`, a result saves and draws itself; the imports of the report above it wait for the call.
+    def save(self, path: str | os.PathLike[str], checks: "Sequence[TheoremCheck]" = ()) -> Path:
+        """Write the study as a page of its own, or every number as JSON; the same study gives the same bytes.
+
+        Args:
+            path: Ends in .html, for a page that needs nothing else and no network, or in .json; complete or absent.
+            checks: What `model.check(X)` says of each activation, to be listed as well.
+
+        Returns:
+            The path.
+
+        Raises:
+            InvalidInputError: The ending names another format.
+            DataFileError: The file cannot be written.
+        """
+        from hermite_dual.report.save import save_result
+        from hermite_dual.report.training_page import study_content, study_page
+
+        return save_result(path, lambda: study_page(self, checks), lambda: study_content(self, checks))
+
+    def plot(self) -> NDArray[Any]:
+        """Draw loss, `||W||_2` and least eigenvalue by epoch; see `plot_training`.
+
+        Returns:
+            The Axes, shape (activations, 3).
+        """
+        from hermite_dual.report.training_plot import plot_training
+
+        return plot_training(self)
 
 
 def training_study(
@@ -148,7 +214,8 @@ def training_study(
         progress: Called after every epoch with the activation's name, the width, the epoch and the loss.
 
     Returns:
-        The runs. One that cannot start or go on, such as one with `sigma_w` too large, says why.
+        The runs. One that cannot start or go on, such as one with `sigma_w` too large, says why. Ctrl-C ends the
+        study after the first run's first epoch; before, it is a KeyboardInterrupt.
 
     Raises:
         InvalidInputError: An argument lies outside what is stated above.
@@ -158,10 +225,12 @@ def training_study(
     seed = check_count("seed", seed, 0, "the seed")
     if not (math.isfinite(sigma_w2) and sigma_w2 >= 0.0):
         raise InvalidInputError(f"sigma_w2={sigma_w2!r}: allowed are finite numbers >= 0. Pass 0.08 for the papers'.")
-    name, X, y = _study_data(data, samples, inputs, seed)
-    runs = []
-    for phi in map(activation, activations):
-        for width in widths:
+    name, X, y = study_data(data, samples, inputs, seed)
+    runs: list[StudyRun] = []
+    interrupted = False
+    for phi, width in product(map(activation, activations), widths):
+        report = None if progress is None else _bound_progress(progress, phi.name, width)
+        try:
             net = sample_network(
                 phi,
                 sigma_w=math.sqrt(2.0 * sigma_w2),
@@ -171,9 +240,40 @@ def training_study(
                 seed=np.random.SeedSequence(seed, spawn_key=(width,)),
                 memory=math.inf,
             )
-            report = None if progress is None else _bound_progress(progress, phi.name, width)
             runs.append(_run(net, phi.name, X, y, step, epochs, report))
-    return TrainingStudy(tuple(runs), name, X.shape[0], X.shape[1], float(sigma_w2), epochs, seed)
+        except KeyboardInterrupt:
+            if not runs:
+                raise
+            interrupted = True
+        last = runs[-1].run
+        if interrupted := interrupted or (last is not None and last.interrupted):
+            break
+    return TrainingStudy(
+        runs=tuple(runs),
+        data=name,
+        samples=X.shape[0],
+        inputs=X.shape[1],
+        sigma_w2=float(sigma_w2),
+        epochs=epochs,
+        seed=seed,
+        data_digest=digest_of_array(X),
+        targets_digest=digest_of_array(y),
+        versions=versions(),
+        interrupted=interrupted,
+    )
+
+
+def _lesson(name: str, constant: float, sigma_w2: float) -> str:
+    norm = 2.0 * math.sqrt(2.0 * sigma_w2)
+    if norm == 0.0 or norm * constant < 1.0:
+        return ""
+    if math.isinf(constant):
+        return f"{name} has no Lipschitz constant, so that no sigma_w > 0 guarantees an equilibrium. Take another."
+    return (
+        f"s^2 = {sigma_w2:g} is too large for {name}: ||W||_2 is near 2 sqrt(2 s^2) = {norm:.4g} in wide networks, and "
+        f"the equilibrium is proven to exist and to be unique only where L ||W||_2 < 1, with L = {constant:.4g}. The "
+        f"theorem asks s^2 < 1/(8 L^2) = {1.0 / (8.0 * constant**2):.4g}: take sigma_w2 (--sigma-w2) below that."
+    )
 
 
 def _run(
@@ -189,8 +289,8 @@ def _run(
         chosen = _STEP_PART * net.stable_step(X, _PARAMETERS) if step is None else step
         run = net.train(X, y, chosen, epochs, parameters=_PARAMETERS, progress=progress)
     except ConvergenceError as error:
-        return StudyRun(name, net.width, None, str(error))
-    return StudyRun(name, net.width, run, None)
+        return StudyRun(name, net.width, None, str(error), float(net.activation.lipschitz))
+    return StudyRun(name, net.width, run, None, run.lipschitz)
 
 
 def _bound_progress(
@@ -199,7 +299,18 @@ def _bound_progress(
     return lambda epoch, loss: progress(name, width, epoch, loss)
 
 
-def _study_data(data: str | tuple[ArrayLike, ArrayLike], n: int, d: int, seed: int) -> tuple[str, Floats, Floats]:
+def study_data(data: str | tuple[ArrayLike, ArrayLike], n: int, d: int, seed: int) -> tuple[str, Floats, Floats]:
+    """Give what the samples are, the samples and the targets of a study.
+
+    Args:
+        data: As in `training_study`.
+        n: Number of samples for "sphere" and "digits".
+        d: Number of inputs for "sphere".
+        seed: Seed of the study.
+
+    Raises:
+        InvalidInputError: There are no such data.
+    """
     if isinstance(data, tuple) and len(data) == 2:
         return "given samples", check_samples(np.asarray(data[0]), "X"), np.asarray(data[1])
     n = check_count("samples", n, 1, "the number of samples")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.data.files import check_samples
-from hermite_dual.data.store import RecordStore
+from hermite_dual.data.store import RecordStore, digest_of_array
 from hermite_dual.finite.sampling import check_count
 from hermite_dual.validation.comparison import CLOSED_FORM, GIVEN, NUMERIC, compare
 from hermite_dual.validation.depth_one import depth_one_fits, neurons_of
@@ -32,6 +32,7 @@ from hermite_dual.validation.report import ValidationReport
 from hermite_dual.validation.simulation import Design, open_store, simulate
 from hermite_dual.validation.testing import CONTROL_SHARE, NETWORK_SHARE, direction_tests, entry_tests
 from hermite_dual.validation.variates import NAMES
+from hermite_dual.versions import versions
 
 Floats = NDArray[np.float64]
 
@@ -133,6 +134,8 @@ def validate(
         inputs=samples.shape[1],
         population=NUMERIC if given is None else GIVEN,
         parameters=dict(model.parameters()),
+        data_digest=digest_of_array(samples),
+        versions=versions(),
         notes=_notes(records),
     )
 

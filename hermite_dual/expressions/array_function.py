@@ -9,7 +9,7 @@ import sympy as sp
 
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.expressions.float_function import stable_form
-from hermite_dual.finite.namespace import Array
+from hermite_dual.namespaces import Array
 
 # Functions of the standard with SymPy's name for them.
 _STANDARD = {
@@ -18,6 +18,7 @@ _STANDARD = {
 } | {"Abs": "abs", "_ExpMinusOne": "expm1", "floor": "floor", "ceiling": "ceil"}
 # Where libraries keep the error function, which the standard lacks.
 _SPECIAL = {
+    "numpy": "scipy.special",
     "jax": "jax.scipy.special",
     "jaxlib": "jax.scipy.special",
     "cupy": "cupyx.scipy.special",
@@ -50,11 +51,20 @@ def array_function(activation: Any, xp: Any) -> Callable[[Array], Array]:
     symbol = activation.symbol
 
     def evaluate(x: Array) -> Array:
-        value = _Walker(symbol, x, xp)(formula)
-        return value if hasattr(value, "shape") else xp.full_like(x, value)
+        return evaluate_formula(formula, symbol, x, xp)
 
     evaluate(xp.ones((1, 1)))  # a function that the library lacks is found here, not in the iteration
     return evaluate
+
+
+def evaluate_formula(formula: sp.Expr, symbol: sp.Symbol, x: Array, xp: Any) -> Array:
+    """Return a formula in one symbol at an array of a library, by that library's own functions.
+
+    Raises:
+        InvalidInputError: the formula has a function that the library lacks.
+    """
+    value = _Walker(symbol, x, xp)(formula)
+    return value if hasattr(value, "shape") else xp.full_like(x, value)
 
 
 class _Walker:

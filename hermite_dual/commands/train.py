@@ -1,0 +1,142 @@
+"""`hermite-dual train`: gradient descent on finite networks, and the theorem's claims held against every epoch."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hermite_dual.commands.shared import (
+    EXIT_DISAGREE,
+    EXIT_INTERRUPTED,
+    EXIT_UNDECIDED,
+    Json,
+    Sphere,
+    errors_to_exit_codes,
+    names_of,
+    print_json,
+    progress_bar,
+    read_data,
+    widths_of,
+)
+
+if TYPE_CHECKING:
+    from hermite_dual.validation.training_study import TrainingStudy
+
+_NAMED = ("sphere", "digits")
+
+
+def train(
+    *,
+    activations: Annotated[
+        str, typer.Option(help="Catalogue names or formulas in x, separated by commas.")
+    ] = "relu,tanh,gelu,softplus,sin",
+    data: Annotated[
+        str, typer.Option(help="sphere, digits, or a file of samples, .npy, .npz or .csv, with --targets.")
+    ] = "sphere",
+    targets: Annotated[Path | None, typer.Option(help="One number per sample of the file, in one column.")] = None,
+    sphere: Sphere = True,
+    samples: Annotated[int, typer.Option(help="How many points of the sphere, or digits.")] = 200,
+    inputs: Annotated[int | None, typer.Option(help="Dimension of the sphere's space. Default: --samples.")] = None,
+    widths: Annotated[str, typer.Option(help="Widths of the networks, separated by commas.")] = "256,512,1024",
+    sigma_w2: Annotated[float, typer.Option(help="s^2 of the papers' convention W ~ N(0, 2 s^2/m).")] = 0.08,
+    epochs: Annotated[int, typer.Option(help="Steps of gradient descent.")] = 60,
+    step: Annotated[float | None, typer.Option(help="Step size. Default: half of the largest stable one.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    output: Annotated[
+        list[Path] | None, typer.Option(help="File to write, a page (.html) or every number (.json); may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train networks in the setting of Ling et al., Figure 1, and hold the theorem's claims against every epoch.
+
+    Exit code 0: every claim held in every run; 1: one failed; 3: nothing was put to the test. Ctrl-C ends the study
+    after the runs done so far.
+
+    Example: `hermite-dual train --activations gelu --output training.html`
+    """
+    with errors_to_exit_codes():
+        import hermite_dual as hd
+        from hermite_dual.activation import activation
+        from hermite_dual.report.save import check_target
+        from hermite_dual.report.training_page import study_content
+        from hermite_dual.validation.training_study import study_data, training_study
+
+        files = output or []
+        for file in files:
+            check_target(file)
+        functions = [activation(name) for name in names_of(activations)]
+        chosen = _data(data, targets, sphere=sphere)
+        dimension = samples if inputs is None else inputs
+        listed = widths_of(widths)
+        with progress_bar("epochs") as progress:
+            study = training_study(
+                functions,
+                chosen,
+                listed,
+                samples=samples,
+                inputs=dimension,
+                sigma_w2=sigma_w2,
+                epochs=epochs,
+                step=step,
+                seed=seed,
+                progress=_counting(progress, len(functions) * len(listed), epochs),
+            )
+        X = study_data(chosen, samples, dimension, seed)[1]
+        trained = {item.activation for item in study.runs}
+        checks = [hd.DEQ.paper(phi, sigma_w2).check(X) for phi in functions if phi.name in trained]
+        for file in files:
+            study.save(file, checks)
+        if as_json:
+            print_json(study_content(study, checks))
+        else:
+            typer.echo("\n".join([str(study), *map(str, checks)]))
+        for file in files:
+            typer.echo(f"wrote {file}", err=as_json)
+        _leave(study)
+
+
+def _data(name: str, targets: Path | None, *, sphere: bool) -> Any:
+    import hermite_dual as hd
+
+    if name in _NAMED:
+        if targets is not None:
+            raise hd.InvalidInputError(
+                f"--targets {str(targets)!r}: the {name} has targets of its own; allowed are targets of a file. "
+                "Name the file with --data."
+            )
+        return name
+    if targets is None:
+        raise hd.InvalidInputError(
+            f"--data {name!r} comes without targets; allowed are {' and '.join(_NAMED)}, or a file with --targets, "
+            "one number per sample in one column."
+        )
+    X = read_data(Path(name))
+    column = read_data(targets)
+    if 1 not in column.shape:
+        raise hd.InvalidInputError(
+            f"--targets {str(targets)!r} has the shape {column.shape}; allowed is one column, a number per sample."
+        )
+    return (hd.on_sphere(X) if sphere else X), column.ravel()
+
+
+def _counting(progress: Callable[[int, int], None], runs: int, epochs: int) -> Callable[[str, int, int, float], None]:
+    """Count epochs over all runs; a run that ends early counts as whole once the next one starts."""
+    seen: list[tuple[str, int]] = []
+
+    def report(name: str, width: int, epoch: int, _: float) -> None:
+        if (name, width) not in seen:
+            seen.append((name, width))
+        progress((len(seen) - 1) * (epochs + 1) + epoch + 1, runs * (epochs + 1))
+
+    return report
+
+
+def _leave(study: "TrainingStudy") -> None:
+    if study.interrupted:
+        typer.echo("interrupted; these are the runs done before", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if study.failed:
+        raise typer.Exit(EXIT_DISAGREE)
+    if not study.holds:
+        raise typer.Exit(EXIT_UNDECIDED)

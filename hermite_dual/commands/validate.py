@@ -1,0 +1,93 @@
+"""`hermite-dual validate`: finite networks held against a population Gram matrix, the model's or a given one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hermite_dual.commands.shared import (
+    EXIT_DISAGREE,
+    EXIT_UNDECIDED,
+    Json,
+    SigmaW,
+    SigmaW2,
+    Sphere,
+    errors_to_exit_codes,
+    model_of,
+    progress_bar,
+    read_data,
+    samples_of,
+    widths_of,
+)
+
+_CODES = {"AGREE": 0, "DISAGREE": EXIT_DISAGREE, "INCONCLUSIVE": EXIT_UNDECIDED}
+
+
+def validate(
+    *,
+    activation: Annotated[str, typer.Option(help="A catalogue name, such as gelu, or a formula in x.")] = "tanh",
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Samples, one per row: .npy, .npz or .csv; - reads standard input. Default: digits."),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="Take the first rows only. Default: 300 digits, or all rows of --data.")
+    ] = None,
+    sphere: Sphere = True,
+    sigma_w: SigmaW = None,
+    sigma_w2: SigmaW2 = None,
+    population: Annotated[
+        Path | None, typer.Option(help="A matrix to hold against the networks in place of the model's own.")
+    ] = None,
+    widths: Annotated[str, typer.Option(help="Widths of the networks, separated by commas.")] = "256,512,1024",
+    replicas: Annotated[int, typer.Option(help="Networks per width.")] = 8,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    error_probability: Annotated[float, typer.Option(help="Of DISAGREE where the matrix is right.")] = 0.01,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder that keeps finished networks, so that an interrupted run goes on.")
+    ] = None,
+    output: Annotated[
+        list[Path] | None, typer.Option(help="File to write, a page (.html) or every number (.json); may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold finite networks against theory: AGREE (exit code 0), DISAGREE (1) or INCONCLUSIVE (3).
+
+    With `--store`, the same command goes on where an interrupted one stopped, with the same numbers.
+
+    Example: `hermite-dual validate --activation gelu --store networks --output report.html`
+    """
+    with errors_to_exit_codes(_after_interrupt(store)):
+        import hermite_dual as hd
+        from hermite_dual.report.save import check_target
+
+        files = output or []
+        for file in files:
+            check_target(file)
+        model = model_of(activation, sigma_w, sigma_w2)
+        X, _ = samples_of(data, samples)
+        matrix = None if population is None else read_data(population)
+        with progress_bar("networks") as progress:
+            report = model.validate(
+                hd.on_sphere(X) if sphere else X,
+                widths=widths_of(widths),
+                replicas=replicas,
+                seed=seed,
+                population=matrix,
+                error_probability=error_probability,
+                store=store,
+                progress=progress,
+            )
+        for file in files:
+            report.save(file)
+        typer.echo(report.to_json() if as_json else str(report))
+        for file in files:
+            typer.echo(f"wrote {file}", err=as_json)
+        if code := _CODES[report.verdict.value]:
+            raise typer.Exit(code)
+
+
+def _after_interrupt(store: Path | None) -> str:
+    if store is None:
+        return "nothing was written. With --store FOLDER finished networks are kept, and the same command goes on"
+    return f"finished networks are in {store}. Run the same command again: it goes on there, with the same numbers"
