@@ -123,7 +123,10 @@ def test_long_runs_stop_cleanly_on_interrupt(tmp_path):
     flags = ["--samples", "300", "--widths", "256,1024", "--replicas", "500", "--output", str(tmp_path / "out")]
     command = [sys.executable, "-m", "hermite_dual.cli", "demo", *flags]
     primary, secondary = pty.openpty()
+    # In the background SIGINT is ignored, which children inherit; a handler they do not.
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=secondary)
+    signal.signal(signal.SIGINT, former)
     os.close(secondary)
     # The progress bar appears on a terminal once the networks start.
     shown, deadline = b"", time.monotonic() + 60
