@@ -37,6 +37,10 @@ class Number:
     lower: float
     upper: float
 
+    def __str__(self) -> str:
+        """Return the digits."""
+        return self.digits
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -54,6 +58,10 @@ class Interval:
     lower: float
     upper: float
 
+    def __str__(self) -> str:
+        """Return the interval between brackets."""
+        return f"[{self.low}, {self.high}]"
+
 
 @dataclass(frozen=True)
 class LowerBound:
@@ -70,6 +78,10 @@ class LowerBound:
     value: float
     tightness: float
     percent: str
+
+    def __str__(self) -> str:
+        """Return the bound and the percentage."""
+        return f"{self.digits} ({self.percent} %)"
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,8 @@ def _cell(cell: Cell, notes: Notes) -> str:
             return escape(value)
         case Formula(value):
             return mathml(value)
-        case Number(digits):
-            return digits
-        case Interval(low, high):
-            return f"[{low}, {high}]"
+        case Number() | Interval():
+            return str(cell)
         case LowerBound(digits, _, _, percent):
             return f"{digits} ({percent}&#8239;%)"
         case Missing(reason, shown):

@@ -23,12 +23,8 @@ def _cell(cell: Cell, notes: Notes) -> str:
             return _escape(value)
         case Formula(value):
             return f"${formula_latex(value)}$".replace("|", r"\vert ")
-        case Number(digits):
-            return digits
-        case Interval(low, high):
-            return f"[{low}, {high}]"
-        case LowerBound(digits, _, _, percent):
-            return f"{digits} ({percent} %)"
+        case Number() | Interval() | LowerBound():
+            return str(cell)
         case Missing(_, shown):
             return f"{shown} ({notes.mark(cell)})"
 

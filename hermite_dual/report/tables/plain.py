@@ -50,12 +50,8 @@ def _plain(cell: Cell) -> str:
             return value
         case Formula(value):
             return str(value)
-        case Number(digits):
-            return digits
-        case Interval(low, high):
-            return f"[{low}, {high}]"
-        case LowerBound(digits, _, _, percent):
-            return f"{digits} ({percent} %)"
+        case Number() | Interval() | LowerBound():
+            return str(cell)
         case Missing(_, shown):
             return shown
 
