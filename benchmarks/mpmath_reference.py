@@ -240,7 +240,10 @@ def coefficients(function: Function, values: Profile, degrees: int) -> list[mp.m
 
 
 def closed_coefficient(name: str, q: mp.mpf, degree: int) -> mp.mpf | None:
-    """`E[exp(b sqrt(q) Z) h_r(Z)] = (b sqrt(q))^r exp(b^2 q / 2) / sqrt(r!)` for b = 1, -1, i, -i."""
+    """Powers, and `E[exp(b sqrt(q) Z) h_r(Z)] = (b sqrt(q))^r exp(b^2 q / 2) / sqrt(r!)` for b = 1, -1, i, -i."""
+    power = "1" if name == "identity" else name.removeprefix("x^")
+    if power.isdecimal():  # not a sum or product of two
+        return _power_coefficient(int(power), q, degree)
     size = mp.sqrt(q) ** degree / mp.sqrt(mp.factorial(degree))
     even, sign = degree % 2 == 0, (-1) ** (degree // 2)
     table = {
@@ -251,6 +254,15 @@ def closed_coefficient(name: str, q: mp.mpf, degree: int) -> mp.mpf | None:
         "sin": lambda: size * mp.exp(-q / 2) * (not even) * sign,
     }
     return table[name]() if name in table else None
+
+
+def _power_coefficient(power: int, q: mp.mpf, degree: int) -> mp.mpf:
+    """`E[x^m h_r] = m! / (2^k k! sqrt(r!))` with `k = (m - r) / 2`, from `x^m = sum_k m! He_{m-2k} / (2^k k! (m-2k)!)`."""
+    pairs, odd = divmod(power - degree, 2)
+    if odd or pairs < 0:
+        return mp.mpf(0)
+    ways = mp.factorial(power) / (mp.mpf(2) ** pairs * mp.factorial(pairs))
+    return mp.sqrt(q) ** power * ways / mp.sqrt(mp.factorial(degree))
 
 
 def mehler(first: Profile, second: Profile, rho: mp.mpf) -> mp.mpf:
