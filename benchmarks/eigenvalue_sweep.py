@@ -1,6 +1,6 @@
 """Hold eigenvalue bounds against least eigenvalues known to 100 digits.
 
-Usage: python benchmarks/eigenvalue_sweep.py COUNT [SEED] [LARGEST_ORDER] [SECONDS]
+Usage: python benchmarks/eigenvalue_sweep.py COUNT [SEED] [LARGEST_ORDER] [SECONDS] [FIRST]
 
 Matrix number i of a seed is drawn by its own generator `[seed, i]`. The reference shares nothing with the package:
 Rayleigh quotient iteration in high precision finds a value, and the inertia of `A - s I` on both sides of it proves
@@ -239,23 +239,25 @@ def main() -> int:
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     largest = int(sys.argv[3]) if len(sys.argv) > 3 else 24
     deadline = time.monotonic() + float(sys.argv[4]) if len(sys.argv) > 4 else float("inf")
+    start = int(sys.argv[5]) if len(sys.argv) > 5 else 0
     failed, done, widths = 0, 0, [0.0]
     outcomes: collections.Counter[str] = collections.Counter()
     while done < count and time.monotonic() < deadline:
-        name, A = draw(seed, done, largest)
+        name, A = draw(seed, start + done, largest)
         problems, width, bounds = problems_of(A)
         outcomes[bounds.outcome.name] += 1
         widths += [] if width is None else [width]
         if problems:
             failed += 1
             text = f"[{bounds.lower!r}, {bounds.upper!r}]"
-            print(f"{name} seed={seed} index={done} n={A.shape[0]}: {', '.join(problems)}; {text}", flush=True)
+            print(f"{name} seed={seed} index={start + done} n={A.shape[0]}: {', '.join(problems)}; {text}", flush=True)
         done += 1
         if done % 25 == 0:
             print(f"... {done} matrices, {failed} problems, {time.process_time():.0f} s", flush=True)
     print(
-        f"seed {seed}, order up to {largest}: {done} matrices, {failed} problems, bounds {dict(outcomes)}, "
-        f"worst relative width {max(widths):.2e} of {len(widths) - 1} with condition number below 1e8"
+        f"seed {seed}, order up to {largest}, from {start} on: {done} matrices, {failed} problems, "
+        f"bounds {dict(outcomes)}, worst relative width {max(widths):.2e} of {len(widths) - 1} with condition number "
+        "below 1e8"
     )
     return failed
 

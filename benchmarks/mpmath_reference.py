@@ -257,7 +257,7 @@ def closed_coefficient(name: str, q: mp.mpf, degree: int) -> mp.mpf | None:
 
 
 def _power_coefficient(power: int, q: mp.mpf, degree: int) -> mp.mpf:
-    """`E[x^m h_r] = m! / (2^k k! sqrt(r!))` with `k = (m - r) / 2`, from `x^m = sum_k m! He_{m-2k} / (2^k k! (m-2k)!)`."""
+    """`E[x^m h_r] = m! / (2^k k! sqrt(r!))`, `k = (m - r) / 2`: `x^m` sums `m! He_{m-2k} / (2^k k! (m-2k)!)`."""
     pairs, odd = divmod(power - degree, 2)
     if odd or pairs < 0:
         return mp.mpf(0)
