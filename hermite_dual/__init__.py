@@ -12,6 +12,7 @@ from hermite_dual.activation import Activation, activation
 from hermite_dual.dual import Dual, HermiteExpansion, dual
 from hermite_dual.errors import (
     AccuracyError,
+    ClusterError,
     ConvergenceError,
     DataFileError,
     DerivationError,
@@ -88,6 +89,7 @@ __all__ = [
     "Activation",
     "BivariateNormalCDF",
     "CatalogueEntry",
+    "ClusterError",
     "ConvergenceError",
     "CrossGram",
     "DataFileError",

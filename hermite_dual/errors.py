@@ -34,3 +34,7 @@ class DerivationError(HermiteDualError, ArithmeticError):
 
 class DataFileError(HermiteDualError, OSError):
     """A file is missing, unreadable, empty or not of the format that its name promises."""
+
+
+class ClusterError(HermiteDualError, ConnectionError):
+    """The machines that a run was given stopped answering; what they finished is kept."""

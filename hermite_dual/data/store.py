@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.data.atomic import atomic_path
+from hermite_dual.data.store_key import canonical, check_manifest, manifest_of, sha256
 from hermite_dual.errors import DataFileError, InvalidInputError
 
 Arrays = dict[str, NDArray[Any]]
@@ -57,7 +58,7 @@ class RecordStore:
 
     def __init__(self, folder: str | os.PathLike[str], key: dict[str, Any]) -> None:
         self._folder = Path(folder)
-        self._digest = _sha256(_canonical(key))
+        self._digest = sha256(canonical(key))
         self.damaged: list[str] = []
         self._open(key)
 
@@ -76,7 +77,7 @@ class RecordStore:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         arrays = _unpack(content, self._digest, name)
         if arrays is None:
             self.damaged.append(name)
@@ -110,33 +111,15 @@ class RecordStore:
                     f"store {str(self._folder)!r} holds results but no {_MANIFEST}, so that nobody knows what they "
                     "belong to. Name another folder, or delete this one to compute again."
                 ) from None
-            manifest = {"layout": _LAYOUT, "digest": self._digest, "key": key}
-            _write(path, json.dumps(manifest, indent=2).encode() + b"\n")
+            _write(path, json.dumps(manifest_of(key, _LAYOUT), indent=2).encode() + b"\n")
             return
         except OSError as error:
-            raise _unreadable(path, error) from error
-        self._check_manifest(path, content, key)
-
-    def _check_manifest(self, path: Path, content: bytes, key: dict[str, Any]) -> None:
+            raise unreadable(path, error) from error
         try:
             manifest = json.loads(content)
-            found, layout = manifest["key"], manifest["layout"]
-            whole = manifest["digest"] == _sha256(_canonical(found))
-        except (ValueError, KeyError, TypeError):
-            whole, found, layout = False, {}, None
-        if not whole or not isinstance(found, dict) or layout != _LAYOUT:
-            raise DataFileError(
-                f"store {str(self._folder)!r}: {path.name} is damaged or of another layout, so that nobody knows what "
-                "the results belong to. Name another folder, or delete this one to compute again."
-            )
-        wanted = json.loads(_canonical(key))
-        if found != wanted:
-            differing = sorted(name for name in found | wanted if found.get(name) != wanted.get(name))
-            values = "; ".join(f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} here" for name in differing)
-            raise InvalidInputError(
-                f"store={str(self._folder)!r} holds results of something else ({values}). Name another folder, or "
-                "delete this one to compute again."
-            )
+        except ValueError:
+            manifest = None
+        check_manifest(manifest, key, _LAYOUT, str(self._folder), path.name)
 
 
 def digest_of_array(array: NDArray[Any]) -> str:
@@ -146,15 +129,7 @@ def digest_of_array(array: NDArray[Any]) -> str:
         array: Any array of numbers.
     """
     header, payload = _describe({"array": array})
-    return _sha256(_canonical(header) + payload)
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":")).encode()
+    return sha256(canonical(header) + payload)
 
 
 def _describe(arrays: Arrays) -> tuple[list[list[Any]], bytes]:
@@ -165,14 +140,14 @@ def _describe(arrays: Arrays) -> tuple[list[list[Any]], bytes]:
 
 def _pack(digest: str, name: str, arrays: Arrays) -> bytes:
     described, payload = _describe(arrays)
-    header = _canonical({"key": digest, "name": name, "arrays": described})
+    header = canonical({"key": digest, "name": name, "arrays": described})
     body = header + b"\n" + payload
-    return _sha256(body).encode() + b"\n" + body
+    return sha256(body).encode() + b"\n" + body
 
 
 def _unpack(content: bytes, digest: str, name: str) -> Arrays | None:
     body = content[_DIGEST_LENGTH + 1 :]
-    if content[: _DIGEST_LENGTH + 1] != _sha256(body).encode() + b"\n":
+    if content[: _DIGEST_LENGTH + 1] != sha256(body).encode() + b"\n":
         return None
     # The digest holds, so the rest is as it was written; only a file put under another name is left to find.
     line, _, payload = body.partition(b"\n")
@@ -196,7 +171,8 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def _unreadable(path: Path, error: OSError) -> DataFileError:
+def unreadable(path: Path, error: OSError) -> DataFileError:
+    """Give the error of a file of a store that exists and cannot be read."""
     return DataFileError(
         f"file {str(path)!r} cannot be read: {error.strerror or error}. Check its permissions, or name another folder."
     )

@@ -1,0 +1,61 @@
+"""What the results in a folder belong to: a key with its digest, compared before anything in the folder is believed."""
+
+import hashlib
+import json
+from typing import Any
+
+from hermite_dual.errors import DataFileError, InvalidInputError
+
+
+def sha256(content: bytes) -> str:
+    """Give the SHA-256 of bytes, 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """Give the one JSON text of a value: names sorted, no spaces, no NaN."""
+    return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":")).encode()
+
+
+def manifest_of(key: dict[str, Any], layout: int) -> dict[str, Any]:
+    """Give what a folder says about its results.
+
+    Args:
+        key: Names with strings, numbers, booleans, None and lists of them.
+        layout: Number of the layout of the files.
+    """
+    return {"layout": layout, "digest": sha256(canonical(key)), "key": key}
+
+
+def check_manifest(manifest: Any, key: dict[str, Any], layout: int, folder: str, file: str) -> None:
+    """Compare what a folder says about its results with what is wanted.
+
+    Args:
+        manifest: As `manifest_of` gives it, or whatever was found in its place.
+        key: The key wanted.
+        layout: The layout wanted.
+        folder: Name of the folder, for messages.
+        file: Name of the file that holds the manifest, for messages.
+
+    Raises:
+        InvalidInputError: The folder holds results of another key; the message lists what differs.
+        DataFileError: The manifest is damaged or of another layout.
+    """
+    try:
+        found = manifest["key"]
+        whole = manifest["layout"] == layout and manifest["digest"] == sha256(canonical(found))
+    except (ValueError, KeyError, TypeError):
+        whole, found = False, {}
+    if not whole or not isinstance(found, dict):
+        raise DataFileError(
+            f"store {folder!r}: {file} is damaged or of another layout, so that nobody knows what "
+            "the results belong to. Name another folder, or delete this one to compute again."
+        )
+    wanted = json.loads(canonical(key))
+    if found != wanted:
+        differing = sorted(name for name in found | wanted if found.get(name) != wanted.get(name))
+        values = "; ".join(f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} here" for name in differing)
+        raise InvalidInputError(
+            f"store={folder!r} holds results of something else ({values}). Name another folder, or "
+            "delete this one to compute again."
+        )

@@ -1,0 +1,69 @@
+"""The folder of a run: a Zarr group whose attributes say what everything in it belongs to."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from hermite_dual.data.atomic import atomic_path
+from hermite_dual.data.store import unreadable
+from hermite_dual.data.store_key import check_manifest, manifest_of
+from hermite_dual.errors import DataFileError
+
+_METADATA = "zarr.json"
+_ATTRIBUTE = "hermite_dual"
+# Of the attributes and of what the arrays below them mean; a reader refuses any other.
+_LAYOUT = 1
+_UNFINISHED = re.compile(r"\.zarr-[0-9a-f]{12}\.json")
+
+
+def open_folder(folder: str | os.PathLike[str], key: dict[str, Any]) -> Path:
+    """Open the Zarr group of a run, which is made where it is missing. Nothing in it is ever deleted.
+
+    Args:
+        folder: The folder; made if missing, with the folders above it.
+        key: What the arrays belong to, such as parameters and the digest of the data: names with strings, numbers,
+            booleans, None and lists of them.
+
+    Returns:
+        The folder, absolute.
+
+    Raises:
+        InvalidInputError: The folder holds results of another key; the message lists the values that differ.
+        DataFileError: The folder holds something else, its description is damaged or of another layout, or it cannot
+            be read or written.
+    """
+    place = Path(os.path.abspath(folder))
+    path = place / _METADATA
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        _create(place, key)
+        return place
+    except OSError as error:
+        raise unreadable(path, error) from error
+    try:
+        metadata = json.loads(content)
+        manifest = metadata["attributes"][_ATTRIBUTE] if metadata["node_type"] == "group" else None
+    except (ValueError, KeyError, TypeError):
+        manifest = None
+    check_manifest(manifest, key, _LAYOUT, str(place), _METADATA)
+    return place
+
+
+def _create(place: Path, key: dict[str, Any]) -> None:
+    try:
+        foreign = [name for name in os.listdir(place) if not _UNFINISHED.fullmatch(name)]
+    except FileNotFoundError:
+        foreign = []
+    except OSError as error:
+        raise unreadable(place, error) from error
+    if foreign:
+        raise DataFileError(
+            f"folder {str(place)!r} holds {foreign[0]!r} but no {_METADATA} of this package, and is left as it is. "
+            "Name another folder, or one that is empty or does not exist."
+        )
+    metadata = {"zarr_format": 3, "node_type": "group", "attributes": {_ATTRIBUTE: manifest_of(key, _LAYOUT)}}
+    with atomic_path(place / _METADATA) as temporary:
+        temporary.write_text(json.dumps(metadata, indent=2) + "\n")

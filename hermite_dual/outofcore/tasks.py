@@ -1,0 +1,137 @@
+"""Tasks that depend on each other, run on threads of this process or on a dask cluster.
+
+Tasks hand nothing to each other: what they compute they write to disk, and what they return is small and goes to the
+caller. So a task that is run twice does no harm, and a run that ends early is taken up by the next one.
+"""
+
+import heapq
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from hermite_dual.errors import InvalidInputError
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A call, and what must be done before it.
+
+    Attributes:
+        function: A function of a module, so that it can be sent to other processes; its result is small.
+        arguments: Its arguments, small too; what is large goes through files or `Runner.share`.
+        after: Keys of the tasks that must be done before.
+        priority: Of the tasks that are ready, those of the largest number are started first; equal ones in order.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+    after: tuple[Hashable, ...] = ()
+    priority: float = 0.0
+
+
+class Session(Protocol):
+    """Where the tasks of one call of `run_tasks` run."""
+
+    def capacity(self) -> int:
+        """Give the number of tasks that may be submitted and not finished at any time."""
+
+    def submit(self, key: Any, task: Task) -> None:
+        """Start a task, or queue it."""
+
+    def wait(self) -> list[tuple[Any, Any]]:
+        """Wait for at least one task to finish.
+
+        Returns:
+            Keys and results of those that have finished since.
+
+        Raises:
+            Exception: What a task raised.
+        """
+
+    def stop(self) -> None:
+        """Start nothing more, and return when nothing runs any more."""
+
+
+class Runner(Protocol):
+    """Where tasks run: `LocalThreads` or `Cluster`."""
+
+    def session(self) -> Session:
+        """Begin a run."""
+
+    def share(self, value: Any) -> Any:
+        """Give a handle that tasks take among their arguments and see as the value."""
+
+
+def run_tasks(
+    tasks: Mapping[Key, Task], runner: Runner, on_done: Callable[[Key, Any], None] = lambda key, result: None
+) -> None:
+    """Run tasks, each after those that it names.
+
+    Args:
+        tasks: Keys and tasks. What a task comes after must be among them.
+        runner: Where they run.
+        on_done: Called in this thread with the key and the result of each task when it has finished.
+
+    Raises:
+        InvalidInputError: A task comes after one that is not there, or tasks wait for each other in a circle.
+        ClusterError: The cluster stopped answering.
+        Exception: What a task or `on_done` raised. Whatever ends the call, no task runs any more when it returns; only
+            on a cluster that stopped answering nobody knows.
+    """
+    waiting, followers = _links(tasks)
+    _check_acyclic(waiting, followers)
+    order = {key: number for number, key in enumerate(tasks)}
+    ready = [_entry(tasks, order, key) for key, count in waiting.items() if count == 0]
+    heapq.heapify(ready)
+    session = runner.session()
+    running = 0
+    try:
+        while ready or running:
+            while ready and running < session.capacity():
+                key = heapq.heappop(ready)[2]
+                session.submit(key, tasks[key])
+                running += 1
+            for key, result in session.wait():
+                running -= 1
+                on_done(key, result)
+                for follower in followers.get(key, ()):
+                    waiting[follower] -= 1
+                    if waiting[follower] == 0:
+                        heapq.heappush(ready, _entry(tasks, order, follower))
+    finally:
+        session.stop()
+
+
+def _entry(tasks: Mapping[Key, Task], order: dict[Key, int], key: Key) -> tuple[float, int, Key]:
+    return -tasks[key].priority, order[key], key
+
+
+def _links(tasks: Mapping[Key, Task]) -> tuple[dict[Key, int], dict[Hashable, list[Key]]]:
+    """Give the number of tasks that each waits for, and those that wait for it."""
+    waiting: dict[Key, int] = {}
+    followers: dict[Hashable, list[Key]] = {}
+    for key, task in tasks.items():
+        before = set(task.after)
+        for other in before:
+            if other not in tasks:
+                raise InvalidInputError(f"task {key!r} comes after {other!r}, which is not among the tasks")
+            followers.setdefault(other, []).append(key)
+        waiting[key] = len(before)
+    return waiting, followers
+
+
+def _check_acyclic(waiting: dict[Key, int], followers: dict[Hashable, list[Key]]) -> None:
+    left = dict(waiting)
+    free = [key for key, count in left.items() if count == 0]
+    done = 0
+    while free:
+        done += 1
+        for follower in followers.get(free.pop(), ()):
+            left[follower] -= 1
+            if left[follower] == 0:
+                free.append(follower)
+    if done < len(left):
+        stuck = next(key for key, count in left.items() if count)
+        raise InvalidInputError(f"tasks wait for each other in a circle, {stuck!r} among them or after it")
