@@ -1,5 +1,6 @@
 """One object for every way to name an activation function."""
 
+import functools
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from itertools import pairwise
@@ -82,6 +83,13 @@ class Activation:
     def __hash__(self) -> int:
         """Return a hash that agrees with equality."""
         return hash(self.expr if self.expr is not None else id(self._function))
+
+    def __reduce__(self) -> tuple[Callable[..., "Activation"], tuple[Any, ...]]:
+        """Pickle the formula, or the Python function as pickle can, and compile again on the other side."""
+        if self.expr is not None:
+            return _formula_again, (self.expr, self.name, self._kinks, self.source, self._exact_lipschitz)
+        function = getattr(self._function, "__wrapped__", self._function)
+        return _function_again, (function, self.name, self._kinks, self._derivative)
 
     @property
     def kinks(self) -> tuple[sp.Expr, ...]:
@@ -281,6 +289,18 @@ def _from_expression(expr: sp.Expr, name: str, *, source: str = "", lipschitz: s
     return found
 
 
+def _formula_again(
+    expr: sp.Expr, name: str, kinks: tuple[sp.Expr, ...], source: str, lipschitz: sp.Expr | None
+) -> Activation:
+    return Activation(expr, _function_of(expr), name, kinks=kinks, source=source, lipschitz=lipschitz)
+
+
+def _function_again(
+    function: Callable[..., Any], name: str, kinks: tuple[sp.Expr, ...], derivative: Callable[..., Any] | None
+) -> Activation:
+    return Activation(None, _checked_callable(function), name, kinks=kinks, derivative=derivative)
+
+
 def _function_of(expr: sp.Expr) -> FloatFunction:
     parameters = sorted(map(str, expr.free_symbols - {x}))
     if not parameters:
@@ -322,6 +342,7 @@ def _from_callable(
 def _checked_callable(function: Callable[..., Any]) -> FloatFunction:
     name = getattr(function, "__name__", repr(function))
 
+    @functools.wraps(function, assigned=(), updated=())
     def evaluate(values: Array) -> Array:
         with np.errstate(all="ignore"):
             result: NDArray[Any] = np.asarray(function(values))

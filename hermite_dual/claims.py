@@ -88,10 +88,8 @@ def check_claim(
     check_nonzero_rows(samples, 0.0)
     rows = on_sphere(samples) if sphere else samples
     gram = model.gram(rows)
-    entries = gram.entry_bounds
-    if sphere:
-        source = replace(gram.model, row_error=scaling_error(rows))
-        entries = entry_bounds(source, gram.matrix, gram.variances)
+    source = replace(gram.model, row_error=scaling_error(rows)) if sphere else gram.model
+    entries = entry_bounds(source, gram.matrix, gram.variances)
     found = gram_check_lower_bound(gram.matrix, entries, value)
     certificate = None
     if found.outcome is not Outcome.UNDECIDED:

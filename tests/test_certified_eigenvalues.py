@@ -13,7 +13,6 @@ from hermite_dual.certified.coefficients import coefficient_balls
 from hermite_dual.certified.eigenvalues import check_lower_bound, least_eigenvalue
 from hermite_dual.certified.entry_error import (
     contraction_error,
-    inner_product_error,
     kernel_perturbation,
     off_diagonal_error,
     separable_series,
@@ -207,17 +206,6 @@ def test_theory_bounds_of_parallel_rows_claim_nothing():
     S = np.ones((4, 4))
     coefficients = coefficient_balls(sp.tanh(x), x, 20, 1, 20)
     assert all(b.value == 0.0 for b in theory_lower_bounds(S, 0.0, lambda _, count: coefficients[:count], 20))
-
-
-def test_inner_product_error_covers_exact_sums():
-    X = np.random.default_rng(2).standard_normal((6, 50)) * 1e3
-    bound, product = inner_product_error(X), X @ X.T
-    with working_precision(300):
-        for i in range(6):
-            for j in range(6):
-                exact = sum((arb(a) * arb(b) for a, b in zip(X[i].tolist(), X[j].tolist(), strict=True)), arb(0))
-                assert abs(exact - arb(product[i, j])) <= arb(bound[i, j])
-    assert bound.max() < 1e-12 * np.abs(np.diag(product)).max()
 
 
 def test_fixed_point_error_covers_a_fixed_point_in_balls():

@@ -117,7 +117,7 @@ def test_pairs_contain_the_kernel_in_balls(name):
     variances = np.array([0.04, 0.5, 0.5000001, 2.0])
     rows = row_coefficients(phi.expr, phi.symbol, variances, largest=0.99)
     rho = np.array([[0, 0.99, -0.3, 0.7], [0.99, 0, 1.0, 0.95], [-0.3, 1.0, 0, -0.99], [0.7, 0.95, -0.99, 0]])
-    found = pair_series(rows, np.arange(4), rho)
+    found = pair_series(rows, np.arange(4), None, rho)
     for i, j in ((0, 1), (0, 2), (1, 3), (2, 3)):
         with working_precision(128):
             c = arb(float(rho[i, j])) * (arb(float(variances[i])) * arb(float(variances[j]))).sqrt()

@@ -12,17 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import blas, lapack
+from scipy.linalg import lapack
 
-from hermite_dual.certified.float_cholesky import Factorization
+from hermite_dual.certified.large_matrix import SINGLE_ORDER, LargeMatrix, Operator, ProvenFactor
 from hermite_dual.numeric.lanczos import Ritz, Vector, lanczos, start_vector
-from hermite_dual.numeric.symmetric import single_upper
 
 Matrix = NDArray[np.float64]
 Tolerance = Callable[[float], float]
-Precision = type[np.float32] | type[np.float64]
 
-_SINGLE_ORDER = 1024  # below it a factorization costs less than what is around it
 _SINGLE_REACH = 2e-6  # distance to the spectrum, in largest entries, from which on a float32 factor has digits
 _CORRECTIONS = 5  # at most, each squares what the rounding of float32 leaves
 _FIRST_STEPS, _INVERSE_STEPS = 32, 48
@@ -58,57 +55,43 @@ class _Look:
 
 @dataclass(frozen=True)
 class _Inverse:
-    """`solve` is about the inverse of `scale (A - shift I)`, on vectors of a dtype."""
+    """An operator that is about the inverse of `scale (A - shift I)`."""
 
-    solve: Callable[[Vector], Vector]
+    operator: Operator
     shift: float
-    scale: float
-    dtype: Precision
 
 
-def bottom_vector(A: Matrix, largest: float, enough: Tolerance) -> BottomVector | None:
+def bottom_vector(A: LargeMatrix, enough: Tolerance) -> BottomVector | None:
     """Approximate the least eigenvector.
 
     Args:
-        A: symmetric matrix, shape (n, n).
-        largest: its largest modulus.
+        A: symmetric matrix of order n.
         enough: the doubt that is small enough, given the Rayleigh quotient.
 
     Returns:
         The vector; None where no factorization succeeded or the arithmetic broke down.
     """
-    look = _first_look(A, largest)
+    look = _first_look(A)
     if look is None:
         return None
-    for inverse in _inverses(A, largest, look):
+    for inverse in _inverses(A, look):
         return _minimize(A, inverse, look.vector, enough)
     return None
 
 
 def refined(
-    A: Matrix, factorization: Factorization, shift: float, bottom: BottomVector, enough: Tolerance
+    A: LargeMatrix, factorization: ProvenFactor, shift: float, bottom: BottomVector, enough: Tolerance
 ) -> BottomVector | None:
     """A better vector through the factor of `A - shift I`, the shift just below the least eigenvalue."""
-    inverse = _Inverse(factorization.solve, shift, 1.0, np.float64)
+    inverse = _Inverse(Operator(factorization.solve, 1.0, np.float64), shift)
     return _minimize(A, inverse, bottom.vector, enough)
 
 
-def _first_look(A: Matrix, largest: float) -> _Look | None:
-    """Lanczos with A itself, in float32 for large orders."""
-    n = A.shape[0]
-    if n > _SINGLE_ORDER:
-        single, scale = single_upper(A, largest)
-        found = lanczos(
-            lambda x: np.asarray(blas.ssymv(-1.0, single.T, x, lower=1)),
-            start_vector(n).astype(np.float32),
-            _FIRST_STEPS,
-            _settled,
-        )
-    else:
-        scale = 1.0
-        found = lanczos(
-            lambda x: np.asarray(blas.dsymv(-1.0, A.T, x, lower=1)), start_vector(n), _FIRST_STEPS, _settled
-        )
+def _first_look(A: LargeMatrix) -> _Look | None:
+    """Lanczos with -A itself."""
+    rough = A.rough()
+    start = start_vector(A.order).astype(rough.dtype)
+    found = lanczos(lambda x: -rough.apply(x), start, _FIRST_STEPS, _settled)
     if found is None:
         return None
     history = found.ritz.history
@@ -117,7 +100,7 @@ def _first_look(A: Matrix, largest: float) -> _Look | None:
     doubt = found.ritz.doubt
     if doubt > _SETTLED * abs(value):
         doubt = max(_FALLS * (value - half[-1]) if half else 0.0, _LEAST_MARGIN * abs(value))
-    return _Look(-value / scale, doubt / scale, found.vector)
+    return _Look(-value / rough.scale, doubt / rough.scale, found.vector)
 
 
 def _settled(ritz: Ritz) -> bool:
@@ -129,46 +112,30 @@ def _settled(ritz: Ritz) -> bool:
     return ritz.doubt < _SETTLED * abs(ritz.value) or (ritz.value < 0 and fall > -_HOPELESS * ritz.value)
 
 
-def _inverses(A: Matrix, largest: float, look: _Look) -> Iterator[_Inverse]:
+def _inverses(A: LargeMatrix, look: _Look) -> Iterator[_Inverse]:
     """Inverses at shifts below the least eigenvalue, those first that would serve best."""
     shifts = []
-    margin = max(look.doubt, 4 * _SINGLE_REACH * largest)
+    margin = max(look.doubt, 4 * _SINGLE_REACH * A.largest)
     for guess in (look.value - margin, look.value - 4 * margin):
         if look.value <= 0 or guess > _HOPELESS * look.value:
             shifts.append(guess)
     if look.value > 0:
         shifts.append(0.0)
     base = min([0.0, *shifts])
-    shifts += [base - part * largest for part in _NEGATIVE_SHIFTS]
+    shifts += [base - part * A.largest for part in _NEGATIVE_SHIFTS]
     for shift in shifts:
-        single = A.shape[0] > _SINGLE_ORDER and look.value - shift > _SINGLE_REACH * largest
-        inverse = _inverse(A, largest, shift, np.float32) if single else None
-        if inverse is None and (shift == 0.0 or A.shape[0] <= _SINGLE_ORDER):
-            inverse = _inverse(A, largest, shift, np.float64)
-        if inverse is not None:
-            yield inverse
+        single = A.order > SINGLE_ORDER and look.value - shift > _SINGLE_REACH * A.largest
+        found = A.inverse(shift, np.float32) if single else None
+        if found is None and (shift == 0.0 or A.order <= SINGLE_ORDER):
+            found = A.inverse(shift, np.float64)
+        if found is not None:
+            yield _Inverse(found, shift)
 
 
-def _inverse(A: Matrix, largest: float, shift: float, dtype: Precision) -> _Inverse | None:
-    """The inverse of `A - shift I` by LAPACK's Cholesky factorization; None where that fails."""
-    single = dtype is np.float32
-    copy: NDArray[np.floating]
-    copy, scale = single_upper(A, largest) if single else (A.copy(), 1.0)
-    np.fill_diagonal(copy, (A.diagonal() - shift) * scale)
-    potrf, trsv = (lapack.spotrf, blas.strsv) if single else (lapack.dpotrf, blas.dtrsv)
-    factor, info = potrf(copy.T, lower=1, clean=0, overwrite_a=1)
-    if info != 0:
-        return None
-
-    def solve(x: Vector) -> Vector:
-        return np.asarray(trsv(factor, trsv(factor, x, lower=1), lower=1, trans=1, overwrite_x=1))
-
-    return _Inverse(solve, shift, scale, dtype)
-
-
-def _minimize(A: Matrix, inverse: _Inverse, start: Vector, enough: Tolerance) -> BottomVector | None:
+def _minimize(A: LargeMatrix, inverse: _Inverse, start: Vector, enough: Tolerance) -> BottomVector | None:
     """Minimize the Rayleigh quotient over a Krylov space of the inverse."""
-    shift, scale = inverse.shift, inverse.scale
+    shift, scale, solve = inverse.shift, inverse.operator.scale, inverse.operator.apply
+    dtype = inverse.operator.dtype
 
     def finished(ritz: Ritz) -> bool:
         if not ritz.value > 0:
@@ -176,23 +143,23 @@ def _minimize(A: Matrix, inverse: _Inverse, start: Vector, enough: Tolerance) ->
         distance = 1 / (ritz.value * scale)
         return distance * ritz.doubt / ritz.value <= enough(shift + distance)
 
-    space = lanczos(inverse.solve, start.astype(inverse.dtype), _INVERSE_STEPS, finished)
+    space = lanczos(solve, start.astype(dtype), _INVERSE_STEPS, finished)
     if space is None or not space.ritz.value > 0:
         return None
     Q = np.linalg.qr(space.basis.T.astype(np.float64))[0]
-    AQ = _times(A, Q)
+    AQ = A.times(Q)
     found = _least_ritz(Q, AQ)
     if found is None:
         return None
     quotient, vector, residual = found
     doubt = abs(quotient - shift) * space.ritz.doubt / space.ritz.value
     gain = 0.0
-    for _ in range(_CORRECTIONS if inverse.dtype is np.float32 else 0):
+    for _ in range(_CORRECTIONS if dtype is np.float32 else 0):
         # what the rounding of the inverse has left: its own solution for the residual, in one more direction
         size = float(np.linalg.norm(residual))
         if size == 0.0:
             break
-        w = inverse.solve((residual / size).astype(np.float32)).astype(np.float64)
+        w = solve((residual / size).astype(np.float32)).astype(np.float64)
         for _ in range(2):
             w -= Q @ (Q.T @ w)
             size = float(np.linalg.norm(w))
@@ -201,7 +168,7 @@ def _minimize(A: Matrix, inverse: _Inverse, start: Vector, enough: Tolerance) ->
             w /= size
         if size == 0.0:
             break
-        Q, AQ = np.column_stack([Q, w]), np.column_stack([AQ, _times(A, w[:, None])])
+        Q, AQ = np.column_stack([Q, w]), np.column_stack([AQ, A.times(w[:, None])])
         found = _least_ritz(Q, AQ)
         if found is None:
             return None
@@ -210,10 +177,6 @@ def _minimize(A: Matrix, inverse: _Inverse, start: Vector, enough: Tolerance) ->
         if gain <= enough(quotient):
             break
     return BottomVector(vector / np.linalg.norm(vector), quotient, max(doubt, gain))
-
-
-def _times(A: Matrix, Q: Matrix) -> Matrix:
-    return np.asarray(blas.dgemm(1.0, A.T, np.asfortranarray(Q)))
 
 
 def _least_ritz(Q: Matrix, AQ: Matrix) -> tuple[float, Matrix, Matrix] | None:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.certified.entry_norm import EntryError, entry_norm
 from hermite_dual.certified.float_cholesky import UNIT, error_units, gamma, shifted_cholesky
 
 Matrix = NDArray[np.float64]
@@ -18,14 +19,7 @@ def down(value: float) -> float:
     return math.nextafter(value, -math.inf)
 
 
-def entry_norm(error: float | Matrix, n: int) -> float:
-    """An upper bound of the 2-norm of any symmetric matrix within the error: its largest row sum."""
-    if isinstance(error, np.ndarray):
-        return float(np.max(error.sum(axis=1))) * (1 + 2 * gamma(n + 1))
-    return math.nextafter(n * error, math.inf) if error > 0 else 0.0
-
-
-def cholesky_lower(matrix: Matrix, shift: float, error: float | Matrix) -> float:
+def cholesky_lower(matrix: Matrix, shift: float, error: EntryError) -> float:
     """The lower bound that a factorization of `A - shift I` proves; `-inf` if it fails."""
     with np.errstate(all="ignore"):
         factorization = shifted_cholesky(matrix, shift)
@@ -34,19 +28,18 @@ def cholesky_lower(matrix: Matrix, shift: float, error: float | Matrix) -> float
     return down(down(shift - factorization.error) - entry_norm(error, matrix.shape[0]))
 
 
-def predicted_loss(matrix: Matrix, shift: float) -> float:
-    """About how much a factorization at this shift loses to rounding."""
-    size = np.abs(matrix.diagonal() - shift)
-    return error_units(matrix.shape[0]) * float(np.sum(size)) + 8 * UNIT * float(np.max(size))
+def predicted_loss(diagonal: Matrix, shift: float) -> float:
+    """About how much a factorization at this shift loses to rounding, from the diagonal, shape (n,)."""
+    size = np.abs(diagonal - shift)
+    return error_units(len(diagonal)) * float(np.sum(size)) + 8 * UNIT * float(np.max(size))
 
 
-def is_graded(matrix: Matrix) -> bool:
-    """Whether a definite matrix could have rows of very different scale."""
-    diagonal = matrix.diagonal()
+def is_graded(diagonal: Matrix) -> bool:
+    """Whether a definite matrix of this diagonal, shape (n,), could have rows of very different scale."""
     return bool(np.min(diagonal) > 0 and np.max(diagonal) > _GRADED * np.min(diagonal))
 
 
-def scaled_lower(matrix: Matrix, upper: float, error: float | Matrix) -> float:
+def scaled_lower(matrix: Matrix, upper: float, error: EntryError) -> float:
     """A lower bound for a definite matrix with rows of different scale, by factoring `D^-1 (A - s I) D^-1`.
 
     With `B = D^-1 A D^-1 - s D^-2 - d I` and `R^T R = B + E`, `||E||_2 <= d` proves `D^-1 (A - s I) D^-1 >= 0`, hence
@@ -63,7 +56,7 @@ def scaled_lower(matrix: Matrix, upper: float, error: float | Matrix) -> float:
     if not np.all(np.isfinite(inverse)) or np.min(inverse) == 0.0:
         return -math.inf
     norm = entry_norm(error, matrix.shape[0])
-    margin = 2 * predicted_loss(scaled, 0.0)
+    margin = 2 * predicted_loss(scaled.diagonal(), 0.0)
     step = 4 * UNIT
     base = upper - 2 * norm if norm > 0 else upper
     while step < 1:
@@ -77,13 +70,14 @@ def scaled_lower(matrix: Matrix, upper: float, error: float | Matrix) -> float:
     return -math.inf
 
 
-def search_lower(matrix: Matrix, upper: float, error: float | Matrix) -> float:
+def search_lower(matrix: Matrix, upper: float, error: EntryError) -> float:
     """The largest lower bound that a few factorizations below the Rayleigh quotient prove."""
     if not math.isfinite(upper):
         return -math.inf
     n = matrix.shape[0]
-    start = upper - entry_norm(error, n) if isinstance(error, np.ndarray) or error > 0 else upper
-    loss = predicted_loss(matrix, start) + 16 * UNIT * abs(start)
+    norm = entry_norm(error, n)
+    start = upper - norm if norm > 0 else upper
+    loss = predicted_loss(matrix.diagonal(), start) + 16 * UNIT * abs(start)
     step = 0.3 * loss
     for _ in range(_ATTEMPTS):
         lower = cholesky_lower(matrix, start - step, error)

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.certified.ball_eigenvalues import LARGEST, LARGEST_EXACT, exact_sign
-from hermite_dual.certified.cholesky_bounds import cholesky_lower, down, entry_norm, predicted_loss
-from hermite_dual.certified.large_enclosure import large_enclosure
+from hermite_dual.certified.cholesky_bounds import cholesky_lower, down, predicted_loss
+from hermite_dual.certified.entry_norm import EntryError, RowSums, entry_norm
+from hermite_dual.certified.large_enclosure import dense_enclosure
 from hermite_dual.certified.small_enclosure import ball_enclosure, small_enclosure
 from hermite_dual.certified.symmetric_input import SymmetricInput, symmetric_input
 from hermite_dual.errors import InvalidInputError
@@ -72,7 +73,7 @@ class LowerBoundCheck:
     reason: str
 
 
-def least_eigenvalue(A: ArrayLike, entry_error: ArrayLike = 0.0, *, rtol: float = 1e-6) -> EigenvalueBounds:
+def least_eigenvalue(A: ArrayLike, entry_error: ArrayLike | RowSums = 0.0, *, rtol: float = 1e-6) -> EigenvalueBounds:
     """Enclose the least eigenvalue of every symmetric matrix within an entrywise error of A.
 
     Large matrices cost a float32 factorization for an estimate and a float64 one for the proof, and half the memory of
@@ -80,7 +81,7 @@ def least_eigenvalue(A: ArrayLike, entry_error: ArrayLike = 0.0, *, rtol: float 
 
     Args:
         A: symmetric float64 matrix, shape (n, n); it may be indefinite or singular.
-        entry_error: bound of `|A_true - A|`, a number or shape (n, n).
+        entry_error: bound of `|A_true - A|`, a number or shape (n, n); or `RowSums` of such a bound.
         rtol: the width `upper - lower`, relative to the eigenvalue, that is enough: beyond n = 1024 no work
             is spent on a narrower one. Entry errors and the rounding of the proof, about `1e-13 tr(A)`, may make it
             wider, which is no error.
@@ -102,7 +103,7 @@ def least_eigenvalue(A: ArrayLike, entry_error: ArrayLike = 0.0, *, rtol: float 
     return _enclose(given, rtol)
 
 
-def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike = 0.0) -> LowerBoundCheck:
+def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike | RowSums = 0.0) -> LowerBoundCheck:
     """Decide whether `lambda_min >= value` for every symmetric matrix within an entrywise error of A.
 
     REFUTED means that it fails for every such matrix.
@@ -110,7 +111,7 @@ def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike = 0.0) 
     Args:
         A: symmetric float64 matrix, shape (n, n).
         value: the claimed lower bound.
-        entry_error: bound of `|A_true - A|`, a number or shape (n, n).
+        entry_error: bound of `|A_true - A|`, a number or shape (n, n); or `RowSums` of such a bound.
 
     Returns:
         The outcome with its margin.
@@ -146,10 +147,10 @@ def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike = 0.0) 
     return LowerBoundCheck(Outcome.UNDECIDED, None, 0.0, f"{reason}; {remedy}")
 
 
-def _quick_proof(matrix: Matrix, value: float, error: float | Matrix) -> LowerBoundCheck | None:
+def _quick_proof(matrix: Matrix, value: float, error: EntryError) -> LowerBoundCheck | None:
     """One factorization a little above the claimed value."""
     n = matrix.shape[0]
-    shift = value + 1.5 * predicted_loss(matrix, value) + 1.01 * entry_norm(error, n)
+    shift = value + 1.5 * predicted_loss(matrix.diagonal(), value) + 1.01 * entry_norm(error, n)
     if not math.isfinite(shift):
         return None
     lower = cholesky_lower(matrix, shift, error)
@@ -174,7 +175,7 @@ def _enclose(given: SymmetricInput, rtol: float, float_only: bool = False) -> Ei
     if n <= _CHEAP_ORDER:
         rtol = min(rtol, _CHEAP_WIDTH)
     with np.errstate(all="ignore"):
-        found = large_enclosure(matrix, given.largest, error, rtol) if n > _DENSE_ESTIMATE else None
+        found = dense_enclosure(matrix, given.largest, error, rtol) if n > _DENSE_ESTIMATE else None
         lower, upper, vector = small_enclosure(matrix, error) if found is None else found
     reason = "float64 Cholesky and Rayleigh quotient with their error bounds"
     norm = entry_norm(error, n)

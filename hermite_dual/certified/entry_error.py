@@ -17,36 +17,10 @@ from hermite_dual.certified.precision import upper_float
 from hermite_dual.errors import InvalidInputError
 
 Matrix = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 _UP = 1 + 2.0**-48
 """Covers the up to 31 roundings in which any bound of this module is computed."""
-
-
-def inner_product_error(X: Matrix) -> Matrix:
-    """Bound of the rounding of `X @ X.T`: `g_d |x_i||x_j|` with the moduli's norms, plus underflow, shape (n, n).
-
-    Sums of d products in any order, fused or not, are within `g_d sum_k |x_ik x_jk|`; Cauchy-Schwarz bounds the sum.
-    """
-    d = X.shape[1]
-    squares = np.einsum("ij,ij->i", X, X) * (1 + 2 * gamma(d + 2)) + d * TINY
-    norms = np.sqrt(squares) * (1 + 4 * UNIT)
-    return (gamma(d) * np.multiply.outer(norms, norms) + 2 * d * TINY) * _UP
-
-
-def preactivation_error(
-    K: ArrayLike, gram_error: ArrayLike, X: Matrix, sigma_w: float, sigma_u: float, sigma_b: float
-) -> Matrix:
-    """Bound of `|S_float - S|` for `S = sigma_w^2 K + sigma_u^2 X X^T/d + sigma_b^2`, given `|K_float - K|`.
-
-    The float value is taken to be `(sigma_w**2) * K + (sigma_u**2 / d) * (X @ X.T) + sigma_b**2` in that order: at
-    most three roundings in each of the first two terms and two additions, so five roundings cover each term.
-    """
-    d = X.shape[1]
-    values, error = np.abs(np.asarray(K, dtype=np.float64)), np.asarray(gram_error, dtype=np.float64)
-    product = np.abs(X @ X.T) + inner_product_error(X)
-    first, second = sigma_w**2 * values, sigma_u**2 / d * product
-    rounding = gamma(6) * (first + second + sigma_b**2) + 8 * TINY
-    return (sigma_w**2 * error + sigma_u**2 / d * inner_product_error(X) + rounding) * _UP
 
 
 def contraction_error(residual: ArrayLike, factor: float) -> Matrix:
@@ -185,12 +159,14 @@ class SeriesValues:
 
 # parallel rows are independent; no fastmath, whose reordering the error count does not cover
 @njit(cache=True, parallel=True)
-def _evaluate(a: Matrix, rho: Matrix, stride: int, odd: bool, half: bool, unit: float) -> tuple[Matrix, Matrix]:
+def _evaluate(
+    a: Matrix, b: Matrix, rho: Matrix, stride: int, odd: bool, half: bool, unit: float
+) -> tuple[Matrix, Matrix]:
     """Horner's rule in `rho` (stride 1) or `rho^2` (stride 2), with a running bound of the rounding."""
-    n, degrees = a.shape
+    (n, degrees), p = a.shape, len(b)
     values, errors = np.zeros_like(rho), np.zeros_like(rho)
     for i in prange(n):
-        for j in range(i if half else 0, n):
+        for j in range(i if half else 0, p):
             x = rho[i, j]
             # with stride 2 the rounding of x*x costs one more unit per product
             y = x * x if stride == 2 else x
@@ -198,7 +174,7 @@ def _evaluate(a: Matrix, rho: Matrix, stride: int, odd: bool, half: bool, unit: 
             total, bound = 0.0, 0.0
             for step in range(degrees):
                 r = degrees - 1 - step
-                term = a[i, r] * a[j, r]
+                term = a[i, r] * b[j, r]
                 product = total * y
                 total = product + term
                 bound = bound * m + stride * abs(product) + abs(term) + abs(total)
@@ -218,46 +194,56 @@ def _compressed(a: Matrix, da: Matrix) -> tuple[Matrix, int, bool]:
     return a, 1, False
 
 
-def _coefficient_error(a: Matrix, da: Matrix) -> Matrix:
-    """`sum_r |a_ir a_jr - a'_ir a'_jr|` over all degrees, by Cauchy-Schwarz, for errors da of a, shape (n, n)."""
+def _coefficient_error(a: Matrix, da: Matrix, index: Indices, columns: Indices) -> Matrix:
+    """`sum_r |a_ir a_jr - a'_ir a'_jr|` over all degrees, by Cauchy-Schwarz, for errors da of a, shape (n, p)."""
     up = 1 + gamma(2 * a.shape[1] + 8)
     size, error = (np.sqrt(np.einsum("ij,ij->i", v, v)) * up for v in (a, da))
-    return (np.multiply.outer(size, error) + np.multiply.outer(error, size + error)) * up + TINY
+    first = np.multiply.outer(size[index], error[columns])
+    return (first + np.multiply.outer(error[index], (size + error)[columns])) * up + TINY
 
 
-def separable_series(coefficients: list[list[arb]], tails: list[arb], rho: Matrix) -> SeriesValues:
+def separable_series(
+    coefficients: list[list[arb]],
+    tails: list[arb],
+    rho: Matrix,
+    index: Indices | None = None,
+    columns: Indices | None = None,
+) -> SeriesValues:
     """Evaluate `sum_r a_r(q_i) a_r(q_j) rho_ij^r` with a bound of everything that separates it from the kernel.
 
     The bound adds rounding (running), the radii of the coefficients and the Parseval remainder
     `|rho|^N sqrt(T_N(q_i) T_N(q_j))`.
 
     Args:
-        coefficients: balls `a_r(q_i)`, n lists of N balls; the same list object may stand for several rows.
-        tails: upper bounds `T_N(q_i)`, from `parseval_tail`.
-        rho: correlations, shape (n, n), in [-1, 1].
+        coefficients: balls `a_r(q)`, m lists of N balls.
+        tails: m upper bounds `T_N(q)`, from `parseval_tail`.
+        rho: correlations, shape (n, p), in [-1, 1].
+        index: which list belongs to each row, shape (n,); by default row i has list i.
+        columns: the same for columns, shape (p,); by default as rows.
 
     Returns:
         Values and errors.
     """
-    n, degrees = rho.shape[0], len(coefficients[0])
-    cache: dict[int, tuple[Matrix, Matrix]] = {}
-    a, da = np.empty((n, degrees)), np.empty((n, degrees))
-    for i, balls in enumerate(coefficients):
-        if id(balls) not in cache:
-            middle = np.array([float(b.mid()) for b in balls])
-            radius = np.array([upper_float(abs(b - arb(m))) for b, m in zip(balls, middle.tolist(), strict=True)])
-            cache[id(balls)] = (middle, radius)
-        a[i], da[i] = cache[id(balls)]
+    rows = np.arange(len(coefficients)) if index is None else index
+    others = rows if columns is None else columns
+    degrees = len(coefficients[0])
+    a = np.array([[float(b.mid()) for b in balls] for balls in coefficients])
+    da = np.array(
+        [
+            [upper_float(abs(b - arb(m))) for b, m in zip(balls, middle, strict=True)]
+            for balls, middle in zip(coefficients, a.tolist(), strict=True)
+        ]
+    )
     correlations = np.ascontiguousarray(rho, dtype=np.float64)
-    half = bool(np.array_equal(correlations, correlations.T))
+    half = columns is None and bool(np.array_equal(correlations, correlations.T))
     packed, stride, odd = _compressed(a, da)
-    values, errors = _evaluate(packed, correlations, stride, odd, half, UNIT)
+    values, errors = _evaluate(packed[rows], packed[others], correlations, stride, odd, half, UNIT)
     if half:
         values, errors = (np.triu(v) + np.triu(v, 1).T for v in (values, errors))
     roots = np.array([upper_float(arb(t).sqrt()) for t in tails])
     power = np.minimum(np.abs(rho) ** degrees * (1 + 64 * UNIT) + TINY, 1.0)
-    remainder = np.multiply.outer(roots, roots) * power
+    remainder = np.multiply.outer(roots[rows], roots[others]) * power
     # the running bound's own rounding: at most eight operations per step, all of them on non-negative numbers
     slack = 1 + gamma(8 * degrees + 8)
-    radii = _coefficient_error(a, da)
+    radii = _coefficient_error(a, da, rows, others)
     return SeriesValues(values, (errors * slack + radii + remainder * (1 + 8 * UNIT) + 4 * degrees * TINY) * _UP)

@@ -45,7 +45,12 @@ def tile_size(n: int) -> int:
 def error_units(n: int) -> float:
     """The factor of `|R|^T |R|` in the error bound."""
     rows = tile_size(n)
-    return (gamma(rows + 2) + -(-n // rows) * UNIT) * (1 + 2.0**-20)
+    return tiled_error_units(rows, -(-n // rows))
+
+
+def tiled_error_units(rows: int, count: int) -> float:
+    """The same for tiles of at most so many rows, and so many of them from top to bottom."""
+    return (gamma(rows + 2) + count * UNIT) * (1 + 2.0**-20)
 
 
 @dataclass(frozen=True)
@@ -93,15 +98,30 @@ def shifted_cholesky(A: Matrix, shift: float | Matrix) -> Factorization:
     n = A.shape[0]
     diagonal = A.diagonal() - shift
     diagonal_error = float(np.max(np.abs(diagonal))) * UNIT + TINY
-    edges = (*range(0, n, tile_size(n)), n)
+    edges = tile_edges(n, tile_size(n))
     tiles: Tiles = {}
     for i in range(len(edges) - 1):
-        if not _tile_row(A, tiles, diagonal, edges, i):
+        if not tile_row(A, tiles, diagonal, edges, i):
             return Factorization(False, math.inf, edges, {})
-    return Factorization(True, _error_norm(n, tiles, diagonal, diagonal_error), edges, tiles)
+    units = error_units(n)
+    norm = _trace_norm(diagonal, units)
+    if n <= _MEASURED:
+        norm = min(norm, _sums_product(n, tiles))
+    return Factorization(True, _error_norm(norm, n, units, diagonal_error), edges, tiles)
 
 
-def _tile_row(A: Matrix, tiles: Tiles, diagonal: Matrix, edges: tuple[int, ...], i: int) -> bool:
+def tile_edges(n: int, rows: int) -> tuple[int, ...]:
+    """Where tiles of so many rows begin, and n."""
+    return (*range(0, n, rows), n)
+
+
+def trace_error(diagonal: Matrix, units: float) -> float:
+    """The 2-norm bound of the error from the computed diagonal of `A - s I` alone, after success."""
+    diagonal_error = float(np.max(np.abs(diagonal))) * UNIT + TINY
+    return _error_norm(_trace_norm(diagonal, units), len(diagonal), units, diagonal_error)
+
+
+def tile_row(A: Matrix, tiles: Tiles, diagonal: Matrix, edges: tuple[int, ...], i: int) -> bool:
     """Compute row i of tiles; False if a pivot is not positive."""
     rows = slice(edges[i], edges[i + 1])
     size = edges[i + 1] - edges[i]
@@ -131,13 +151,14 @@ def _tile_row(A: Matrix, tiles: Tiles, diagonal: Matrix, edges: tuple[int, ...],
     return True
 
 
-def _error_norm(n: int, tiles: Tiles, diagonal: Matrix, diagonal_error: float) -> float:
-    """The 2-norm bound of the error matrix."""
-    units = error_units(n)
+def _trace_norm(diagonal: Matrix, units: float) -> float:
+    """An upper bound of the trace of `R^T R`."""
     # (R^T R)_ii is within `units` of itself from the computed a_ii - s, which is positive after success
-    norm = float(np.sum(diagonal)) / (1 - units) + n * TINY
-    if n <= _MEASURED:
-        norm = min(norm, _sums_product(n, tiles))
+    return float(np.sum(diagonal)) / (1 - units) + len(diagonal) * TINY
+
+
+def _error_norm(norm: float, n: int, units: float, diagonal_error: float) -> float:
+    """The 2-norm bound of the error matrix, given one of `|R|^T |R|`."""
     underflow = 4.0 * n * n * TINY
     return (units * norm + diagonal_error + underflow) * _UP
 

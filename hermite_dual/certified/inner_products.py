@@ -26,19 +26,38 @@ def inner_products(X: Matrix) -> tuple[Matrix, Matrix]:
     Args:
         X: finite samples, shape (n, d).
     """
-    n, d = X.shape
-    chunk = max(1, math.isqrt(d))
-    values = np.zeros((n, n))
-    for start in range(0, d, chunk):
-        part = X[:, start : start + chunk]
-        values += part @ part.T
-    values = np.triu(values) + np.triu(values, 1).T
     squares, errors = squared_norms(X)
-    norms = np.sqrt((squares + errors) * (1 + 4 * UNIT)) * (1 + 4 * UNIT)
-    bounds = gamma(chunk + -(-d // chunk)) * np.multiply.outer(norms, norms) * _UP + 4 * d * TINY
+    norms = upper_norms(squares, errors)
+    values, bounds = products_between(X, X, norms, norms)
+    values = np.triu(values) + np.triu(values, 1).T
     np.fill_diagonal(values, squares)
     np.fill_diagonal(bounds, errors)
     return values, bounds
+
+
+def products_between(X: Matrix, Y: Matrix, row_norms: Matrix, column_norms: Matrix) -> tuple[Matrix, Matrix]:
+    """`X Y^T` and bounds of its error, both of shape (n, p).
+
+    Args:
+        X: finite samples, shape (n, d).
+        Y: other samples, shape (p, d).
+        row_norms: upper bounds of `|x_i|`, shape (n,).
+        column_norms: upper bounds of `|y_j|`, shape (p,).
+    """
+    d = X.shape[1]
+    chunk = max(1, math.isqrt(d))
+    values = np.zeros((len(X), len(Y)))
+    for start in range(0, d, chunk):
+        values += X[:, start : start + chunk] @ Y[:, start : start + chunk].T
+    bounds = np.multiply.outer(row_norms, column_norms)
+    bounds *= gamma(chunk + -(-d // chunk)) * _UP
+    bounds += 4 * d * TINY
+    return values, bounds
+
+
+def upper_norms(squares: Matrix, errors: Matrix) -> Matrix:
+    """Upper bounds of `|x_i|` from `squared_norms`, shape (n,)."""
+    return np.asarray(np.sqrt((squares + errors) * (1 + 4 * UNIT)) * (1 + 4 * UNIT))
 
 
 def squared_norms(X: Matrix) -> tuple[Matrix, Matrix]:

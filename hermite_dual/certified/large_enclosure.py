@@ -6,9 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.certified.bottom_vector import BottomVector, bottom_vector, refined
-from hermite_dual.certified.cholesky_bounds import down, entry_norm, is_graded, predicted_loss
-from hermite_dual.certified.float_cholesky import UNIT, shifted_cholesky
-from hermite_dual.certified.rayleigh import rayleigh_upper
+from hermite_dual.certified.cholesky_bounds import down, is_graded, predicted_loss
+from hermite_dual.certified.entry_norm import EntryError, entry_norm, scaled_error
+from hermite_dual.certified.float_cholesky import UNIT
+from hermite_dual.certified.large_matrix import DenseMatrix, LargeMatrix
+from hermite_dual.certified.precision import working_precision
+from hermite_dual.certified.rayleigh import BITS, quotient_upper
 
 Matrix = NDArray[np.float64]
 
@@ -19,10 +22,10 @@ _DOUBTS = 2.0  # how many times its doubt the Rayleigh quotient is trusted to be
 _SPARE_DOUBTS = 100.0  # and how many where the width allows it, lest a factorization fail
 
 
-def large_enclosure(
-    matrix: Matrix, largest: float, error: float | Matrix, rtol: float
+def dense_enclosure(
+    matrix: Matrix, largest: float, error: EntryError, rtol: float
 ) -> tuple[float, float, Matrix] | None:
-    """Both bounds and a vector for the upper one.
+    """Both bounds of a matrix in memory, scaled by a power of two where squares would leave the range of floats.
 
     Args:
         matrix: symmetric, shape (n, n).
@@ -31,29 +34,43 @@ def large_enclosure(
         rtol: relative width at which no further factorization is spent.
 
     Returns:
-        None where rows differ in scale so much that this is coarse, or no factorization succeeded.
+        As `large_enclosure`.
     """
     if largest > 0 and not 1 / _RANGE < largest < _RANGE:
         return _rescaled(matrix, largest, error, rtol)
-    norm = entry_norm(error, matrix.shape[0])
+    return large_enclosure(DenseMatrix(matrix, largest), error, rtol)
+
+
+def large_enclosure(matrix: LargeMatrix, error: EntryError, rtol: float) -> tuple[float, float, Matrix] | None:
+    """Both bounds and a vector for the upper one.
+
+    Args:
+        matrix: symmetric; squares of its entries must be in the range of floats.
+        error: entry error.
+        rtol: relative width at which no further factorization is spent.
+
+    Returns:
+        None where rows differ in scale so much that this is coarse, or no factorization succeeded.
+    """
+    norm, diagonal = entry_norm(error, matrix.order), matrix.diagonal
 
     def enough(value: float) -> float:
-        return max(rtol * abs(value), 4 * predicted_loss(matrix, value), norm / 4)
+        return max(rtol * abs(value), 4 * predicted_loss(diagonal, value), norm / 4)
 
     def small(value: float) -> float:
         return _SHARE / _DOUBTS * enough(value)
 
-    bottom = bottom_vector(matrix, largest, small)
+    bottom = bottom_vector(matrix, small)
     if bottom is None:
         return None
     lower = -math.inf
     for _ in range(_ATTEMPTS):
-        loss = predicted_loss(matrix, bottom.quotient)
+        loss = predicted_loss(diagonal, bottom.quotient)
         allowed = enough(bottom.quotient)
         spare = min(_SHARE * rtol * abs(bottom.quotient), _SPARE_DOUBTS * bottom.doubt)
         margin = max(_DOUBTS * bottom.doubt, spare) + 0.3 * loss + 16 * UNIT * abs(bottom.quotient)
         shift = bottom.quotient - margin
-        factorization = shifted_cholesky(matrix, shift)
+        factorization = matrix.factor(shift)
         if not factorization.success:
             bottom = BottomVector(bottom.vector, bottom.quotient, 8 * bottom.doubt + loss)
             continue
@@ -66,23 +83,21 @@ def large_enclosure(
         bottom = better
     if not math.isfinite(lower):
         return None
-    upper = rayleigh_upper(matrix, bottom.vector, error)
-    if is_graded(matrix) and upper - lower > max(rtol * abs(upper), 4 * norm):
+    x = np.ascontiguousarray(bottom.vector, dtype=np.float64)
+    with working_precision(BITS):
+        upper = quotient_upper(matrix.form(x), x, error)
+    if is_graded(diagonal) and upper - lower > max(rtol * abs(upper), 4 * norm):
         return None
     return lower, upper, bottom.vector
 
 
-def _rescaled(matrix: Matrix, largest: float, error: float | Matrix, rtol: float) -> tuple[float, float, Matrix] | None:
+def _rescaled(matrix: Matrix, largest: float, error: EntryError, rtol: float) -> tuple[float, float, Matrix] | None:
     """The enclosure through a multiple of the matrix by a power of two, where that is exact."""
     exponent = -int(np.frexp(largest)[1])
     scaled = np.ldexp(matrix, exponent)
     if not np.array_equal(np.ldexp(scaled, -exponent), matrix):
         return None
-    if isinstance(error, np.ndarray):
-        other: float | Matrix = np.nextafter(np.ldexp(error, exponent), np.inf)
-    else:
-        other = math.nextafter(math.ldexp(error, exponent), math.inf) if error > 0 else 0.0
-    found = large_enclosure(scaled, math.ldexp(largest, exponent), other, rtol)
+    found = dense_enclosure(scaled, math.ldexp(largest, exponent), scaled_error(error, exponent), rtol)
     if found is None:
         return None
     lower, upper, vector = found

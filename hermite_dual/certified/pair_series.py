@@ -23,48 +23,53 @@ _NEGLIGIBLE = 2.0**-60
 _UP = 1 + 2.0**-40
 
 
-def pair_series(rows: RowCoefficients, index: NDArray[np.intp], rho: Matrix) -> SeriesValues:
-    """Evaluate at a symmetric matrix of correlations; the diagonal is not used and returned as zero.
+def pair_series(
+    rows: RowCoefficients, index: NDArray[np.intp], columns: NDArray[np.intp] | None, rho: Matrix
+) -> SeriesValues:
+    """Evaluate at a matrix of correlations.
 
     Args:
         rows: coefficients of m rows.
         index: which of them stand for the n rows of the matrix, shape (n,).
-        rho: correlations in [-1, 1], shape (n, n).
+        columns: which of them stand for its p columns, shape (p,); or None where they are the rows: the matrix is
+            symmetric, its diagonal is not used and returned as zero.
+        rho: correlations in [-1, 1], shape (n, p).
     """
     degrees = rows.values.shape[1]
     counts = [min(_FEWEST * 2**k, degrees) for k in range(max(0, math.ceil(math.log2(degrees / _FEWEST))) + 1)]
-    limits, roots, sums = (
-        np.empty(len(counts)),
-        np.empty((len(counts), len(index))),
-        np.empty((len(counts), len(index))),
-    )
+    size = len(rows.moments)
+    limits, roots, sums = np.empty(len(counts)), np.empty((len(counts), size)), np.empty((len(counts), size))
     scale = float(rows.moments.max())
     for k, count in enumerate(counts):
         tails = rows.tails(count)
         top = max(float(tails.max()), _NEGLIGIBLE * scale)
         # steers the number of degrees alone
         limits[k] = (_NEGLIGIBLE * scale / top) ** (1 / count)
-        roots[k] = (np.sqrt(tails) * _UP)[index]
-        sums[k] = (np.sum(np.abs(rows.values[:, :count]), axis=1) * (1 + gamma(count + 8)))[index]
+        roots[k] = np.sqrt(tails) * _UP
+        sums[k] = np.sum(np.abs(rows.values[:, :count]), axis=1) * (1 + gamma(count + 8))
     limits[-1] = 2.0
     first, stride = {1: (0, 2), -1: (1, 2), 0: (0, 1)}[rows.parity]
-    table = np.ascontiguousarray(rows.values[:, first::stride][index].T)
+    other = index if columns is None else columns
+    table = rows.values[:, first::stride]
     lengths = np.array([len(range(first, count, stride)) for count in counts])
     squarings = np.array([count.bit_length() - 1 for count in counts])
     values, errors = _evaluate(
-        table,
+        (np.ascontiguousarray(table[index]), np.ascontiguousarray(table[other].T)),
         np.ascontiguousarray(rho),
-        rows.errors[index],
+        (rows.errors[index], rows.errors[other]),
         limits,
         lengths,
         squarings,
-        roots,
-        sums,
+        (roots[:, index], roots[:, other]),
+        (sums[:, index], sums[:, other]),
+        columns is None,
         stride,
         bool(first),
         UNIT,
     )
     errors = (errors * (1 + gamma(8 * degrees + 64)) + 8 * degrees * TINY) * _UP
+    if columns is not None:
+        return SeriesValues(values, errors)
     values, errors = np.triu(values, 1), np.triu(errors, 1)
     return SeriesValues(values + values.T, errors + errors.T)
 
@@ -72,25 +77,28 @@ def pair_series(rows: RowCoefficients, index: NDArray[np.intp], rho: Matrix) -> 
 # the kernel options exclude fast-math, whose reordering the error count does not cover
 @kernel
 def _evaluate(
-    table: Matrix,
+    tables: tuple[Matrix, Matrix],
     rho: Matrix,
-    spread: Matrix,
+    spreads: tuple[Matrix, Matrix],
     limits: Matrix,
     lengths: NDArray[np.intp],
     squarings: NDArray[np.intp],
-    roots: Matrix,
-    sums: Matrix,
+    roots: tuple[Matrix, Matrix],
+    sums: tuple[Matrix, Matrix],
+    upper: bool,
     stride: int,
     odd: bool,
     unit: float,
 ) -> tuple[Matrix, Matrix]:
-    """Upper triangle of values and errors."""
-    n = rho.shape[0]
-    values, errors = np.zeros((n, n)), np.zeros((n, n))
+    """Values and errors, or what is right of the diagonal; pairs are what belongs to rows and to columns."""
+    n, p = rho.shape
+    values, errors = np.zeros((n, p)), np.zeros((n, p))
+    (left, right), (left_spread, right_spread) = tables, spreads
+    (left_root, right_root), (left_sum, right_sum) = roots, sums
     for i in prange(n):
         y, power = np.empty(_BLOCK), np.empty(_BLOCK)
-        for start in range(i + 1, n, _BLOCK):
-            width = min(_BLOCK, n - start)
+        for start in range(i + 1 if upper else 0, p, _BLOCK):
+            width = min(_BLOCK, p - start)
             largest = 0.0
             for j in range(width):
                 x = rho[i, start + j]
@@ -102,9 +110,9 @@ def _evaluate(
                 level += 1
             total, bound = np.zeros(_BLOCK), np.zeros(_BLOCK)
             for r in range(lengths[level] - 1, -1, -1):
-                a = table[r, i]
+                a = left[i, r]
                 for j in range(width):
-                    term = a * table[r, start + j]
+                    term = a * right[r, start + j]
                     product = total[j] * y[j]
                     total[j] = product + term
                     # with stride 2 the rounding of x*x costs one more unit per product
@@ -119,9 +127,10 @@ def _evaluate(
                     bound[j] = bound[j] * abs(x) + abs(total[j])
                 k = start + j
                 # every squaring doubles the relative error of the one before: below 2 N roundings in all
-                remainder = power[j] * (1.0 + 2.0 ** (squarings[level] + 3) * unit) * roots[level, i] * roots[level, k]
-                own = spread[k] * sums[level, i] + spread[i] * sums[level, k]
-                own += spread[i] * spread[k] * 2.0 ** squarings[level]
+                remainder = power[j] * (1.0 + 2.0 ** (squarings[level] + 3) * unit)
+                remainder *= left_root[level, i] * right_root[level, k]
+                own = right_spread[k] * left_sum[level, i] + left_spread[i] * right_sum[level, k]
+                own += left_spread[i] * right_spread[k] * 2.0 ** squarings[level]
                 values[i, k] = total[j]
                 errors[i, k] = bound[j] * unit + own + remainder
     return values, errors

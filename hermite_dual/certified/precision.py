@@ -3,10 +3,12 @@
 `float(arb)` rounds to nearest and forgets the radius; whoever needs a bound takes `lower_float` or `upper_float`.
 """
 
+import copyreg
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from typing import Any
 
 import flint
 import numpy as np
@@ -121,3 +123,19 @@ def to_ball(value: object, name: str) -> arb:
             "a sympy constant or a flint.arb"
         )
     return ball
+
+
+def _exact_ball(middle: tuple[int, int], radius: tuple[int, int]) -> arb:
+    return arb(middle, arb(radius))
+
+
+def _reduce_ball(ball: arb) -> tuple[Callable[..., arb], tuple[Any, ...]]:
+    """Pickle a ball with its middle as it is, whatever the precision on the other side, and no smaller a radius."""
+    if not ball.is_finite():
+        raise InvalidInputError(f"{ball} is not finite and cannot be pickled")
+    parts = (ball.mid().man_exp(), ball.rad().man_exp())
+    return _exact_ball, tuple((int(mantissa), int(exponent)) for mantissa, exponent in parts)
+
+
+# python-flint has no pickling of its own; workers receive series of balls
+copyreg.pickle(arb, _reduce_ball)

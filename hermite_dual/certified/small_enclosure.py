@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from hermite_dual.certified.ball_eigenvalues import ball_bounds, bounds_as_floats
 from hermite_dual.certified.bottom_vector import inverse_iteration
-from hermite_dual.certified.cholesky_bounds import down, entry_norm, is_graded, scaled_lower, search_lower
+from hermite_dual.certified.cholesky_bounds import down, is_graded, scaled_lower, search_lower
+from hermite_dual.certified.entry_norm import EntryError, entry_norm
 from hermite_dual.certified.rayleigh import rayleigh_upper
 
 Matrix = NDArray[np.float64]
 
 
-def ball_enclosure(matrix: Matrix, error: float | Matrix, bits: int) -> tuple[float, float, Matrix]:
+def ball_enclosure(matrix: Matrix, error: EntryError, bits: int) -> tuple[float, float, Matrix]:
     """Bounds in ball arithmetic, less and plus the entry errors."""
     low, high, vector = ball_bounds(matrix, bits)
     lower, upper = bounds_as_floats(low, high)
@@ -24,13 +25,13 @@ def ball_enclosure(matrix: Matrix, error: float | Matrix, bits: int) -> tuple[fl
     return lower, upper, vector
 
 
-def small_enclosure(matrix: Matrix, error: float | Matrix) -> tuple[float, float, Matrix]:
+def small_enclosure(matrix: Matrix, error: EntryError) -> tuple[float, float, Matrix]:
     """Bounds from a dense eigenvector, and from inverse iteration where the rows differ in scale."""
     scale = float(np.max(np.abs(matrix))) or 1.0
     _, vectors = scipy.linalg.eigh(matrix / scale, subset_by_index=[0, 0])
     vector = np.ascontiguousarray(vectors[:, 0])
     upper = rayleigh_upper(matrix, vector, error)
-    graded = is_graded(matrix)
+    graded = is_graded(matrix.diagonal())
     if graded:
         other = inverse_iteration(matrix)
         value = math.inf if other is None else rayleigh_upper(matrix, other, error)

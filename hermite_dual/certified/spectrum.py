@@ -15,7 +15,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
-from hermite_dual.certified.cholesky_bounds import entry_norm
+from hermite_dual.certified.entry_norm import entry_norm
 from hermite_dual.certified.float_cholesky import TINY, UNIT, gamma
 from hermite_dual.certified.symmetric_input import symmetric_input
 from hermite_dual.outcome import Outcome

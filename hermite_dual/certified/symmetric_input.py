@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hermite_dual.certified.entry_norm import EntryError, RowSums
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.numeric.symmetric import largest_modulus
 
@@ -17,21 +18,21 @@ class SymmetricInput:
 
     Attributes:
         matrix: finite and symmetric, shape (n, n), rows contiguous.
-        error: bound of `|A_true - A|`, a number or symmetric of shape (n, n).
+        error: bound of `|A_true - A|`, a number, symmetric of shape (n, n), or its row sums.
         largest: the largest modulus of an entry.
     """
 
     matrix: Matrix
-    error: float | Matrix
+    error: EntryError
     largest: float
 
 
-def symmetric_input(A: ArrayLike, entry_error: ArrayLike) -> SymmetricInput:
+def symmetric_input(A: ArrayLike, entry_error: ArrayLike | RowSums) -> SymmetricInput:
     """Check the matrix and its error.
 
     Args:
         A: symmetric matrix, shape (n, n); it is copied only if it is not a float64 array with contiguous rows.
-        entry_error: bound of `|A_true - A|`, a number or shape (n, n).
+        entry_error: bound of `|A_true - A|`, a number or shape (n, n), or its row sums, shape (n,).
 
     Raises:
         InvalidInputError: A is not a finite symmetric square matrix, or the error is negative or not finite.
@@ -42,6 +43,12 @@ def symmetric_input(A: ArrayLike, entry_error: ArrayLike) -> SymmetricInput:
     largest = largest_modulus(matrix)
     if np.isnan(largest):
         _refuse(matrix)
+    if isinstance(entry_error, RowSums):
+        if entry_error.sums.shape != matrix.shape[:1]:
+            raise InvalidInputError(
+                f"{entry_error.sums.size} row sums for {matrix.shape[0]} rows; give one for each row"
+            )
+        return SymmetricInput(matrix, entry_error, largest)
     error = np.asarray(entry_error, dtype=np.float64)
     if error.ndim not in (0, 2) or (error.ndim == 2 and error.shape != matrix.shape):
         raise InvalidInputError(

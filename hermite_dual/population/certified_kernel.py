@@ -17,6 +17,7 @@ from hermite_dual.certified.row_coefficients import RowCoefficients, row_coeffic
 from hermite_dual.certified.variance_table import coefficients_at
 
 Array = NDArray[np.float64]
+Block = tuple[slice, slice]
 
 _MOST_TOGETHER = 1024
 """Degrees kept for each of many variances."""
@@ -88,32 +89,46 @@ class CertifiedKernel:
             radius = np.array([upper_float(abs(moment - arb(value))) for moment, value in pairs])
         return middle[self.index], radius[self.index]
 
-    def evaluate(self, rho: Array) -> SeriesValues:
-        """Evaluate at a symmetric (n, n) matrix of correlations; the diagonal is not used."""
+    def evaluate(self, rho: Array, block: Block | None = None) -> SeriesValues:
+        """Evaluate at correlations.
+
+        Args:
+            rho: a symmetric (n, n) matrix, of which the diagonal is not used; or a block of it.
+            block: the rows and columns of the block; its entries on the diagonal, if any, are those of any others.
+        """
+        index = self.index if block is None else self.index[block[0]]
+        columns = None if block is None else self.index[block[1]]
         if self._rows is not None:
-            return pair_series(self._rows, self.index, rho)
+            return pair_series(self._rows, index, columns, rho)
         if self._all:
-            coefficients = [self._all[k].coefficients for k in self.index.tolist()]
             tails = [arb(series.tail(len(series.coefficients))) for series in self._all]
-            return separable_series(coefficients, [tails[k] for k in self.index.tolist()], rho)
+            return separable_series([series.coefficients for series in self._all], tails, rho, index, columns)
+        if block is not None:
+            return self._from_one(rho, self._variances[block[0]], self._variances[block[1]])
         upper = np.triu_indices(len(rho), 1)
-        found = evaluate_series(self._first, rho[upper])
+        pairs = self._from_one(rho[upper], self._variances[upper[0]], self._variances[upper[1]], paired=True)
+        return SeriesValues(_mirrored(pairs.values, upper, rho.shape), _mirrored(pairs.errors, upper, rho.shape))
+
+    def _from_one(self, rho: Array, first: Array, second: Array, paired: bool = False) -> SeriesValues:
+        """Evaluate the series of one variance, times `sqrt(first second)` where phi is homogeneous."""
+        found = evaluate_series(self._first, rho)
         values, errors = found.values, found.errors
-        if self._homogeneous:
-            self._close_to_one(rho[upper], values, errors)
-            root = np.sqrt(self._variances)
-            scale = root[upper[0]] * root[upper[1]]
-            # three roundings in the scale, one in the product
-            values, errors = values * scale, (errors * scale + 6 * UNIT * np.abs(values) * scale) * _UP + TINY
-        return SeriesValues(_mirrored(values, upper, rho.shape), _mirrored(errors, upper, rho.shape))
+        if not self._homogeneous:
+            return found
+        self._close_to_one(rho, values, errors)
+        left, right = np.sqrt(first), np.sqrt(second)
+        scale = left * right if paired else np.multiply.outer(left, right)
+        # three roundings in the scale, one in the product
+        values, errors = values * scale, (errors * scale + 6 * UNIT * np.abs(values) * scale) * _UP + TINY
+        return SeriesValues(values, errors)
 
     def _close_to_one(self, rho: Array, values: Array, errors: Array) -> None:
         """Replace what the series leaves too wide by the closed form in balls, the widest first."""
         wide = np.flatnonzero(errors > _WIDE * upper_float(self._first.moment))
-        wide = wide[np.argsort(-errors[wide])[:_MOST_BALLS]]
+        wide = wide[np.argsort(-errors.flat[wide])[:_MOST_BALLS]]
         phi = self._activation
-        found = homogeneous_kernel(phi.expr, phi.symbol, rho[wide])
-        values[wide], errors[wide] = found.values, found.errors
+        found = homogeneous_kernel(phi.expr, phi.symbol, rho.flat[wide])
+        values.flat[wide], errors.flat[wide] = found.values, found.errors
 
 
 def _mirrored(values: Array, upper: tuple[NDArray[np.intp], NDArray[np.intp]], shape: tuple[int, ...]) -> Array:

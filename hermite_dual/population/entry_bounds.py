@@ -12,34 +12,36 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.constants import derivative_bound
-from hermite_dual.certified.entry_error import (
-    kernel_perturbation,
-    off_diagonal_error,
-    preactivation_error,
-    root_error,
-    variance_error,
-)
-from hermite_dual.certified.float_cholesky import TINY, UNIT, gamma
-from hermite_dual.certified.inner_products import inner_products
-from hermite_dual.certified.precision import bits_for, upper_float, working_precision
+from hermite_dual.certified.entry_norm import EntryError, RowSums
+from hermite_dual.certified.float_cholesky import TINY, gamma
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.certified_kernel import CertifiedKernel
 from hermite_dual.population.gram import Model
+from hermite_dual.population.input_rows import PARAMETER_UNITS, SCALES, InputRows, Inputs
 from hermite_dual.population.inputs import EQUAL_NORMS
+from hermite_dual.population.limit_bounds import (
+    BlockSums,
+    LimitBounds,
+    block_of,
+    correlations,
+    larger_shares,
+    largest_correlation,
+    moment_change,
+    perturbation,
+    positive_roots,
+    tiles,
+)
 
 Array = NDArray[np.float64]
 
-PARAMETER_UNITS = 4
-"""Units roundoff within which the squares of the scales may lie from the squares of the floats."""
 SMALLEST_SQUARE = 1e-280
 """Below it a rounding is not a relative one."""
 _UP = 1 + 2.0**-46
-_SCALES = 1 + 16 * UNIT
+LIMIT_REASON = "fixed-point residual over the contraction, in floats with counted roundings and balls"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +70,34 @@ class EntryBounds:
         """The largest bound of an entry; infinite where nothing is proven."""
         return np.inf if self.errors is None else float(self.errors.max())
 
+    @property
+    def error(self) -> EntryError | None:
+        """What a bound of eigenvalues takes."""
+        return self.errors
+
     def block(self, rows: slice, columns: slice) -> "EntryBounds":
         """What is proven of some rows and columns."""
         errors, outer = (None if e is None else e[rows, columns] for e in (self.errors, self.preactivation_errors))
         return replace(self, errors=errors, preactivation_errors=outer)
+
+
+@dataclass(frozen=True, eq=False)
+class EntrySums:
+    """What is proven of a large Gram matrix in the limit where an array of bounds would double its memory.
+
+    Attributes:
+        error: bounds of the row sums of `|K_float - K|`, or None where nothing is proven.
+        largest: the largest bound of an entry; infinite where nothing is proven.
+        outcome: PROVEN or UNDECIDED.
+        reason: how, or what is missing.
+        budget: the largest contribution of each kind to an entry's error.
+    """
+
+    error: RowSums | None
+    largest: float
+    outcome: Outcome
+    reason: str
+    budget: dict[str, float] = field(default_factory=dict)
 
 
 def entry_bounds(model: Model, matrix: Array, variances: Array) -> EntryBounds:
@@ -91,19 +117,53 @@ def entry_bounds(model: Model, matrix: Array, variances: Array) -> EntryBounds:
     if model.depth == 0:
         return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, "K(0) = 0 by definition", 0.0, {})
     try:
-        slope = derivative_bound(model.activation.expr, model.activation.symbol, 1)
-        if slope.outcome is not Outcome.PROVEN:
-            return undecided(f"no Lipschitz constant of phi is proven: {slope.reason}")
         if model.depth is not None:
-            return _layers(model, matrix, slope.upper)
-        if not contraction(model.sigma_w, slope.upper) < 1.0:
-            return undecided(
-                f"sigma_w L < 1 is not proven for sigma_w = {model.sigma_w:g} and L <= {slope.upper:.6g}: the limit "
-                "has no bound; ask for finitely many layers"
-            )
-        return _limit(model, matrix, variances, slope.upper)
+            return _layers(model, matrix, proven_lipschitz(model))
+        return _limit(model, matrix, variances, contracting_lipschitz(model))
     except (AccuracyError, InvalidInputError, NotIntegrableError) as error:
         return undecided(str(error))
+
+
+def entry_sums(model: Model, matrix: Array, variances: Array) -> EntrySums:
+    """Bound the row sums of `|matrix - K|` in the limit, an array of (`TILE`, `TILE`) bounds at a time.
+
+    Args:
+        model: what the Gram matrix belongs to, without depth.
+        matrix: floats, shape (n, n), symmetric.
+        variances: floats close to `S_ii`, shape (n,).
+
+    Returns:
+        Proven bounds, or UNDECIDED with the reason.
+    """
+    try:
+        if obstacle := unprovable(model):
+            raise AccuracyError(obstacle)
+        bounds = limit_bounds(model, matrix, variances, contracting_lipschitz(model))
+        total = ErrorTotal(bounds)
+        for rows, columns in tiles(len(matrix)):
+            total.add(rows, columns, bounds.block_sums(block_of(model.samples, matrix, rows, columns)))
+        return total.result()
+    except (AccuracyError, InvalidInputError, NotIntegrableError) as error:
+        return EntrySums(None, np.inf, Outcome.UNDECIDED, str(error))
+
+
+def proven_lipschitz(model: Model) -> float:
+    """A proven bound of the Lipschitz constant of phi."""
+    slope = derivative_bound(model.activation.expr, model.activation.symbol, 1)
+    if slope.outcome is not Outcome.PROVEN:
+        raise AccuracyError(f"no Lipschitz constant of phi is proven: {slope.reason}")
+    return slope.upper
+
+
+def contracting_lipschitz(model: Model) -> float:
+    """The same where `sigma_w L < 1` is proven with it."""
+    lipschitz = proven_lipschitz(model)
+    if not contraction(model.sigma_w, lipschitz) < 1.0:
+        raise AccuracyError(
+            f"sigma_w L < 1 is not proven for sigma_w = {model.sigma_w:g} and L <= {lipschitz:.6g}: the limit "
+            "has no bound; ask for finitely many layers"
+        )
+    return lipschitz
 
 
 def unprovable(model: Model) -> str | None:
@@ -118,7 +178,7 @@ def unprovable(model: Model) -> str | None:
 
 def contraction(sigma_w: float, lipschitz: float) -> float:
     """An upper bound of `sigma_w L`, scales within `PARAMETER_UNITS` included."""
-    return sigma_w * lipschitz * _SCALES
+    return sigma_w * lipschitz * SCALES
 
 
 def undecided(reason: str) -> EntryBounds:
@@ -126,104 +186,68 @@ def undecided(reason: str) -> EntryBounds:
     return EntryBounds(None, None, Outcome.UNDECIDED, reason)
 
 
-@dataclass(frozen=True, eq=False)
-class Inputs:
-    """The inputs' part `sigma_u^2 x_i.x_j/d + sigma_b^2` of a covariance in floats, and bounds of its error."""
+def _limit(model: Model, matrix: Array, variances: Array, lipschitz: float) -> EntryBounds:
+    """Residuals at the floats given, over the contraction, block by block."""
+    bounds = limit_bounds(model, matrix, variances, lipschitz)
+    errors, outer = np.empty_like(matrix), np.empty_like(matrix)
+    budget = bounds.budget()
+    for rows, columns in tiles(len(matrix)):
+        block = block_of(model.samples, matrix, rows, columns)
+        part, shares = bounds.errors_of(block)
+        budget = larger_shares(budget, shares)
+        errors[rows, columns] = part
+        outer[rows, columns] = bounds.preactivation_errors_of(block, part)
+        if not block.on_diagonal:
+            errors[columns, rows] = part.T
+            outer[columns, rows] = outer[rows, columns].T
+    return EntryBounds(errors, outer, Outcome.PROVEN, LIMIT_REASON, lipschitz, budget)
 
-    values: Array
-    errors: Array
+
+def limit_bounds(model: Model, matrix: Array, variances: Array, lipschitz: float) -> LimitBounds:
+    """What all blocks of a Gram matrix in memory share."""
+    inputs = InputRows.of(model.samples, model.sigma_u, model.sigma_b, model.row_error)
+    largest = 0.0
+    for rows, columns in tiles(len(matrix)):
+        block = block_of(model.samples, matrix, rows, columns)
+        scales = (model.sigma_w, model.sigma_u, model.sigma_b)
+        largest = max(largest, largest_correlation(block, scales, variances))
+    diagonal = np.diagonal(matrix).astype(np.float64)
+    return LimitBounds(model.activation, model.sigma_w, lipschitz, inputs, diagonal, variances, largest)
+
+
+class ErrorTotal:
+    """Row sums and largest error, over blocks of a matrix whose every pair of rows comes once."""
+
+    def __init__(self, bounds: LimitBounds) -> None:
+        self._sums = np.zeros(len(bounds.variances))
+        self._largest = 0.0
+        self._budget = bounds.budget()
+        self._blocks = 0
+
+    def add(self, rows: slice, columns: slice, found: BlockSums) -> None:
+        """Take one more block into account, off the diagonal for its transpose as well."""
+        self._sums[rows] += found.rows
+        if rows != columns:
+            self._sums[columns] += found.columns
+        self._largest = max(self._largest, found.largest)
+        self._budget = larger_shares(self._budget, found.budget)
+        self._blocks += 1
+
+    def result(self) -> EntrySums:
+        """What all blocks prove."""
+        # at most one rounding for each block in a row
+        sums = RowSums(self._sums * (1 + gamma(self._blocks + 2)))
+        return EntrySums(sums, self._largest, Outcome.PROVEN, LIMIT_REASON, self._budget)
 
 
 def inputs_part(model: Model) -> Inputs:
-    """Inner products and their scaling, with every rounding, the rows' own error and the parameters' slack."""
-    products, error = inner_products(model.samples)
-    if model.row_error:
-        norms = np.sqrt(np.diagonal(products) + np.diagonal(error)) * (1 + 4 * UNIT)
-        error = (error + model.row_error * (2.0 + model.row_error) * np.multiply.outer(norms, norms)) * _UP
-    scale, bias = model.sigma_u**2 / model.samples.shape[1], model.sigma_b**2
-    values = products * scale + bias
-    # scale: two roundings, its product one, bias one, the sum one; the parameters' units besides
-    units = gamma(6 + PARAMETER_UNITS)
-    error = (scale * error * _SCALES + units * (scale * np.abs(products) + bias) + 4 * TINY) * _UP
-    return Inputs(values, error)
-
-
-def _limit(model: Model, matrix: Array, variances: Array, lipschitz: float) -> EntryBounds:
-    """Residuals at the floats given, over the contraction."""
-    inner = inputs_part(model)
-    weight, roots = model.sigma_w**2, positive_roots(variances)
-    covariance = weight * matrix + inner.values
-    slack = inner.errors + gamma(4 + PARAMETER_UNITS) * weight * np.abs(matrix)
-    rho, slack = correlations(covariance, slack, roots)
-    kernel = CertifiedKernel(model.activation, variances, largest_off_diagonal(rho))
-    residual = _variance_residual(kernel, variances, model.sigma_w, inner)
-    scale = model.sigma_w * _SCALES
-    e = np.asarray(root_error(variances, residual, scale, lipschitz))
-    found = kernel.evaluate(rho)
-    norms = kernel.norms()
-    moved = _perturbation(norms, roots, covariance, e, slack, lipschitz)
-    distance = np.abs(matrix - found.values) + found.errors
-    errors = off_diagonal_error(distance, moved, scale, lipschitz)
-    moments = kernel.moment_distance(np.diagonal(matrix).copy())
-    np.fill_diagonal(errors, moments + _moment_change(norms, e, lipschitz))
-    outer = _preactivation_errors(model, matrix, errors)
-    np.fill_diagonal(outer, variance_error(variances, e))
-    off = ~np.eye(len(matrix), dtype=bool)
-    budget = {
-        "inner products and scaling": float(inner.errors.max()),
-        "variances": float(np.max(variance_error(variances, e))),
-        "kernel evaluation": float(found.errors.max(initial=0.0, where=off)),
-        "fixed-point residual": float(distance.max(initial=0.0, where=off)),
-    }
-    reason = "fixed-point residual over the contraction, in floats with counted roundings and balls"
-    return EntryBounds(errors, outer, Outcome.PROVEN, reason, lipschitz, budget)
-
-
-def _preactivation_errors(model: Model, matrix: Array, errors: Array) -> Array:
-    """Error of `sigma_w^2 K + (X X^T) sigma_u^2/d + sigma_b^2` off the diagonal, from one product of floats."""
-    slack = gamma(8 + PARAMETER_UNITS) - gamma(6)
-    X, su, sb = model.samples, model.sigma_u, model.sigma_b
-    found = preactivation_error(matrix, errors * _SCALES, X, model.sigma_w, su, sb)
-    size = model.sigma_w**2 * np.abs(matrix) + su**2 / X.shape[1] * np.abs(X @ X.T) + sb**2
-    found = (found + slack * size) * _UP
-    if model.row_error:
-        norms = np.sqrt(np.einsum("ij,ij->i", X, X)) * (1 + gamma(X.shape[1] + 4))
-        shift = model.row_error * (2.0 + model.row_error) * su**2 / X.shape[1]
-        found += shift * np.multiply.outer(norms, norms) * _UP
+    """Inner products and their scaling, shape (n, n)."""
+    inputs = InputRows.of(model.samples, model.sigma_u, model.sigma_b, model.row_error)
+    everything, own = slice(None), inputs.diagonal()
+    found = inputs.between(model.samples, model.samples, everything, everything)
+    np.fill_diagonal(found.values, own.values)
+    np.fill_diagonal(found.errors, own.errors)
     return found
-
-
-def _variance_residual(kernel: CertifiedKernel, variances: Array, sigma_w: float, inner: Inputs) -> Array:
-    """Upper bounds of `|q_i - sigma_w^2 E[phi(sqrt(q_i) Z)^2] - t_i|`, shape (n,)."""
-    distinct = np.unique(variances).tolist()
-    middle, radius = [], []
-    with working_precision(bits_for(40)):
-        weight = arb(sigma_w) * arb(sigma_w)
-        weight += arb(0, weight * PARAMETER_UNITS * UNIT * 2)
-        for q, moment in zip(distinct, kernel.moments, strict=True):
-            gap = arb(q) - weight * moment
-            middle.append(float(gap.mid()))
-            radius.append(upper_float(abs(gap - arb(middle[-1]))))
-    gaps, radii = np.array(middle)[kernel.index], np.array(radius)[kernel.index]
-    t, dt = np.diagonal(inner.values), np.diagonal(inner.errors)
-    return np.asarray((np.abs(gaps - t) + radii + dt) * _UP)
-
-
-def positive_roots(variances: Array) -> Array:
-    """Square roots of the variances, refusing zeros."""
-    if not (variances > 0.0).all():
-        raise AccuracyError("a variance is zero: remove zero rows, or set sigma_b > 0")
-    return np.sqrt(variances)
-
-
-def correlations(covariance: Array, slack: Array, roots: Array) -> tuple[Array, Array]:
-    """Correlations clipped to [-1, 1], and the slack between `rho sqrt(q_i q_j)` and the true covariance.
-
-    Clipping brings the point no farther from the true correlation. Roots, their product and the quotient round four
-    times, the sum behind the covariance once.
-    """
-    rho = np.clip(covariance / np.multiply.outer(roots, roots), -1.0, 1.0)
-    return rho, (slack + gamma(8) * np.abs(covariance)) * _UP
 
 
 def largest_off_diagonal(rho: Array) -> float:
@@ -232,28 +256,6 @@ def largest_off_diagonal(rho: Array) -> float:
         return 0.0
     off = ~np.eye(len(rho), dtype=bool)
     return float(np.abs(rho).max(initial=0.0, where=off))
-
-
-def _perturbation(norms: Array, roots: Array, covariance: Array, e: Array, slack: Array, lipschitz: float) -> Array:
-    """How far the kernel moves between the floats' variances and covariances and the true ones."""
-    if not (e < 0.5 * roots).all():
-        raise AccuracyError("a variance is known too poorly to bound the entries of its row")
-    rows, columns = (slice(None), None), (None, slice(None))
-    return kernel_perturbation(
-        norms[rows],
-        norms[columns],
-        roots[rows],
-        roots[columns],
-        covariance,
-        (e[rows], e[columns]),
-        slack,
-        lipschitz,
-    )
-
-
-def _moment_change(norms: Array, e: Array, lipschitz: float) -> Array:
-    """`|E[phi(t Z)^2] - E[phi(t' Z)^2]| <= L e (2 N + L e)`."""
-    return np.asarray(lipschitz * e * (2.0 * norms + lipschitz * e) * _UP)
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,21 +293,23 @@ def certified_layers(model: Model, inner: Inputs, lipschitz: float) -> Iterator[
     for _ in range(model.depth or 0):
         roots = positive_roots(q)
         covariance = weight * K + inner.values
-        slack = weight * _SCALES * dK + inner.errors + gamma(4 + PARAMETER_UNITS) * weight * np.abs(K)
-        rho, slack = correlations(covariance, slack, roots)
+        slack = weight * SCALES * dK + inner.errors + gamma(4 + PARAMETER_UNITS) * weight * np.abs(K)
+        rho, slack = correlations(covariance, slack, roots, roots)
         kernel = CertifiedKernel(model.activation, q, largest_off_diagonal(rho))
         # |sqrt(q) - sqrt(q')| <= |q - q'|/sqrt(q)
         e = dq / roots * _UP
+        if not (e < 0.5 * roots).all():
+            raise AccuracyError("a variance is known too poorly to bound the entries of its row")
         found, norms = kernel.evaluate(rho), kernel.norms()
-        moved = _perturbation(norms, roots, covariance, e, slack, lipschitz)
+        moved = perturbation(norms, roots, e, lipschitz, covariance, slack, (slice(None), slice(None)))
         middle, radius = kernel.rounded_moments()
         K, dK = found.values, (found.errors + moved) * _UP
-        change = _moment_change(norms, e, lipschitz)
+        change = moment_change(norms, e, lipschitz)
         np.fill_diagonal(K, middle)
         np.fill_diagonal(dK, (radius + change) * _UP)
         yield Layer(q, e, covariance, slack, rho, K, dK, float(found.errors.max()))
         rounding = gamma(4 + PARAMETER_UNITS) * (weight * middle + start)
-        off = weight * _SCALES * (radius + change)
+        off = weight * SCALES * (radius + change)
         q, dq = weight * middle + start, (off + np.abs(start - t) + np.diagonal(inner.errors) + rounding) * _UP
 
 

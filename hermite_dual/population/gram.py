@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck
     from hermite_dual.certified.spectrum import Spectrum
     from hermite_dual.certified.theory_bounds import TheoryBound
-    from hermite_dual.population.entry_bounds import EntryBounds
+    from hermite_dual.population.entry_bounds import EntryBounds, EntrySums
 
 Array = NDArray[np.float64]
 FloatType = type[np.float64] | type[np.float32]
 _EPS = float(np.finfo(np.float64).eps)
 _PANEL = 1024
+_ALL_BOUNDS = 4096
+"""Up to this many rows a bound is kept for every entry."""
 _SMALLEST_VARIANCE = 1e-280
 """Below it squares of variances underflow."""
 
@@ -96,8 +98,8 @@ class Gram:
             ("estimated error of an entry", f"{self.estimated_error:.1e}"),
         ]
         known = vars(self)
-        if "entry_bounds" in known:
-            rows.append(("proven error of an entry", f"{self.entry_error:.1e} ({self.entry_bounds.outcome.value})"))
+        if "entry_bounds" in known or "_entries" in known:
+            rows.append(("proven error of an entry", f"{self.entry_error:.1e} ({self._entries.outcome.value})"))
         if "_least_eigenvalue" in known:
             found = self._least_eigenvalue
             interval = f"[{found.lower:.10g}, {found.upper:.10g}] ({found.outcome.value})"
@@ -164,7 +166,16 @@ class Gram:
         `entry_bounds` has a bound for each entry and says what is missing; `estimated_error` costs nothing and is an
         estimate.
         """
-        return self.entry_bounds.largest
+        return self._entries.largest
+
+    @cached_property
+    def _entries(self) -> "EntryBounds | EntrySums":
+        """What is proven of the entries, in little memory where the matrix is large."""
+        if len(self.matrix) <= _ALL_BOUNDS or self.depth is not None or "entry_bounds" in vars(self):
+            return self.entry_bounds
+        from hermite_dual.population.entry_bounds import entry_sums
+
+        return entry_sums(self.model, self._float64, self.variances)
 
     def least_eigenvalue(self) -> "EigenvalueBounds":
         """Return the least eigenvalue of K with proven bounds on both sides, every error of the entries included.
@@ -177,7 +188,7 @@ class Gram:
     def _least_eigenvalue(self) -> "EigenvalueBounds":
         from hermite_dual.population.gram_eigenvalues import gram_least_eigenvalue
 
-        return gram_least_eigenvalue(self._float64, self.entry_bounds)
+        return gram_least_eigenvalue(self._float64, self._entries)
 
     def eigenvalues(self) -> "Spectrum":
         """Return all eigenvalues of K with a proven radius, every error of the entries included.
@@ -199,7 +210,7 @@ class Gram:
         """
         from hermite_dual.population.gram_eigenvalues import gram_check_lower_bound
 
-        return gram_check_lower_bound(self._float64, self.entry_bounds, value)
+        return gram_check_lower_bound(self._float64, self._entries, value)
 
     def lower_bounds(self, degrees: int = 128) -> "tuple[TheoryBound, ...]":
         """Return the theory's lower bounds of `lambda_min(K)`, certified: Ling, Khatri-Rao, Hermite-Gershgorin.

@@ -11,7 +11,7 @@ from hermite_dual.certified.theory_bounds import TheoryBound, theory_lower_bound
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.numeric.eigenvalues import least_eigenvalue_estimate
 from hermite_dual.outcome import Outcome
-from hermite_dual.population.entry_bounds import EntryBounds
+from hermite_dual.population.entry_bounds import EntryBounds, EntrySums
 from hermite_dual.population.gram import Gram
 from hermite_dual.population.variance_coefficients import preactivation_error, variance_coefficients
 
@@ -20,21 +20,21 @@ Array = NDArray[np.float64]
 MOST_DEGREES = 1024
 
 
-def gram_least_eigenvalue(matrix: Array, entries: EntryBounds) -> EigenvalueBounds:
+def gram_least_eigenvalue(matrix: Array, entries: EntryBounds | EntrySums) -> EigenvalueBounds:
     """Enclose `lambda_min(K)`; infinite bounds and UNDECIDED where the entries have no proven error."""
-    if entries.errors is None:
+    if entries.error is None:
         estimate = least_eigenvalue_estimate(matrix)
         return EigenvalueBounds(-math.inf, estimate, math.inf, Outcome.UNDECIDED, entries.reason)
-    return least_eigenvalue(matrix, entries.errors)
+    return least_eigenvalue(matrix, entries.error)
 
 
-def gram_check_lower_bound(matrix: Array, entries: EntryBounds, value: float) -> LowerBoundCheck:
+def gram_check_lower_bound(matrix: Array, entries: EntryBounds | EntrySums, value: float) -> LowerBoundCheck:
     """Decide `lambda_min(K) >= value`."""
     if not math.isfinite(value):
         raise InvalidInputError(f"value = {value} is not a finite number; give the lower bound that is claimed")
-    if entries.errors is None:
+    if entries.error is None:
         return LowerBoundCheck(Outcome.UNDECIDED, None, 0.0, entries.reason)
-    return check_lower_bound(matrix, value, entries.errors)
+    return check_lower_bound(matrix, value, entries.error)
 
 
 def gram_lower_bounds(gram: Gram, degrees: int) -> tuple[TheoryBound, ...]:

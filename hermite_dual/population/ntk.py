@@ -50,6 +50,10 @@ class TangentGram(Gram):
 
         return tangent_entry_bounds(self.model, self.matrix, self.gram if self.depth is None else None)
 
+    @property
+    def _entries(self) -> "EntryBounds":
+        return self.entry_bounds
+
     def lower_bounds(self, degrees: int = 128) -> "tuple[TheoryBound, ...]":
         """Return lower bounds of `lambda_min(Theta)`, certified, from those of K.
 

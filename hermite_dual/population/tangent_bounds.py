@@ -18,18 +18,17 @@ from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableE
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.certified_slope import certified_slope
 from hermite_dual.population.entry_bounds import (
-    PARAMETER_UNITS,
     EntryBounds,
     certified_layers,
-    correlations,
     inputs_part,
-    positive_roots,
     undecided,
     unprovable,
 )
 from hermite_dual.population.gram import Gram, Model
 from hermite_dual.population.gram_eigenvalues import gram_lower_bounds
 from hermite_dual.population.identical_rows import identical_rows
+from hermite_dual.population.input_rows import PARAMETER_UNITS
+from hermite_dual.population.limit_bounds import correlations, positive_roots
 
 Array = NDArray[np.float64]
 
@@ -97,7 +96,7 @@ def _limit(model: Model, matrix: Array, gram: Gram, regularity: SlopeRegularity)
 def _slope(model: Model, regularity: SlopeRegularity, q: Array, S: Array, dS: Array) -> tuple[Array, Array]:
     """Return kdot and its errors from a preactivation covariance with the float variances on its diagonal."""
     roots = positive_roots(q)
-    rho, slack = correlations(S, dS, roots)
+    rho, slack = correlations(S, dS, roots, roots)
     # |sqrt(q) - sqrt(q')| <= |q - q'|/sqrt(q)
     e = np.diagonal(dS) / roots * _UP
     return certified_slope(model.activation, regularity, q, e, rho, slack)

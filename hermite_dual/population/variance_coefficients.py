@@ -2,12 +2,16 @@
 
 import numpy as np
 from flint import arb
+from numpy.typing import NDArray
 
+from hermite_dual.activation import Activation
 from hermite_dual.certified.precision import upper_float
 from hermite_dual.certified.theory_bounds import CoefficientSource
 from hermite_dual.certified.variance_table import coefficients_at
 from hermite_dual.errors import AccuracyError
 from hermite_dual.population.gram import Gram
+
+Array = NDArray[np.float64]
 
 
 def preactivation_error(gram: Gram) -> float:
@@ -23,17 +27,24 @@ def preactivation_error(gram: Gram) -> float:
 
 
 def variance_coefficients(gram: Gram, degrees: int) -> CoefficientSource:
-    """Balls of `a_r` over all variances within the error e of the float ones.
+    """Balls of `a_r` over all variances within the error of S of the float ones."""
+    error, lipschitz = preactivation_error(gram), gram.entry_bounds.lipschitz
+    return coefficients_within(gram.model.activation, gram.variances, error, lipschitz, degrees)
+
+
+def coefficients_within(
+    activation: Activation, variances: Array, error: float, lipschitz: float, degrees: int
+) -> CoefficientSource:
+    """Balls of `a_r` over all variances within an error e of given ones.
 
     `|a_r(t^2) - a_r(t'^2)| <= L |t - t'|`, `|t - t'| <= e/t`.
     """
-    error, phi = preactivation_error(gram), gram.model.activation
-    distinct = np.unique(gram.variances)
-    series = coefficients_at(phi.expr, phi.symbol, distinct, degrees)
+    distinct = np.unique(variances)
+    series = coefficients_at(activation.expr, activation.symbol, distinct, degrees)
     table = dict(zip(distinct.tolist(), series, strict=True))
 
     def source(variance: float, count: int) -> list[arb]:
-        radius = arb(0, upper_float(arb(gram.entry_bounds.lipschitz) * arb(error) / arb(variance).sqrt()))
+        radius = arb(0, upper_float(arb(lipschitz) * arb(error) / arb(variance).sqrt()))
         return [ball + radius for ball in table[variance].coefficients[:count]]
 
     return source
