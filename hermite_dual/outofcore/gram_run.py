@@ -1,0 +1,155 @@
+"""Computes a population Gram matrix block by block into a Zarr group, or opens the one that is there."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hermite_dual.activation import Activation
+from hermite_dual.outofcore.block_array import BlockArray
+from hermite_dual.outofcore.cluster import Cluster
+from hermite_dual.outofcore.gram_tiles import GramJob, Tile, compute_tile
+from hermite_dual.outofcore.local_threads import LocalThreads
+from hermite_dual.outofcore.manifest import open_folder
+from hermite_dual.outofcore.memory import BASE, machine_memory, parse_memory, plan
+from hermite_dual.outofcore.samples import (
+    ArraySamples,
+    BlockSamples,
+    Samples,
+    Scan,
+    samples_of,
+    scan,
+    spans,
+)
+from hermite_dual.outofcore.stored_gram import StoredGram
+from hermite_dual.outofcore.tasks import Runner, Task, run_tasks
+from hermite_dual.population.gram import Model, entries_for
+from hermite_dual.population.gram_entries import GramEntries
+from hermite_dual.population.input_rows import InputRows
+
+_CACHE_SHARE = 0.25
+"""Of the memory for blocks of a factor that are read again and again."""
+
+
+def stored_gram(
+    activation: Activation,
+    X: ArrayLike | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    sigma_w: float,
+    sigma_u: float,
+    sigma_b: float,
+    depth: int | None,
+    dtype: type[np.float64] | type[np.float32] = np.float64,
+    block: int | None = None,
+    client: Any = None,
+    memory: str | float | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> StoredGram:
+    """Compute the Gram matrix of X into `out`, or what of it is missing there.
+
+    Args:
+        activation: phi.
+        X: samples: an array, the path of a `.npy` file or Zarr array, or a Zarr array.
+        out: folder of a Zarr group; made where it is missing.
+        sigma_w: recurrent scale; for the limit `sigma_w L < 1`, checked by the caller.
+        sigma_u: input scale.
+        sigma_b: bias scale.
+        depth: number of layers, not negative, or None.
+        dtype: of the entries on disk.
+        block: rows of a block; by default the one that `out` has, or the largest that the memory holds.
+        client: a `dask.distributed.Client`; by default threads of this process.
+        memory: limit for this process, or for a worker of the cluster.
+        progress: called with what is done, and how many of how many blocks.
+
+    Returns:
+        The matrix on disk, every block read once and its checksum compared.
+
+    Raises:
+        InvalidInputError: X is not allowed, nothing fits the memory, or `out` holds the matrix of other data or
+            parameters.
+        DataFileError: a file cannot be read or written, or `out` is something else.
+        ClusterError: the cluster stopped answering; what is finished is kept.
+        NotIntegrableError: phi is not square-integrable at the variances that arise.
+    """
+    samples = samples_of(X)
+    n, d = samples.shape
+    chosen = plan(n, d, block, memory, client)
+    runner: Runner = LocalThreads(chosen.threads) if client is None else Cluster(client)
+    found = scan(samples, sigma_b)
+    model = Model(activation, np.empty((0, d)), sigma_w, sigma_u, sigma_b, depth)
+    size = min(chosen.block, n)
+    folder = open_folder(out, _key(model, samples, found, size, dtype), flexible="block" if block is None else None)
+    size = folder.key["block"]
+    entries = entries_for(model, sigma_u**2 / d * found.plain + sigma_b**2)
+    if client is not None and isinstance(samples, ArraySamples):
+        samples = _kept(samples, folder.path, size)
+    count = -(-n // size)
+    gram = BlockArray.create_or_open(folder.path, "gram", (n, n), (size, size), dtype)
+    largest = BlockArray.create_or_open(folder.path, "largest_correlation", (count, count), (1, 1), np.float64)
+    job = GramJob(model, samples, entries, gram, largest)
+    tell = progress or _silent
+    computed, top = _run(job, runner, tell)
+    room = 0.5 * machine_memory() if memory is None or client is not None else parse_memory(memory) - BASE
+    inputs = InputRows(found.squares, found.errors, d, sigma_u, sigma_b)
+    return StoredGram(
+        folder.path,
+        entries.variances,
+        entries.error,
+        computed,
+        job,
+        runner,
+        top,
+        inputs,
+        _CACHE_SHARE * room,
+        tell,
+    )
+
+
+def _run(job: GramJob, runner: Runner, progress: Callable[[str, int, int], None]) -> tuple[int, float]:
+    """Compute or check all blocks."""
+    count = job.gram.grid[0]
+    shared = runner.share(job)
+    tasks = {(i, j): Task(compute_tile, (shared, (i, j))) for i in range(count) for j in range(i, count)}
+    done, computed, top = 0, 0, 0.0
+
+    def add(tile: Tile, found: tuple[bool, float]) -> None:
+        nonlocal done, computed, top
+        done, computed, top = done + 1, computed + found[0], max(top, found[1])
+        progress("Gram matrix", done, len(tasks))
+
+    run_tasks(tasks, runner, add)
+    return computed, top
+
+
+def _key(model: Model, samples: Samples, found: Scan, block: int, dtype: type[Any]) -> dict[str, Any]:
+    phi = model.activation
+    return {
+        "what": "population Gram matrix",
+        "activation": phi.name,
+        "expression": None if phi.expr is None else str(phi.expr),
+        "sigma_w": model.sigma_w,
+        "sigma_u": model.sigma_u,
+        "sigma_b": model.sigma_b,
+        "depth": model.depth,
+        "samples": list(samples.shape),
+        "data_sha256": found.digest,
+        "dtype": np.dtype(dtype).name,
+        "block": block,
+    }
+
+
+def _kept(samples: Samples, path: Any, size: int) -> BlockSamples:
+    """Write the rows beside the results, where workers read them."""
+    n, d = samples.shape
+    array = BlockArray.create_or_open(path, "samples", (n, d), (size, d), np.float64)
+    for index, span in enumerate(spans(n, size)):
+        if array.read((index, 0)) is None:
+            array.write((index, 0), np.ascontiguousarray(samples.rows(span)))
+    return BlockSamples(array)
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Say nothing."""

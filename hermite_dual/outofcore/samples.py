@@ -1,0 +1,212 @@
+"""Samples that are read some rows at a time: arrays in memory, `.npy` files, Zarr arrays."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hermite_dual.certified.inner_products import squared_norms
+from hermite_dual.data.files import check_samples
+from hermite_dual.errors import DataFileError, InvalidInputError
+from hermite_dual.outofcore.block_array import BlockArray
+from hermite_dual.outofcore.libraries import library
+from hermite_dual.population.inputs import check_nonzero_rows
+
+Array = NDArray[np.float64]
+
+_SCANNED_BYTES = 2**26
+"""Of the rows looked at together."""
+
+
+class Samples(Protocol):
+    """Rows of X wherever they are kept; it can be sent to other processes."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, d)."""
+
+    def rows(self, span: slice) -> Array:
+        """Some rows as a float64 array of shape (rows, d), checked to be finite."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySamples:
+    """Rows in memory."""
+
+    array: NDArray[Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, d)."""
+        return self.array.shape[0], self.array.shape[1]
+
+    def rows(self, span: slice) -> Array:
+        """Some rows."""
+        return check_samples(self.array[span], "X")
+
+
+@dataclass(frozen=True)
+class NpySamples:
+    """Rows of a `.npy` file, mapped when they are read."""
+
+    path: str
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, d)."""
+        found = self._mapped()
+        return found.shape[0], found.shape[1]
+
+    def rows(self, span: slice) -> Array:
+        """Some rows."""
+        return check_samples(np.asarray(self._mapped()[span]), f"data file {self.path!r}")
+
+    def _mapped(self) -> NDArray[Any]:
+        try:
+            found = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise DataFileError(
+                f"data file {self.path!r} is not a .npy file of plain numbers: {error}. Write it with numpy.save, "
+                "where every worker can read it"
+            ) from error
+        return _two_dimensional(found, self.path)
+
+
+@dataclass(frozen=True)
+class ZarrSamples:
+    """Rows of a Zarr array on a local or shared file system."""
+
+    path: str
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, d)."""
+        found = self._opened()
+        return int(found.shape[0]), int(found.shape[1])
+
+    def rows(self, span: slice) -> Array:
+        """Some rows."""
+        return check_samples(np.asarray(self._opened()[span]), f"Zarr array {self.path!r}")
+
+    def _opened(self) -> Any:
+        try:
+            found = library("zarr").open_array(self.path, mode="r")
+        except (OSError, ValueError, KeyError) as error:
+            raise DataFileError(
+                f"{self.path!r} is no Zarr array: {error}. Name the array itself, where every worker can read it"
+            ) from error
+        return _two_dimensional(found, self.path)
+
+
+@dataclass(frozen=True)
+class BlockSamples:
+    """Rows kept in blocks beside the results, for workers that do not see the caller's memory."""
+
+    array: BlockArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, d)."""
+        return self.array.shape[0], self.array.shape[1]
+
+    def rows(self, span: slice) -> Array:
+        """Some rows."""
+        size = self.array.chunks[0]
+        parts = [self._part(i, span) for i in range(span.start // size, -(-span.stop // size))]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _part(self, index: int, span: slice) -> Array:
+        found = self.array.read((index, 0))
+        if found is None:
+            raise DataFileError(f"the samples kept in {self.array.path!r} are damaged: repeat the call with X")
+        first = index * self.array.chunks[0]
+        part: Array = found[max(0, span.start - first) : span.stop - first]
+        return part
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What one pass over all rows finds.
+
+    Attributes:
+        digest: SHA-256 of the shape and the values as float64, row by row.
+        squares: floats close to `|x_i|^2`, shape (n,).
+        errors: bounds of their error, shape (n,).
+        plain: `|x_i|^2` in plain floats, as the Gram matrix in memory sums them, shape (n,).
+    """
+
+    digest: str
+    squares: Array
+    errors: Array
+    plain: Array
+
+
+def samples_of(X: ArrayLike | str | os.PathLike[str]) -> Samples:
+    """Say where the rows of X are read from.
+
+    Args:
+        X: an array; the path of a `.npy` file or of a Zarr array; or a Zarr array on a local file system.
+
+    Raises:
+        InvalidInputError: X is not two-dimensional or has no rows or columns.
+        DataFileError: the path names neither.
+    """
+    if isinstance(X, (str, os.PathLike)):
+        path = Path(os.path.abspath(os.fspath(X)))
+        if path.is_dir():
+            return _nonempty(ZarrSamples(str(path)))
+        if path.suffix.lower() != ".npy":
+            raise DataFileError(
+                f"data file {str(path)!r}: out of core X is read from a .npy file or a Zarr array. Write it with "
+                "numpy.save, one sample per row"
+            )
+        return _nonempty(NpySamples(str(path)))
+    root, inside = getattr(getattr(X, "store", None), "root", None), getattr(X, "path", None)
+    if root is not None and inside is not None:
+        return _nonempty(ZarrSamples(str(Path(root, inside))))
+    return _nonempty(ArraySamples(_two_dimensional(np.asarray(X), "X")))
+
+
+def scan(samples: Samples, sigma_b: float) -> Scan:
+    """Read all rows once, refusing what is not finite, and zero rows where there is no bias."""
+    n, d = samples.shape
+    digest = hashlib.sha256(json.dumps([n, d]).encode())
+    squares, errors, plain = np.empty(n), np.empty(n), np.empty(n)
+    for span in spans(n, max(1, _SCANNED_BYTES // (8 * d))):
+        rows = np.ascontiguousarray(samples.rows(span))
+        _check_zero_rows(rows, sigma_b, span.start)
+        digest.update(rows.astype("<f8", copy=False).tobytes())
+        squares[span], errors[span] = squared_norms(rows)
+        plain[span] = np.einsum("ij,ij->i", rows, rows)
+    return Scan(digest.hexdigest(), squares, errors, plain)
+
+
+def spans(count: int, size: int) -> Iterator[slice]:
+    """Blocks of rows."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+def _check_zero_rows(rows: Array, sigma_b: float, first: int) -> None:
+    try:
+        check_nonzero_rows(rows, sigma_b)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{error} (rows counted from row {first} of X)" if first else str(error)) from None
+
+
+def _two_dimensional(found: Any, name: str) -> Any:
+    if len(found.shape) != 2:
+        raise InvalidInputError(f"{name} has the shape {tuple(found.shape)}; allowed is (n, d), one sample per row")
+    return found
+
+
+def _nonempty(samples: Samples) -> Samples:
+    if 0 in samples.shape:
+        raise InvalidInputError(f"X has the shape {samples.shape}; allowed is (n, d) with n, d >= 1")
+    return samples

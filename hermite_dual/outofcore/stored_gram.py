@@ -1,0 +1,296 @@
+"""A population Gram matrix in blocks on disk, and its least eigenvalue."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.certified.cholesky_bounds import down, predicted_loss
+from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck, compare_bounds
+from hermite_dual.certified.entry_norm import entry_norm
+from hermite_dual.certified.large_enclosure import large_enclosure
+from hermite_dual.certified.theory_bounds import (
+    TheoryBound,
+    check_degrees,
+    coefficient_ranges,
+    gershgorin_bound,
+    ling_bound,
+)
+from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
+from hermite_dual.notebook import facts, number
+from hermite_dual.outcome import Outcome
+from hermite_dual.outofcore.gram_tiles import GramJob, Tile, bound_tile, power_tile
+from hermite_dual.outofcore.stored_matrix import Progress, StoredMatrix, run_in_order
+from hermite_dual.outofcore.tasks import Runner, Task
+from hermite_dual.population.entry_bounds import (
+    EntrySums,
+    ErrorTotal,
+    contracting_lipschitz,
+    proven_lipschitz,
+    unprovable,
+)
+from hermite_dual.population.gram import Model
+from hermite_dual.population.input_rows import InputRows
+from hermite_dual.population.limit_bounds import LimitBounds
+from hermite_dual.population.variance_coefficients import coefficients_within
+
+Array = NDArray[np.float64]
+
+_RTOL = 1e-6
+_CHECKED_RTOL = 1e-8
+
+
+@dataclass(frozen=True, eq=False)
+class StoredGram:
+    """A population Gram matrix K on disk; made by `DEQ.gram(X, out=...)`.
+
+    The Zarr array `gram` of the group `path` holds the blocks on and above the diagonal, what is below reads as NaN
+    there; `G[rows, columns]` fills it in.
+
+    Attributes:
+        path: the Zarr group.
+        shape: (n, n).
+        dtype: float64 or float32.
+        block: rows of a block.
+        variances: diagonal `S_ii` of the preactivation covariance, shape (n,).
+        estimated_error: estimated largest error of an entry, an estimate and not a bound.
+        depth: number of layers, or None for the limit.
+        computed: blocks that the call computed; the others were there.
+    """
+
+    path: Path
+    variances: Array
+    estimated_error: float
+    computed: int
+    job: GramJob = field(repr=False)
+    runner: Runner = field(repr=False)
+    largest_correlation: float = field(repr=False)
+    inputs: InputRows = field(repr=False)
+    cache: float = field(repr=False)
+    progress: Progress = field(repr=False)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, n)."""
+        n = self.job.gram.shape[0]
+        return (n, n)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the entries on disk."""
+        return np.dtype(self.job.gram.dtype)
+
+    @property
+    def block(self) -> int:
+        """Rows of a block."""
+        return self.job.gram.chunks[0]
+
+    @property
+    def depth(self) -> int | None:
+        """Number of layers, or None for the limit."""
+        return self.job.model.depth
+
+    @property
+    def model(self) -> Model:
+        """Activation and scales; its samples are empty, the rows stay where they are."""
+        return self.job.model
+
+    def __repr__(self) -> str:
+        """Return the path and the shape."""
+        return f"StoredGram({str(self.path)!r}, shape={self.shape}, dtype={self.dtype}, block={self.block})"
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks."""
+        model = self.model
+        rows: list[tuple[str, object]] = [
+            ("path", self.path),
+            ("shape", f"{self.shape[0]} x {self.shape[1]}, {self.dtype} in blocks of {self.block}"),
+            ("activation", model.activation.name),
+            ("sigma_w, sigma_u, sigma_b", ", ".join(map(number, (model.sigma_w, model.sigma_u, model.sigma_b)))),
+            ("depth", "limit" if self.depth is None else self.depth),
+            ("estimated error of an entry", f"{self.estimated_error:.1e}"),
+        ]
+        return facts(type(self).__name__, rows)
+
+    def __getitem__(self, key: tuple[slice, slice] | slice) -> NDArray[Any]:
+        """Return some rows and columns, for instance `G[:100, 5000:]`; steps are 1.
+
+        Args:
+            key: one slice for rows, or two for rows and columns.
+        """
+        rows, columns = key if isinstance(key, tuple) else (key, slice(None))
+        if not (isinstance(rows, slice) and isinstance(columns, slice)) or {rows.step, columns.step} - {None, 1}:
+            raise InvalidInputError(f"G[{key!r}]: allowed are slices with step 1, G[rows, columns]")
+        n = self.shape[0]
+        (top, bottom, _), (left, right, _) = rows.indices(n), columns.indices(n)
+        found = np.empty((max(0, bottom - top), max(0, right - left)), self.dtype)
+        size = self.block
+        for i in range(top // size, -(-bottom // size)):
+            for j in range(left // size, -(-right // size)):
+                part = self.job.read((i, j)) if i <= j else self.job.read((j, i)).T
+                own = slice(max(top, i * size), min(bottom, (i + 1) * size))
+                other = slice(max(left, j * size), min(right, (j + 1) * size))
+                found[own.start - top : own.stop - top, other.start - left : other.stop - left] = part[
+                    own.start - i * size : own.stop - i * size, other.start - j * size : other.stop - j * size
+                ]
+        return found
+
+    @property
+    def diagonal(self) -> Array:
+        """`K_ii` as they are on disk, shape (n,), in float64."""
+        return self.job.entries.diagonal.astype(self.dtype).astype(np.float64)
+
+    @property
+    def entry_error(self) -> float:
+        """Proven bound of every entry's distance to K in exact arithmetic; infinite where nothing is proven."""
+        return self.entry_sums.largest
+
+    @cached_property
+    def entry_sums(self) -> EntrySums:
+        """What is proven of the entries, with its reason, found block by block when it is first asked for."""
+        model = self.model
+        try:
+            if obstacle := unprovable(model):
+                raise AccuracyError(obstacle)
+            bounds = self._bounds if self.depth is None else None
+            lipschitz = proven_lipschitz(model) if bounds is None else bounds.lipschitz
+            total = ErrorTotal(self.shape[0], lipschitz, {} if bounds is None else bounds.budget())
+            job, shared = self.runner.share(self.job), self.runner.share(bounds)
+            tasks = {tile: Task(bound_tile, (job, shared, tile)) for tile in self._matrix.tiles()}
+            done = 0
+
+            def add(tile: Tile, found: Any) -> None:
+                nonlocal done
+                total.add(self.job.span(tile[0]), self.job.span(tile[1]), found)
+                done += 1
+                self.progress("bounds of entries", done, len(tasks))
+
+            run_in_order(tasks, self.runner, add)
+            return total.result()
+        except (AccuracyError, NotIntegrableError) as error:
+            return EntrySums(None, math.inf, Outcome.UNDECIDED, str(error))
+
+    @cached_property
+    def _bounds(self) -> LimitBounds:
+        model = self.model
+        return LimitBounds(
+            model.activation,
+            model.sigma_w,
+            contracting_lipschitz(model),
+            self.inputs,
+            self.diagonal,
+            self.variances,
+            self.largest_correlation,
+        )
+
+    @property
+    def _matrix(self) -> StoredMatrix:
+        return StoredMatrix(self.job.gram, self.diagonal, self.runner, self.path / "factor", self.cache, self.progress)
+
+    def least_eigenvalue(self) -> EigenvalueBounds:
+        """Return the least eigenvalue of K with proven bounds on both sides, every error of the entries included.
+
+        Factors are kept beside the matrix while they are needed, and removed afterwards: up to as many bytes as the
+        matrix takes in float64. An interrupted call goes on with the blocks that are whole.
+
+        Returns:
+            Bounds that hold in exact arithmetic; infinite ones and UNDECIDED where the entries have no proven error or
+            no factorization succeeded.
+        """
+        return self._least_eigenvalue
+
+    @cached_property
+    def _least_eigenvalue(self) -> EigenvalueBounds:
+        return self._enclose(_RTOL)
+
+    def _enclose(self, rtol: float) -> EigenvalueBounds:
+        proven = self.entry_sums
+        if proven.error is None:
+            return EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, proven.reason)
+        matrix = self._matrix
+        with np.errstate(all="ignore"):
+            found = large_enclosure(matrix, proven.error, rtol)
+        matrix.clean()
+        if found is None:
+            reason = "every factorization failed: the matrix is singular to rounding; remove parallel rows"
+            return EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, reason)
+        lower, upper, vector = found
+        estimate = min(max(upper - entry_norm(proven.error, len(vector)), lower), upper)
+        reason = "float64 Cholesky in blocks and Rayleigh quotient with their error bounds"
+        return EigenvalueBounds(lower, estimate, upper, Outcome.PROVEN, reason, vector)
+
+    def check_lower_bound(self, value: float) -> LowerBoundCheck:
+        """Decide whether `lambda_min(K) >= value`: PROVEN, REFUTED or UNDECIDED.
+
+        Args:
+            value: the lower bound that is claimed.
+
+        Raises:
+            InvalidInputError: value is no finite number.
+        """
+        if not math.isfinite(value):
+            raise InvalidInputError(f"value = {value} is not a finite number; give the lower bound that is claimed")
+        proven = self.entry_sums
+        if proven.error is None:
+            return LowerBoundCheck(Outcome.UNDECIDED, None, 0.0, proven.reason)
+        matrix, norm = self._matrix, entry_norm(proven.error, self.shape[0])
+        shift = value + 1.5 * predicted_loss(matrix.diagonal, value) + 1.01 * norm
+        factor = matrix.factor(shift)
+        matrix.clean()
+        lower = down(down(shift - factor.error) - norm) if factor.success else -math.inf
+        if lower >= value:
+            reason = "one float64 Cholesky factorization in blocks"
+            return LowerBoundCheck(Outcome.PROVEN, None, down(lower - value), reason)
+        bounds = self._enclose(_CHECKED_RTOL)
+        decided = compare_bounds(bounds.lower, bounds.upper, value, bounds.vector, bounds.reason)
+        if decided is not None:
+            return decided
+        reason = f"the least eigenvalue lies in [{bounds.lower!r}, {bounds.upper!r}], which contains {value!r}"
+        return LowerBoundCheck(Outcome.UNDECIDED, None, 0.0, f"{reason}; entries with smaller errors would decide")
+
+    def lower_bounds(self, degrees: int = 128) -> tuple[TheoryBound, ...]:
+        """Return the theory's lower bounds of `lambda_min(K)` that need no factorization, certified: Ling and Gershgorin.
+
+        They cost one pass over the blocks, `n^2 degrees` operations, and are to be asked for before
+        `least_eigenvalue`, which costs `n^3/2`.
+
+        Args:
+            degrees: Hermite degrees to use, at most 1024.
+
+        Raises:
+            InvalidInputError: the Gram matrix is one of finite depth, or the number of degrees is out of range.
+            AccuracyError: the entries have no proven error.
+        """
+        check_degrees(degrees)
+        if self.depth is not None:
+            raise InvalidInputError("the theory's bounds are those of the limit: leave out depth")
+        proven = self.entry_sums
+        if proven.error is None:
+            raise AccuracyError(f"the theory's bounds need proven entries: {proven.reason}")
+        bounds, n = self._bounds, self.shape[0]
+        error = float(bounds.variance_errors.max())
+        source = coefficients_within(self.model.activation, self.variances, error, bounds.lipschitz, degrees)
+        lower, upper = coefficient_ranges(self.variances, source, degrees)
+        job, shared = self.runner.share(self.job), self.runner.share(bounds)
+        span: Callable[[int], slice] = self.job.span
+        tasks = {
+            tile: Task(
+                power_tile, (job, shared, proven.largest, tile, (upper[:, span(tile[0])], upper[:, span(tile[1])]))
+            )
+            for tile in self._matrix.tiles()
+        }
+        sums, beta = np.zeros((degrees, n)), 0.0
+
+        def add(tile: Tile, found: tuple[Array, Array, float]) -> None:
+            nonlocal beta
+            sums[:, span(tile[0])] += found[0]
+            sums[:, span(tile[1])] += found[1]
+            beta = max(beta, found[2])
+
+        run_in_order(tasks, self.runner, add)
+        return ling_bound(beta, lower), gershgorin_bound(sums, lower, upper)
