@@ -289,3 +289,12 @@ def test_a_missing_library_names_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(ImportError, match=r'pip install "hermite-dual\[distributed\]"'):
         libraries.library("zarr")
+
+
+def test_nothing_of_the_extra_is_loaded_before_it_is_needed():
+    program = (
+        "import sys, hermite_dual, hermite_dual.sweeps.sweep, hermite_dual.outofcore.cluster\n"
+        "print(sorted({'dask', 'distributed', 'zarr', 'numcodecs', 'google_crc32c'} & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert shown.stdout.strip() == "[]"
