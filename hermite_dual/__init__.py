@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from hermite_dual.report.plot import plot_coefficients, plot_dual_kernel, plot_error_by_width, plot_spectrum
     from hermite_dual.report.style import save_figure
     from hermite_dual.report.tables.table import Table, table
+    from hermite_dual.sweeps.result import SweepResult
+    from hermite_dual.sweeps.sweep import sweep
     from hermite_dual.validation import ValidationReport, Verdict
 
 _LOADED_ON_USE = {
@@ -61,6 +63,7 @@ _LOADED_ON_USE = {
     "KernelSeries": "kernel_series",
     "LowerBoundCheck": "certified.eigenvalues",
     "Spectrum": "certified.spectrum",
+    "SweepResult": "sweeps.result",
     "Table": "report.tables.table",
     "TheoremCheck": "population.hypotheses",
     "TheoryBound": "certified.theory_bounds",
@@ -78,6 +81,7 @@ _LOADED_ON_USE = {
     "plot_error_by_width": "report.plot",
     "plot_spectrum": "report.plot",
     "save_figure": "report.style",
+    "sweep": "sweeps.sweep",
     "table": "report.tables.table",
 }
 """Public names and the modules that hold them, where these modules need more than NumPy and SymPy."""
@@ -111,6 +115,7 @@ __all__ = [
     "Outcome",
     "ParseError",
     "Spectrum",
+    "SweepResult",
     "Table",
     "TheoremCheck",
     "TheoryBound",
@@ -136,6 +141,7 @@ __all__ = [
     "q2",
     "rho",
     "save_figure",
+    "sweep",
     "table",
     "x",
 ]

@@ -4,6 +4,7 @@ A task whose worker dies is run again: by dask a few times, then by us. Everythi
 scheduler that is gone ends the run with an error and never leaves it waiting.
 """
 
+import asyncio
 import queue
 import secrets
 import time
@@ -108,14 +109,12 @@ class _Run:
         if self._running and self._answering:
             try:
                 # A task that runs cannot be called off: those that wait are told not to begin, the others awaited.
-                self._client.run(_stop, self._name, on_error="ignore")
+                self._ask(self._client.run(_stop, self._name, on_error="ignore", asynchronous=True))
                 while self._running:
                     for future in self._take():
                         self._running.pop(future)
-            except ClusterError:
-                pass  # an error is on its way to the caller already
             except _lost_errors():
-                self._answering = False
+                pass  # whatever ended the run is on its way to the caller already
         self._running.clear()
 
     def _take(self) -> list[Any]:
@@ -151,28 +150,49 @@ class _Run:
             )
 
     def _outcomes(self, futures: list[Any]) -> list[tuple[Any, Any]]:
-        """Give the results of tasks that have finished; those given up because their workers died are submitted again.
+        """Give the results of tasks that have ended; those given up because their workers died are submitted again.
 
         Raises:
             Exception: What a task raised.
         """
-        results = []
-        for future in futures:
-            key, task = self._running.pop(future)
-            try:
-                error = future.exception(timeout=self._patience)
-                value = None if error is not None else future.result(timeout=self._patience)
-            except _lost_errors() as failure:
-                raise self._give_up(failure) from failure
+        try:
+            # One request for all of them; where one has failed, they are asked for one by one.
+            values = self._ask(self._client.gather(futures, asynchronous=True))
+            return [(self._running.pop(future)[0], value) for future, value in zip(futures, values, strict=True)]
+        except Exception:
+            return [pair for future in futures for pair in self._outcome(future)]
+
+    def _outcome(self, future: Any) -> list[tuple[Any, Any]]:
+        key, task = self._running.pop(future)
+        distributed = library("distributed")
+        try:
+            error = self._ask(future.exception(asynchronous=True))
             if error is None:
-                results.append((key, value))
-            elif isinstance(error, library("distributed").KilledWorker):
-                self._again(key, task, error)
-            elif isinstance(error, library("distributed").CancelledError):
-                raise self._give_up(error) from error
-            else:
-                raise error
-        return results
+                return [(key, self._ask(self._client.gather(future, asynchronous=True)))]
+        except distributed.KilledWorker as failure:  # its result was lost, and then the worker that made it again
+            error = failure
+        except _lost_errors() as failure:
+            raise self._give_up(failure) from failure
+        if isinstance(error, distributed.KilledWorker):
+            self._again(key, task, error)
+            return []
+        if isinstance(error, distributed.CancelledError):
+            raise self._give_up(error) from error
+        raise error
+
+    def _ask(self, question: Any) -> Any:
+        """Run a coroutine of dask's as long as the scheduler answers and there are workers."""
+        answer = asyncio.run_coroutine_threadsafe(question, self._client.loop.asyncio_loop)
+        try:
+            while True:
+                try:
+                    return answer.result(timeout=_LOOK_AFTER)
+                except TimeoutError:
+                    if answer.done():
+                        raise
+                    self._look()
+        finally:
+            answer.cancel()
 
     def _again(self, key: Any, task: Task, error: BaseException) -> None:
         self._killed[key] = self._killed.get(key, 0) + 1

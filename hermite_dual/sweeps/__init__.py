@@ -1,0 +1,1 @@
+"""Validations and tables over activations, scales and seeds, on threads or a cluster, kept on disk point by point."""
