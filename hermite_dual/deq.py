@@ -28,6 +28,7 @@ from hermite_dual.validation import ValidationReport, validate
 
 if TYPE_CHECKING:
     from hermite_dual.certified.theory_bounds import TheoryBound
+    from hermite_dual.outofcore.stored_gram import StoredGram
     from hermite_dual.population.hypotheses import TheoremCheck
 
 Array = NDArray[np.float64]
@@ -98,22 +99,42 @@ class DEQ:
 
     @overload
     def gram(
-        self, X: ArrayLike, Y: None = None, *, depth: int | None = None, dtype: DTypeLike = np.float64
+        self, X: ArrayLike, Y: None = None, *, depth: int | None = None, dtype: DTypeLike = np.float64, out: None = None
     ) -> Gram: ...
 
     @overload
     def gram(
-        self, X: ArrayLike, Y: ArrayLike, *, depth: int | None = None, dtype: DTypeLike = np.float64
+        self, X: ArrayLike, Y: ArrayLike, *, depth: int | None = None, dtype: DTypeLike = np.float64, out: None = None
     ) -> CrossGram: ...
+
+    @overload
+    def gram(
+        self,
+        X: "ArrayLike | str | os.PathLike[str]",
+        Y: None = None,
+        *,
+        depth: int | None = None,
+        dtype: DTypeLike = np.float64,
+        out: "str | os.PathLike[str]",
+        block: int | None = None,
+        client: Any = None,
+        memory: str | float | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> "StoredGram": ...
 
     def gram(
         self,
-        X: ArrayLike,
+        X: "ArrayLike | str | os.PathLike[str]",
         Y: ArrayLike | None = None,
         *,
         depth: int | None = None,
         dtype: DTypeLike = np.float64,
-    ) -> Gram | CrossGram:
+        out: "str | os.PathLike[str] | None" = None,
+        block: int | None = None,
+        client: Any = None,
+        memory: str | float | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> "Gram | CrossGram | StoredGram":
         """Return the population Gram matrix of the samples, or that between them and other samples.
 
         `K(0) = 0`, `S(l) = sigma_w^2 K(l-1) + sigma_u^2 X X^T / d + sigma_b^2`, `K(l)_ij = k(S_ii, S_jj, S_ij)`;
@@ -125,17 +146,52 @@ class DEQ:
             depth: number of layers, or None for the equilibrium.
             dtype: of the square matrix, float64 or float32. Entries are computed in float64 either way, and a float32
                 matrix takes half the memory; its rounding is part of `entry_error`.
+            out: folder of a Zarr group into which a matrix beyond memory is written in blocks (extra `distributed`). X
+                may then be the path of a `.npy` file, or a Zarr array. The same call again computes only what is
+                missing or damaged. The arguments below go with it.
+            block: rows and columns of a block; by default the largest that the memory holds, at most 4096.
+            client: a `dask.distributed.Client`, whose workers share a file system with this process; by default
+                threads of this process.
+            memory: bytes, or a size such as "4GB", for this process or for each worker.
+            progress: called with what is done and how many of how many blocks.
 
         Returns:
-            A `Gram` of shape (n, n), or where Y is given a `CrossGram` of shape (n, p). At unequal norms the latter
-            costs what the Gram matrix of X and Y together costs.
+            A `Gram` of shape (n, n); where Y is given a `CrossGram` of shape (n, p), which at unequal norms costs what
+            the Gram matrix of X and Y together costs; where `out` is given a `StoredGram`.
 
         Raises:
             InvalidInputError: X or Y is not a finite array of d columns or has a zero row without bias; the depth is
                 negative; dtype is neither of the two, or float32 with Y; or the limit is asked for where
                 `sigma_w L >= 1`.
             NotIntegrableError: phi is not square-integrable at the variances that arise.
+            DataFileError: with `out`: a file cannot be read or written, or the folder is something else.
+            ClusterError: the cluster stopped answering; what is finished is kept.
         """
+        if out is not None:
+            if Y is not None:
+                raise InvalidInputError("out with Y: entries between X and Y are kept in memory; leave out one of them")
+            from hermite_dual.outofcore.gram_run import stored_gram
+
+            layers, kind = self.check_depth(depth), _float_type(dtype)
+            return stored_gram(
+                self.activation,
+                X,
+                out,
+                sigma_w=self.sigma_w,
+                sigma_u=self.sigma_u,
+                sigma_b=self.sigma_b,
+                depth=layers,
+                dtype=kind,
+                block=block,
+                client=client,
+                memory=memory,
+                progress=progress,
+            )
+        unused = {"block": block, "client": client, "memory": memory, "progress": progress}
+        if given := [name for name, value in unused.items() if value is not None]:
+            raise InvalidInputError(f"{', '.join(given)} without out: they say how a matrix on disk is computed")
+        if isinstance(X, (str, os.PathLike)):
+            raise InvalidInputError(f"X = {os.fspath(X)!r}: paths are read with out=...; or pass numpy.load(path)")
         return self._kernel(X, Y, depth, _float_type(dtype), tangent=False)
 
     @overload

@@ -128,14 +128,16 @@ def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike | RowSu
     if quick is not None:
         return quick
     bounds = _enclose(given, _CHECKED_WIDTH, float_only=True)
-    decided = _compare(bounds.lower, bounds.upper, value, bounds.vector, "float64 arithmetic with its error bound")
+    decided = compare_bounds(
+        bounds.lower, bounds.upper, value, bounds.vector, "float64 arithmetic with its error bound"
+    )
     if decided is not None:
         return decided
     n = matrix.shape[0]
     if n <= LARGEST:
         for bits in _PRECISIONS:
             lower, upper, vector = ball_enclosure(matrix, error, bits)
-            decided = _compare(lower, upper, value, vector, f"ball arithmetic at {bits} bits")
+            decided = compare_bounds(lower, upper, value, vector, f"ball arithmetic at {bits} bits")
             if decided is not None:
                 return decided
     if n <= LARGEST_EXACT and entry_norm(error, n) == 0.0:
@@ -159,7 +161,7 @@ def _quick_proof(matrix: Matrix, value: float, error: EntryError) -> LowerBoundC
     return None
 
 
-def _compare(lower: float, upper: float, value: float, vector: Matrix | None, how: str) -> LowerBoundCheck | None:
+def compare_bounds(lower: float, upper: float, value: float, vector: Matrix | None, how: str) -> LowerBoundCheck | None:
     """The outcome if the enclosure lies on one side of the value."""
     if lower >= value:
         return LowerBoundCheck(Outcome.PROVEN, None, max(0.0, down(lower - value)), how)

@@ -25,6 +25,7 @@ from hermite_dual.errors import InvalidInputError
 Matrix = NDArray[np.float64]
 CoefficientSource = Callable[[float, int], list[arb]]
 
+MOST_DEGREES = 1024
 _TINY = 1e-290  # added to products that may have underflowed; negligible beside any bound
 
 
@@ -75,6 +76,12 @@ def theory_lower_bounds(
         khatri_rao_bound(preactivation, correlation_error, lower, moduli, khatri_rao_degrees),
         hermite_gershgorin_bound(moduli, lower, upper),
     ]
+
+
+def check_degrees(degrees: object) -> None:
+    """Refuse a number of Hermite degrees that is none."""
+    if isinstance(degrees, bool) or not isinstance(degrees, int) or not 1 <= degrees <= MOST_DEGREES:
+        raise InvalidInputError(f"degrees = {degrees!r}: allowed are whole numbers from 1 to {MOST_DEGREES}")
 
 
 def coefficient_ranges(variances: Matrix, source: CoefficientSource, degrees: int) -> tuple[Matrix, Matrix]:

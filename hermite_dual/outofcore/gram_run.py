@@ -12,7 +12,7 @@ from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.cluster import Cluster
 from hermite_dual.outofcore.gram_tiles import GramJob, Tile, compute_tile
 from hermite_dual.outofcore.local_threads import LocalThreads
-from hermite_dual.outofcore.manifest import open_folder
+from hermite_dual.outofcore.manifest import known_key, open_folder
 from hermite_dual.outofcore.memory import BASE, machine_memory, parse_memory, plan
 from hermite_dual.outofcore.samples import (
     ArraySamples,
@@ -25,8 +25,7 @@ from hermite_dual.outofcore.samples import (
 )
 from hermite_dual.outofcore.stored_gram import StoredGram
 from hermite_dual.outofcore.tasks import Runner, Task, run_tasks
-from hermite_dual.population.gram import Model, entries_for
-from hermite_dual.population.gram_entries import GramEntries
+from hermite_dual.population.gram import Model, entries_for, storage_error
 from hermite_dual.population.input_rows import InputRows
 
 _CACHE_SHARE = 0.25
@@ -76,28 +75,30 @@ def stored_gram(
     """
     samples = samples_of(X)
     n, d = samples.shape
+    if block is None:
+        known = (known_key(out) or {}).get("block")
+        block = known if isinstance(known, int) and known < n else None
     chosen = plan(n, d, block, memory, client)
     runner: Runner = LocalThreads(chosen.threads) if client is None else Cluster(client)
     found = scan(samples, sigma_b)
-    model = Model(activation, np.empty((0, d)), sigma_w, sigma_u, sigma_b, depth)
+    model = Model(activation, np.zeros((0, d)), sigma_w, sigma_u, sigma_b, depth)
     size = min(chosen.block, n)
-    folder = open_folder(out, _key(model, samples, found, size, dtype), flexible="block" if block is None else None)
-    size = folder.key["block"]
+    folder = open_folder(out, _key(model, samples, found, size, dtype))
     entries = entries_for(model, sigma_u**2 / d * found.plain + sigma_b**2)
     if client is not None and isinstance(samples, ArraySamples):
-        samples = _kept(samples, folder.path, size)
+        samples = _kept(samples, folder, size)
     count = -(-n // size)
-    gram = BlockArray.create_or_open(folder.path, "gram", (n, n), (size, size), dtype)
-    largest = BlockArray.create_or_open(folder.path, "largest_correlation", (count, count), (1, 1), np.float64)
+    gram = BlockArray.create_or_open(folder, "gram", (n, n), (size, size), dtype)
+    largest = BlockArray.create_or_open(folder, "largest_correlation", (count, count), (1, 1), np.float64)
     job = GramJob(model, samples, entries, gram, largest)
     tell = progress or _silent
     computed, top = _run(job, runner, tell)
     room = 0.5 * machine_memory() if memory is None or client is not None else parse_memory(memory) - BASE
     inputs = InputRows(found.squares, found.errors, d, sigma_u, sigma_b)
     return StoredGram(
-        folder.path,
+        folder,
         entries.variances,
-        entries.error,
+        entries.error + storage_error(entries.diagonal, dtype),
         computed,
         job,
         runner,
@@ -128,8 +129,7 @@ def _key(model: Model, samples: Samples, found: Scan, block: int, dtype: type[An
     phi = model.activation
     return {
         "what": "population Gram matrix",
-        "activation": phi.name,
-        "expression": None if phi.expr is None else str(phi.expr),
+        "activation": phi.name if phi.expr is None else str(phi.expr),
         "sigma_w": model.sigma_w,
         "sigma_u": model.sigma_u,
         "sigma_b": model.sigma_b,

@@ -52,6 +52,16 @@ def open_folder(folder: str | os.PathLike[str], key: dict[str, Any]) -> Path:
     return place
 
 
+def known_key(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Give the key of a folder as it stands, unchecked; None where there is none to be read."""
+    try:
+        metadata = json.loads(Path(folder, _METADATA).read_bytes())
+        key = metadata["attributes"][_ATTRIBUTE]["key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return key if isinstance(key, dict) else None
+
+
 def _create(place: Path, key: dict[str, Any]) -> None:
     try:
         foreign = [name for name in os.listdir(place) if not _UNFINISHED.fullmatch(name)]

@@ -54,12 +54,8 @@ class StoredGram:
 
     Attributes:
         path: the Zarr group.
-        shape: (n, n).
-        dtype: float64 or float32.
-        block: rows of a block.
         variances: diagonal `S_ii` of the preactivation covariance, shape (n,).
         estimated_error: estimated largest error of an entry, an estimate and not a bound.
-        depth: number of layers, or None for the limit.
         computed: blocks that the call computed; the others were there.
     """
 
@@ -158,8 +154,11 @@ class StoredGram:
             if obstacle := unprovable(model):
                 raise AccuracyError(obstacle)
             bounds = self._bounds if self.depth is None else None
-            lipschitz = proven_lipschitz(model) if bounds is None else bounds.lipschitz
-            total = ErrorTotal(self.shape[0], lipschitz, {} if bounds is None else bounds.budget())
+            if bounds is None:
+                proven_lipschitz(model)
+                total = ErrorTotal(self.shape[0], {}, f"{self.depth} layers with their errors")
+            else:
+                total = ErrorTotal(self.shape[0], bounds.budget())
             job, shared = self.runner.share(self.job), self.runner.share(bounds)
             tasks = {tile: Task(bound_tile, (job, shared, tile)) for tile in self._matrix.tiles()}
             done = 0
@@ -254,10 +253,10 @@ class StoredGram:
         return LowerBoundCheck(Outcome.UNDECIDED, None, 0.0, f"{reason}; entries with smaller errors would decide")
 
     def lower_bounds(self, degrees: int = 128) -> tuple[TheoryBound, ...]:
-        """Return the theory's lower bounds of `lambda_min(K)` that need no factorization, certified: Ling and Gershgorin.
+        """Return the theory's lower bounds of `lambda_min(K)` that need no factorization, certified.
 
-        They cost one pass over the blocks, `n^2 degrees` operations, and are to be asked for before
-        `least_eigenvalue`, which costs `n^3/2`.
+        Ling's and the Hermite-Gershgorin bound. They cost one pass over the blocks, `n^2 degrees` operations, and are to
+        be asked for before `least_eigenvalue`, which costs about `n^3/2`.
 
         Args:
             degrees: Hermite degrees to use, at most 1024.

@@ -139,7 +139,7 @@ def entry_sums(model: Model, matrix: Array, variances: Array) -> EntrySums:
         if obstacle := unprovable(model):
             raise AccuracyError(obstacle)
         bounds = limit_bounds(model, matrix, variances, contracting_lipschitz(model))
-        total = ErrorTotal(bounds)
+        total = ErrorTotal(len(matrix), bounds.budget())
         for rows, columns in tiles(len(matrix)):
             total.add(rows, columns, bounds.block_sums(block_of(model.samples, matrix, rows, columns)))
         return total.result()
@@ -218,10 +218,11 @@ def limit_bounds(model: Model, matrix: Array, variances: Array, lipschitz: float
 class ErrorTotal:
     """Row sums and largest error, over blocks of a matrix whose every pair of rows comes once."""
 
-    def __init__(self, bounds: LimitBounds) -> None:
-        self._sums = np.zeros(len(bounds.variances))
+    def __init__(self, count: int, budget: dict[str, float], reason: str = LIMIT_REASON) -> None:
+        self._sums = np.zeros(count)
         self._largest = 0.0
-        self._budget = bounds.budget()
+        self._budget = budget
+        self._reason = reason
         self._blocks = 0
 
     def add(self, rows: slice, columns: slice, found: BlockSums) -> None:
@@ -237,7 +238,7 @@ class ErrorTotal:
         """What all blocks prove."""
         # at most one rounding for each block in a row
         sums = RowSums(self._sums * (1 + gamma(self._blocks + 2)))
-        return EntrySums(sums, self._largest, Outcome.PROVEN, LIMIT_REASON, self._budget)
+        return EntrySums(sums, self._largest, Outcome.PROVEN, self._reason, self._budget)
 
 
 def inputs_part(model: Model) -> Inputs:

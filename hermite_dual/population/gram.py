@@ -12,7 +12,7 @@ from hermite_dual.errors import InvalidInputError
 from hermite_dual.notebook import facts, number
 from hermite_dual.numeric.products import add_upper_product, upper_product
 from hermite_dual.population.equilibrium_map import layer_variances
-from hermite_dual.population.gram_entries import GramEntries
+from hermite_dual.population.gram_entries import ConstantEntries, GramEntries
 from hermite_dual.population.inputs import check_nonzero_rows
 from hermite_dual.population.one_norm import equal_norms, homogeneous, one_map
 from hermite_dual.population.unequal_norms import unequal_norms
@@ -254,26 +254,31 @@ def population_gram(
         dtype: of the matrix, float64 or float32; computed in float64 either way.
     """
     check_nonzero_rows(samples, sigma_b)
-    n, width = samples.shape
     model = Model(activation, samples, sigma_w, sigma_u, sigma_b, depth)
-    if depth == 0:
-        return Gram(np.zeros((n, n), dtype), np.zeros(n), 0.0, 0, model)
-    weight, factor, shift = sigma_w**2, sigma_u**2 / width, sigma_b**2
-    inputs = inputs_variances(samples, sigma_u, sigma_b)
-    if not inputs.any():
-        return _constant(model, dtype)
-    _check_magnitude(inputs)
-    rounding = 0.5 * width * _EPS
-    single = equal_norms(inputs) or homogeneous(activation)
-    build = one_map if single else unequal_norms
-    entries: GramEntries = build(activation, inputs, weight, depth, rounding)
+    entries = entries_for(model, inputs_variances(samples, sigma_u, sigma_b))
+    factor, shift = sigma_u**2 / samples.shape[1], sigma_b**2
     if np.dtype(dtype) == np.float64:
         matrix = upper_product(samples, factor)
         entries.apply_symmetric(matrix, shift)
     else:
         matrix = _in_panels(entries, samples, factor, shift, dtype)
     np.fill_diagonal(matrix, entries.diagonal)
-    return Gram(matrix, entries.variances, entries.error + _storage_error(entries.diagonal, dtype), depth, model)
+    return Gram(matrix, entries.variances, entries.error + storage_error(entries.diagonal, dtype), depth, model)
+
+
+def entries_for(model: Model, inputs: Array) -> GramEntries:
+    """Return the map from inner products to entries for rows of given inputs' parts of the variances, shape (n,)."""
+    activation, weight, depth = model.activation, model.sigma_w**2, model.depth
+    if depth == 0:
+        return ConstantEntries(np.zeros_like(inputs), np.zeros_like(inputs), 0.0)
+    if not inputs.any():
+        variance = layer_variances(activation, weight, 0.0, depth)[-1]
+        entry = moment(activation, variance)
+        return ConstantEntries(np.full_like(inputs, variance), np.full_like(inputs, entry), _EPS * entry)
+    _check_magnitude(inputs)
+    rounding = 0.5 * model.samples.shape[1] * _EPS
+    build = one_map if equal_norms(inputs) or homogeneous(activation) else unequal_norms
+    return build(activation, inputs, weight, depth, rounding)
 
 
 def inputs_variances(samples: Array, sigma_u: float, sigma_b: float) -> Array:
@@ -310,18 +315,9 @@ def _in_panels(entries: GramEntries, samples: Array, factor: float, shift: float
     return matrix
 
 
-def _storage_error(diagonal: Array, dtype: FloatType) -> float:
+def storage_error(diagonal: Array, dtype: FloatType) -> float:
     """Rounding of the largest entry to the type in which the matrix is kept."""
     return 0.0 if np.dtype(dtype) == np.float64 else 0.5 * float(np.finfo(dtype).eps * diagonal.max())
-
-
-def _constant(model: Model, dtype: FloatType) -> Gram:
-    """Return the Gram matrix where inputs do not enter: `sigma_u = sigma_b = 0`."""
-    phi, n = model.activation, len(model.samples)
-    variance = layer_variances(phi, model.sigma_w**2, 0.0, model.depth)[-1]
-    entry = moment(phi, variance)
-    error = _EPS * entry + _storage_error(np.array([entry]), dtype)
-    return Gram(np.full((n, n), entry, dtype), np.full(n, variance), error, model.depth, model)
 
 
 def _check_magnitude(inputs: Array) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck, check_lower_bound, least_eigenvalue
-from hermite_dual.certified.theory_bounds import TheoryBound, theory_lower_bounds
+from hermite_dual.certified.theory_bounds import TheoryBound, check_degrees, theory_lower_bounds
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.numeric.eigenvalues import least_eigenvalue_estimate
 from hermite_dual.outcome import Outcome
@@ -16,8 +16,6 @@ from hermite_dual.population.gram import Gram
 from hermite_dual.population.variance_coefficients import preactivation_error, variance_coefficients
 
 Array = NDArray[np.float64]
-
-MOST_DEGREES = 1024
 
 
 def gram_least_eigenvalue(matrix: Array, entries: EntryBounds | EntrySums) -> EigenvalueBounds:
@@ -39,8 +37,7 @@ def gram_check_lower_bound(matrix: Array, entries: EntryBounds | EntrySums, valu
 
 def gram_lower_bounds(gram: Gram, degrees: int) -> tuple[TheoryBound, ...]:
     """The theory's bounds of the limit, each with its tightness."""
-    if isinstance(degrees, bool) or not isinstance(degrees, int) or not 1 <= degrees <= MOST_DEGREES:
-        raise InvalidInputError(f"degrees = {degrees!r}: allowed are whole numbers from 1 to {MOST_DEGREES}")
+    check_degrees(degrees)
     source = variance_coefficients(gram, degrees)
     bounds = theory_lower_bounds(gram.preactivation, preactivation_error(gram), source, degrees)
     upper = gram.least_eigenvalue().upper

@@ -200,9 +200,14 @@ class LimitBounds:
         up = 1 + 2 * gamma(max(errors.shape) + 1)
         return BlockSums(errors.sum(axis=1) * up, errors.sum(axis=0) * up, float(errors.max()), budget)
 
+    @property
+    def variance_errors(self) -> Array:
+        """Bounds of `|q_i - S_ii|`, shape (n,)."""
+        return variance_error(self.variances, self.root_errors)
+
     def budget(self) -> dict[str, float]:
         """The contributions that belong to no block."""
-        return {"variances": float(np.max(variance_error(self.variances, self.root_errors)))}
+        return {"variances": float(self.variance_errors.max())}
 
     def correlation_moduli_of(self, block: Block, error: float) -> Array:
         """Upper bounds of `|R_ij|`, at most 1, R the correlations of S, given a bound of every entry's error.
@@ -211,7 +216,7 @@ class LimitBounds:
         """
         covariance = plain_covariance(block, self.sigma_w, self.inputs.sigma_u, self.inputs.sigma_b)
         errors = self.preactivation_errors_of(block, np.full(covariance.shape, error))
-        floor = (self.variances - variance_error(self.variances, self.root_errors)) * (1 - 4 * UNIT)
+        floor = (self.variances - self.variance_errors) * (1 - 4 * UNIT)
         roots = np.sqrt(floor) * (1 - 4 * UNIT)
         size = np.abs(covariance) + errors
         return np.minimum(size / np.multiply.outer(roots[block.rows], roots[block.columns]) * (1 + 8 * UNIT), 1.0)
@@ -231,7 +236,7 @@ class LimitBounds:
         underflow = (8 + 4 * d + 4 * inputs.sigma_u**2) * TINY
         found = (self.sigma_w**2 * SCALES * errors + rounding * _UP + underflow) * _UP
         if block.on_diagonal:
-            np.fill_diagonal(found, variance_error(self.variances, self.root_errors)[block.rows])
+            np.fill_diagonal(found, self.variance_errors[block.rows])
         return np.asarray(found)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.certified.theory_bounds import (
     TheoryBound,
+    check_degrees,
     coefficient_ranges,
     correlation_moduli,
     gershgorin_bound,
@@ -22,7 +23,6 @@ from hermite_dual.certified.theory_bounds import (
 )
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.population.gram import Gram
-from hermite_dual.population.gram_eigenvalues import MOST_DEGREES
 from hermite_dual.population.variance_coefficients import preactivation_error, variance_coefficients
 
 Array = NDArray[np.float64]
@@ -52,9 +52,9 @@ def matrix_free_lower_bounds(
         InvalidInputError: degrees or block is out of range.
         AccuracyError: the entries have no proven error.
     """
-    for name, value, most in (("degrees", degrees, MOST_DEGREES), ("block", block, np.inf)):
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            raise InvalidInputError(f"{name} = {value!r}: allowed are whole numbers from 1 to {most}")
+    check_degrees(degrees)
+    if isinstance(block, bool) or not isinstance(block, int) or block < 1:
+        raise InvalidInputError(f"block = {block!r}: allowed are whole numbers from 1 on")
     n = len(samples)
     spans = [slice(start, min(start + block, n)) for start in range(0, n, block)]
     sums, beta, rows = np.zeros((degrees, n)), 0.0, []
