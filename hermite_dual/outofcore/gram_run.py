@@ -15,10 +15,10 @@ from hermite_dual.outofcore.local_threads import LocalThreads
 from hermite_dual.outofcore.manifest import known_key, open_folder
 from hermite_dual.outofcore.memory import BASE, machine_memory, parse_memory, plan
 from hermite_dual.outofcore.samples import (
-    ArraySamples,
     BlockSamples,
     Samples,
     Scan,
+    in_memory,
     samples_of,
     scan,
     spans,
@@ -34,7 +34,7 @@ _CACHE_SHARE = 0.25
 
 def stored_gram(
     activation: Activation,
-    X: ArrayLike | str | os.PathLike[str],
+    X: ArrayLike | str | os.PathLike[str] | Samples,
     out: str | os.PathLike[str],
     *,
     sigma_w: float,
@@ -85,7 +85,7 @@ def stored_gram(
     size = min(chosen.block, n)
     folder = open_folder(out, _key(model, samples, found, size, dtype))
     entries = entries_for(model, sigma_u**2 / d * found.plain + sigma_b**2)
-    if client is not None and isinstance(samples, ArraySamples):
+    if client is not None and in_memory(samples):
         samples = _kept(samples, folder, size)
     count = -(-n // size)
     gram = BlockArray.create_or_open(folder, "gram", (n, n), (size, size), dtype)

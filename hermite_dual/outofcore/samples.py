@@ -16,7 +16,7 @@ from hermite_dual.data.files import check_samples
 from hermite_dual.errors import DataFileError, InvalidInputError
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.libraries import library
-from hermite_dual.population.inputs import check_nonzero_rows
+from hermite_dual.population.inputs import check_nonzero_rows, on_sphere
 
 Array = NDArray[np.float64]
 
@@ -131,6 +131,24 @@ class BlockSamples:
 
 
 @dataclass(frozen=True, eq=False)
+class SphereSamples:
+    """Rows of others scaled to norm sqrt(d), as `on_sphere` scales them."""
+
+    samples: Samples
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, d)."""
+        return self.samples.shape
+
+    def rows(self, span: slice) -> Array:
+        """Some rows."""
+        rows = self.samples.rows(span)
+        _check_zero_rows(rows, 0.0, span.start)
+        return on_sphere(rows)
+
+
+@dataclass(frozen=True, eq=False)
 class Scan:
     """What one pass over all rows finds.
 
@@ -147,16 +165,18 @@ class Scan:
     plain: Array
 
 
-def samples_of(X: ArrayLike | str | os.PathLike[str]) -> Samples:
+def samples_of(X: ArrayLike | str | os.PathLike[str] | Samples) -> Samples:
     """Say where the rows of X are read from.
 
     Args:
-        X: an array; the path of a `.npy` file or of a Zarr array; or a Zarr array on a local file system.
+        X: an array; the path of a `.npy` file or of a Zarr array; a Zarr array on a local file system; or `Samples`.
 
     Raises:
         InvalidInputError: X is not two-dimensional or has no rows or columns.
         DataFileError: the path names neither.
     """
+    if isinstance(X, (ArraySamples, NpySamples, ZarrSamples, SphereSamples)):
+        return X
     if isinstance(X, (str, os.PathLike)):
         path = Path(os.path.abspath(os.fspath(X)))
         if path.is_dir():
@@ -171,6 +191,11 @@ def samples_of(X: ArrayLike | str | os.PathLike[str]) -> Samples:
     if root is not None and inside is not None:
         return _nonempty(ZarrSamples(str(Path(root, inside))))
     return _nonempty(ArraySamples(_two_dimensional(np.asarray(X), "X")))
+
+
+def in_memory(samples: Samples) -> bool:
+    """Whether the rows are in the memory of this process, where workers do not see them."""
+    return in_memory(samples.samples) if isinstance(samples, SphereSamples) else isinstance(samples, ArraySamples)
 
 
 def scan(samples: Samples, sigma_b: float) -> Scan:

@@ -255,8 +255,8 @@ class StoredGram:
     def lower_bounds(self, degrees: int = 128) -> tuple[TheoryBound, ...]:
         """Return the theory's lower bounds of `lambda_min(K)` that need no factorization, certified.
 
-        Ling's and the Hermite-Gershgorin bound. They cost one pass over the blocks, `n^2 degrees` operations, and are to
-        be asked for before `least_eigenvalue`, which costs about `n^3/2`.
+        Ling's and the Hermite-Gershgorin bound. They cost one pass over the blocks, `n^2 degrees` operations: ask for
+        them before `least_eigenvalue`, which costs about `n^3/2`.
 
         Args:
             degrees: Hermite degrees to use, at most 1024.
