@@ -73,13 +73,14 @@ def stored_gram(
         ClusterError: the cluster stopped answering; what is finished is kept.
         NotIntegrableError: phi is not square-integrable at the variances that arise.
     """
+    cluster = None if client is None else Cluster(client)
     samples = samples_of(X)
     n, d = samples.shape
     if block is None:
         known = (known_key(out) or {}).get("block")
         block = known if isinstance(known, int) and known < n else None
     chosen = plan(n, d, block, memory, client)
-    runner: Runner = LocalThreads(chosen.threads) if client is None else Cluster(client)
+    runner: Runner = cluster or LocalThreads(chosen.threads)
     found = scan(samples, sigma_b)
     model = Model(activation, np.zeros((0, d)), sigma_w, sigma_u, sigma_b, depth)
     size = min(chosen.block, n)
