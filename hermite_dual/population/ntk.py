@@ -1,6 +1,5 @@
 """The neural tangent kernel of an infinitely wide deep equilibrium model."""
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,13 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-from hermite_dual.population.gram import FloatType, Gram, Model, inputs_covariance, population_gram
+from hermite_dual.numeric.products import upper_product
+from hermite_dual.population.gram import (
+    FloatType,
+    Gram,
+    Model,
+    inputs_covariance,
+    inputs_variances,
+    population_gram,
+)
 from hermite_dual.population.identical_rows import identical_rows
-from hermite_dual.population.inputs import EQUAL_NORMS
-from hermite_dual.population.one_norm import gram_variances
+from hermite_dual.population.inputs import check_nonzero_rows
+from hermite_dual.population.one_norm import equal_norms, gram_variances, homogeneous, one_map
 from hermite_dual.population.price_dual import slope_of
 from hermite_dual.population.slope_gram import slope_gram
-from hermite_dual.population.tangent_map import tangent_map
 from hermite_dual.population.unequal_norms import unequal_norm_gram
 
 if TYPE_CHECKING:
@@ -99,35 +105,41 @@ def population_ntk(model: Model) -> TangentGram:
     """
     activation, samples, depth, weight = model.activation, model.samples, model.depth, model.sigma_w**2
     slope_of(activation)
-    inner = inputs_covariance(samples, model.sigma_u, model.sigma_b)
+    check_nonzero_rows(samples, model.sigma_b)
     n, width = samples.shape
     if depth == 0:
         return TangentGram(np.zeros((n, n)), np.zeros(n), 0.0, 0, model)
-    diagonal = np.diagonal(inner).copy()
-    # Their entries are the diagonal's; any other value serves until then, and lies away from the end points of kdot.
+    diagonal = inputs_variances(samples, model.sigma_u, model.sigma_b)
     identical = identical_rows(samples, samples)
-    inner[identical] = 0.0
-    rounding = 0.5 * width * _EPS * float(diagonal.max())
-    if np.ptp(diagonal) <= EQUAL_NORMS * diagonal.max() and model.sigma_u > 0.0:
-        found = tangent_map(activation, weight, float(diagonal.mean()), depth)
-        least, largest = _extremes(inner)
-        found.apply(inner)
-        matrix = inner
-        error = found.error + found.change(rounding / found.top, least / found.top, largest / found.top)
+    rounding = 0.5 * width * _EPS
+    if has_one_tangent_map(activation, diagonal, model.sigma_u):
+        matrix, shift = upper_product(samples, model.sigma_u**2 / width), model.sigma_b**2
+        # Their entries are the diagonal's; 0 serves until then, and lies away from the end points of kdot.
+        matrix[identical] = -shift
+        entries = one_map(activation, diagonal, weight, depth, rounding, tangent=True)
+        entries.apply_symmetric(matrix, shift)
+        np.fill_diagonal(matrix, entries.diagonal)
+        error = entries.error
     else:
-        matrix, error = _unequal(activation, inner, weight, depth, rounding)
+        inner = inputs_covariance(samples, model.sigma_u, model.sigma_b)
+        inner[identical] = 0.0
+        matrix, error = _unequal(activation, inner, weight, depth, rounding * float(diagonal.max()))
     matrix[identical] = matrix[identical[0], identical[0]]
     variances = gram_variances(activation, diagonal, weight, depth)
     return TangentGram(matrix, variances, error, depth, model)
 
 
-def _extremes(matrix: Array) -> tuple[float, float]:
-    """The least and the largest entry off the diagonal, of the upper triangle."""
-    least, largest = math.inf, -math.inf
-    for i in range(len(matrix) - 1):
-        row = matrix[i, i + 1 :]
-        least, largest = min(least, float(row.min())), max(largest, float(row.max()))
-    return (least, largest) if len(matrix) > 1 else (matrix[0, 0], matrix[0, 0])
+def has_one_tangent_map(activation: Activation, inputs: Array, sigma_u: float) -> bool:
+    """Whether a single map of the cosine gives all entries of the tangent kernel.
+
+    Not where all inputs count as one: kdot may have its square-root end point there.
+
+    Args:
+        activation: phi.
+        inputs: inputs' parts of the variances, shape (n,).
+        sigma_u: input scale.
+    """
+    return sigma_u > 0.0 and (equal_norms(inputs) or homogeneous(activation))
 
 
 def _unequal(
