@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from hermite_dual.population.gram import Model, inputs_variances
 from hermite_dual.population.identical_rows import identical_rows
 from hermite_dual.population.inputs import check_nonzero_rows
-from hermite_dual.population.ntk import gram_of, has_one_tangent_map, population_ntk
-from hermite_dual.population.one_norm import one_map
+from hermite_dual.population.ntk import gram_of, population_ntk
+from hermite_dual.population.one_norm import has_one_map, one_map
 
 if TYPE_CHECKING:
     from hermite_dual.population.entry_bounds import EntryBounds
@@ -88,7 +88,7 @@ def population_cross_gram(model: Model, n: int, tangent: bool) -> CrossGram:
     rows, phi = model.samples, model.activation
     width, shift = rows.shape[1], model.sigma_b**2
     inputs = inputs_variances(rows, model.sigma_u, model.sigma_b)
-    if model.depth == 0 or not has_one_tangent_map(phi, inputs, model.sigma_u):
+    if model.depth == 0 or model.sigma_u == 0.0 or not has_one_map(phi, inputs):
         square = population_ntk(model) if tangent else gram_of(model)
         matrix, variances, error = square.matrix[:n, n:].copy(), square.variances, square.estimated_error
     else:

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.numeric.gaussian import second_moment
 from hermite_dual.numeric.products import upper_product
+from hermite_dual.population.equilibrium_map import layer_variances
 from hermite_dual.population.gram import (
     FloatType,
     Gram,
@@ -19,10 +21,11 @@ from hermite_dual.population.gram import (
 )
 from hermite_dual.population.identical_rows import identical_rows
 from hermite_dual.population.inputs import check_nonzero_rows
-from hermite_dual.population.one_norm import equal_norms, gram_variances, homogeneous, one_map
+from hermite_dual.population.one_norm import gram_variances, has_one_map, one_map
 from hermite_dual.population.price_dual import slope_of
 from hermite_dual.population.slope_gram import slope_gram
 from hermite_dual.population.unequal_norms import unequal_norm_gram
+from hermite_dual.population.variances import moment
 
 if TYPE_CHECKING:
     from hermite_dual.certified.theory_bounds import TheoryBound
@@ -109,10 +112,12 @@ def population_ntk(model: Model) -> TangentGram:
     n, width = samples.shape
     if depth == 0:
         return TangentGram(np.zeros((n, n)), np.zeros(n), 0.0, 0, model)
+    if model.sigma_u == 0.0:
+        return _constant(model)
     diagonal = inputs_variances(samples, model.sigma_u, model.sigma_b)
     identical = identical_rows(samples, samples)
     rounding = 0.5 * width * _EPS
-    if has_one_tangent_map(activation, diagonal, model.sigma_u):
+    if has_one_map(activation, diagonal):
         matrix, shift = upper_product(samples, model.sigma_u**2 / width), model.sigma_b**2
         # Their entries are the diagonal's; 0 serves until then, and lies away from the end points of kdot.
         matrix[identical] = -shift
@@ -129,17 +134,20 @@ def population_ntk(model: Model) -> TangentGram:
     return TangentGram(matrix, variances, error, depth, model)
 
 
-def has_one_tangent_map(activation: Activation, inputs: Array, sigma_u: float) -> bool:
-    """Whether a single map of the cosine gives all entries of the tangent kernel.
-
-    Not where all inputs count as one: kdot may have its square-root end point there.
-
-    Args:
-        activation: phi.
-        inputs: inputs' parts of the variances, shape (n,).
-        sigma_u: input scale.
-    """
-    return sigma_u > 0.0 and (equal_norms(inputs) or homogeneous(activation))
+def _constant(model: Model) -> TangentGram:
+    """Return the tangent kernel where inputs do not enter: `sigma_u = 0`."""
+    phi, n, weight = model.activation, len(model.samples), model.sigma_w**2
+    variances = layer_variances(phi, weight, model.sigma_b**2, model.depth)
+    # Without variance there is no S either: kdot does not count.
+    slopes = [second_moment(slope_of(phi), q) if q else 0.0 for q in variances]
+    tangent = 0.0
+    if model.depth is None:
+        tangent = variances[-1] * slopes[-1] / (1.0 - weight * slopes[-1])
+    else:
+        for q, slope in zip(variances, slopes, strict=True):
+            tangent = slope * (q + weight * tangent)
+    entry = moment(phi, variances[-1]) + tangent
+    return TangentGram(np.full((n, n), entry), np.full(n, variances[-1]), 4.0 * _EPS * entry, model.depth, model)
 
 
 def _unequal(

@@ -29,6 +29,11 @@ def equal_norms(inputs: Array) -> bool:
     return bool(np.ptp(inputs) <= EQUAL_NORMS * inputs.max())
 
 
+def has_one_map(activation: Activation, inputs: Array) -> bool:
+    """Whether one map of the cosine gives all entries for rows with these parts of the variances."""
+    return equal_norms(inputs) or homogeneous(activation)
+
+
 @dataclass(eq=False)
 class OneMap:
     """`K_ij = v_i w_j f((t_ij + shift) r_i s_j)`, or the same of the tangent kernel.
