@@ -60,15 +60,18 @@ class OneMap:
 
     def apply_symmetric(self, matrix: Array, shift: float) -> None:
         """Turn the upper triangle of inner products into entries off the diagonal, of both triangles, in place."""
-        self._count(self.table.apply_symmetric(matrix, self.arguments, self.values, shift))
+        self.count(self.table.apply_symmetric(matrix, self.arguments, self.values, shift))
 
     def apply_block(self, block: Array, rows: slice, columns: slice, shift: float) -> None:
         """Turn inner products of some rows with others into entries, in place."""
         (r, s), (v, w) = self.arguments, self.values
-        self._count(self.table.apply(block, (r[rows], s[columns]), (v[rows], w[columns]), shift))
+        self.count(self.table.apply(block, (r[rows], s[columns]), (v[rows], w[columns]), shift))
 
-    def _count(self, largest: float) -> None:
-        """Nowhere up to `|x| = largest` does a power series with non-negative coefficients change faster than there."""
+    def count(self, largest: float) -> None:
+        """Count the errors up to `|x| = largest` in `error`.
+
+        Nowhere up to `|x| = largest` does a power series with non-negative coefficients change faster than there.
+        """
         end = min(largest + self.rounding, 1.0)
         far, near = self.table(np.array([end, end - self.rounding]))
         size = float(self.values[0].max() * self.values[1].max())
@@ -106,4 +109,8 @@ def one_map(
         found = make(activation, weight, float(inputs.mean()), depth)
         sizes, arguments, values = ones, (ones / found.top, ones), (ones, ones)
     variances, diagonal = found.variance * sizes, found.diagonal * sizes
-    return OneMap(found.table, arguments, values, variances, diagonal, found.error, rounding + 4.0 * EPS)
+    entries = OneMap(found.table, arguments, values, variances, diagonal, found.error, rounding + 4.0 * EPS)
+    if not tangent:
+        # K changes little even at 1, and its error is asked for where all blocks are kept from an earlier run.
+        entries.count(1.0)
+    return entries
