@@ -1,8 +1,8 @@
-"""Time population Gram matrices against `X @ X.T`.
+"""Time population Gram matrices and tangent kernels against `X @ X.T`.
 
 Usage: python benchmarks/gram.py [N] [D] [REPEATS]
 
-Every round times the product and each Gram matrix once, one after the other; a ratio is the median over rounds, so that
+Every round times the product and each kernel once, one after the other; a ratio is the median over rounds, so that
 other work on the machine falls on both. Surrogates and compiled code are made by a first call, which is timed apart.
 Memory is the peak of a process of its own.
 """
@@ -27,6 +27,7 @@ import hermite_dual as hd
 
 EQUAL = ("tanh", "gelu", "erf", "relu", "softplus")
 UNEQUAL = ("tanh", "gelu")
+KERNELS = ("gram", "ntk")
 GROWTH = (1000, 2000, 4000, 8000, 16000)
 SIGMA_W = 0.3
 MEMORY = """
@@ -51,9 +52,10 @@ Job = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Row:
-    """One Gram matrix.
+    """One kernel matrix.
 
     Attributes:
+        kernel: "gram" or "ntk".
         activation: its name.
         norms: "equal" or "unequal".
         n: number of samples.
@@ -64,6 +66,7 @@ class Row:
         first_seconds: time of the first call.
     """
 
+    kernel: str
     activation: str
     norms: str
     n: int
@@ -80,14 +83,15 @@ def measure(
     repeats: int = 7,
     equal: Iterable[str] = EQUAL,
     unequal: Iterable[str] = UNEQUAL,
+    kernel: str = "gram",
 ) -> list[Row]:
-    """Time Gram matrices of n standard normal samples, scaled to the sphere where norms are to be equal."""
+    """Time kernels of n standard normal samples, scaled to the sphere where norms are to be equal."""
     X = np.random.default_rng(0).standard_normal((n, d))
     data = {"equal": hd.on_sphere(X), "unequal": X}
     jobs: dict[tuple[str, str], Job] = {}
     for norms, names in (("equal", equal), ("unequal", unequal)):
         for name in names:
-            jobs[name, norms] = _gram_job(name, data[norms])
+            jobs[name, norms] = _job(kernel, name, data[norms])
     first = {key: _seconds(job) for key, job in jobs.items()}
     times: dict[tuple[str, str], list[float]] = {key: [] for key in jobs}
     products = []
@@ -96,18 +100,50 @@ def measure(
         for key, job in jobs.items():
             times[key].append(_seconds(job))
     return [
-        Row(*key, n, d, float(np.median(np.divide(spent, products))), min(spent), min(products), first[key])
+        Row(kernel, *key, n, d, float(np.median(np.divide(spent, products))), min(spent), min(products), first[key])
         for key, spent in times.items()
     ]
 
 
-def growth(name: str = "tanh", d: int = 784, sizes: Iterable[int] = GROWTH, repeats: int = 3) -> float:
-    """Return the exponent of n in the time, by least squares through the logarithms of the least times."""
-    sizes = tuple(sizes)
+def growth_rows(
+    names: Iterable[str] = ("tanh",), d: int = 784, sizes: Iterable[int] = GROWTH, repeats: int = 3
+) -> list[dict[str, float | str]]:
+    """Return a row per kernel, activation and number of samples: least times, and those of `X @ X.T`."""
+    sizes, names = tuple(sizes), tuple(names)
     X = hd.on_sphere(np.random.default_rng(0).standard_normal((max(sizes), d)))
-    _gram_job(name, X[: min(sizes)])()
-    least = [min(_seconds(_gram_job(name, X[:n])) for _ in range(repeats)) for n in sizes]
-    return float(np.polyfit(np.log(sizes), np.log(least), 1)[0])
+    rows: list[dict[str, float | str]] = []
+    for n in sizes:
+        part = X[:n]
+        product = min(_seconds(lambda part=part: part @ part.T) for _ in range(repeats))
+        for kernel in KERNELS:
+            for name in names:
+                job = _job(kernel, name, part)
+                job()
+                seconds = min(_seconds(job) for _ in range(repeats))
+                rows.append(
+                    {
+                        "kernel": kernel,
+                        "activation": name,
+                        "n": n,
+                        "d": d,
+                        "seconds": seconds,
+                        "product_seconds": product,
+                    }
+                )
+    return rows
+
+
+def growth(name: str = "tanh", d: int = 784, sizes: Iterable[int] = GROWTH, repeats: int = 3) -> float:
+    """Return the exponent of n in the time of a Gram matrix, by least squares through the logarithms of least times."""
+    found = [row for row in growth_rows((name,), d, sizes, repeats) if row["kernel"] == "gram"]
+    return float(np.polyfit(*(np.log([row[key] for row in found]) for key in ("n", "seconds")), 1)[0])
+
+
+def memory_rows(n: int = 5000, d: int = 784) -> list[dict[str, float | str]]:
+    """Return the peak memory of Gram matrices at equal and unequal norms, as rows."""
+    return [
+        {"norms": norms, "n": n, "peak over 8 n^2 bytes": peak_memory(n, d, norms)} for norms in ("equal", "unequal")
+    ]
 
 
 def peak_memory(n: int = 5000, d: int = 784, norms: str = "equal", name: str = "tanh") -> float:
@@ -128,9 +164,9 @@ def versions() -> dict[str, str]:
     }
 
 
-def _gram_job(name: str, X: NDArray[np.float64]) -> Job:
-    model = hd.DEQ(name, sigma_w=SIGMA_W)
-    return lambda: model.gram(X)
+def _job(kernel: str, name: str, X: NDArray[np.float64]) -> Job:
+    call = getattr(hd.DEQ(name, sigma_w=SIGMA_W), kernel)
+    return lambda: call(X)
 
 
 def _seconds(job: Job) -> float:
@@ -150,10 +186,11 @@ def main() -> None:
     parser.add_argument("--growth", action="store_true", help="fit the exponent over n = 1000 to 16000 as well")
     given = parser.parse_args()
     print(json.dumps(versions()))
-    for row in measure(given.n, given.d, given.repeats):
-        print(json.dumps(asdict(row)))
-    for norms in ("equal", "unequal"):
-        print(json.dumps({"peak memory over 8 n^2 bytes": peak_memory(given.n, given.d, norms), "norms": norms}))
+    for kernel in KERNELS:
+        for row in measure(given.n, given.d, given.repeats, unequal=UNEQUAL if kernel == "gram" else (), kernel=kernel):
+            print(json.dumps(asdict(row)))
+    for found in memory_rows(given.n, given.d):
+        print(json.dumps(found))
     if given.growth:
         print(json.dumps({"growth exponent": growth(d=given.d)}))
 

@@ -60,6 +60,9 @@ def benchmarks(quick: bool, peer: str | None) -> dict[str, Callable[[], Rows]]:
     found: dict[str, Callable[[], Rows]] = {
         "startup": lambda: _module("startup").measure(3 if quick else 7),
         "gram": lambda: _module("gram").measure(*((300, 50, 2) if quick else ())),
+        "ntk": lambda: _module("gram").measure(*((300, 50, 2) if quick else ()), unequal=(), kernel="ntk"),
+        "growth": lambda: _module("gram").growth_rows(**({"sizes": (100, 200), "d": 50} if quick else {})),
+        "memory": lambda: _module("gram").memory_rows(*((600, 50) if quick else ())),
         "least_eigenvalue": lambda: _module("least_eigenvalue").measure(*(((300,), 2, 50) if quick else ())),
     }
     if peer is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from hermite_dual import __version__
 
 sys.path.insert(0, str(Path(__file__).parent))
+from benchmark_figures import write_figures
 from gallery import write_gallery
 
 project = "hermite_dual"
@@ -65,8 +66,10 @@ def write_catalogue(_app: object) -> None:
 
 
 def write_benchmarks(_app: object) -> None:
-    """Write the tables of `benchmarks.json`, which `benchmarks/run.py --json` leaves, or say that there is none."""
+    """Write figures and tables of `benchmarks.json`, which `benchmarks/run.py --json` leaves, or say there is none."""
     folder = Path(__file__).parent
+    generated = folder / "_generated"
+    generated.mkdir(exist_ok=True)
     source = folder / "benchmarks.json"
     if source.exists():
         content = json.loads(source.read_text(encoding="utf-8"))
@@ -75,15 +78,17 @@ def write_benchmarks(_app: object) -> None:
         threads = (
             ", ".join(f"{name}={value}" for name, value in machine["threads"].items()) or "as the libraries choose"
         )
+        place = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}"
         text = (
-            f"Taken on {machine['date']}: {machine['processor']}, {machine['cores']} cores, {machine['system']}, load "
-            f"{machine['load']} at the start, threads {threads}. Versions: {versions}.\n\n"
+            f"Taken on {machine['date']}: {place}, load {machine['load']} at the start, threads {threads}. "
+            f"Versions: {versions}.\n\n"
         )
+        figures = write_figures(content["benchmarks"], generated, f"{place}, {machine['date']}")
+        text += "".join(f"![{caption}](_generated/{name})\n\n" for name, caption in figures)
         text += "\n\n".join(f"`{name}`\n\n{_table(rows)}" for name, rows in content["benchmarks"].items() if rows)
     else:
         text = "```{note}\nNo measurements are kept with this version: run `python benchmarks/run.py --json`.\n```"
-    (folder / "_generated").mkdir(exist_ok=True)
-    (folder / "_generated" / "benchmarks.md").write_text(text + "\n", encoding="utf-8")
+    (generated / "benchmarks.md").write_text(text + "\n", encoding="utf-8")
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

@@ -157,7 +157,10 @@ class DEQ:
 
         Returns:
             A `Gram` of shape (n, n); where Y is given a `CrossGram` of shape (n, p), which at unequal norms costs what
-            the Gram matrix of X and Y together costs; where `out` is given a `StoredGram`.
+            the Gram matrix of X and Y together costs, unless phi is homogeneous; where `out` is given a `StoredGram`.
+
+            The number of numba's threads changes no bit. That of BLAS may change the last bits of inner products: two
+            results differ by at most the sum of their `entry_error`, each being that close to the same kernel.
 
         Raises:
             InvalidInputError: X or Y is not a finite array of d columns or has a zero row without bias; the depth is

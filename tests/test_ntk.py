@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from mpmath import mp, mpf
 from scipy.special import erf, expit, ndtr
 from scipy.stats import multivariate_normal
 
 import hermite_dual as hd
+from hermite_dual.population.tangent_map import tangent_map
 
 PHI = {
     "tanh": (np.tanh, lambda x: 1 / np.cosh(x) ** 2),
@@ -88,6 +90,40 @@ def test_kinks_are_resolved_next_to_perfect_correlation(cosine, depth):
     # The reference loses eps/sqrt(1 - |rho|) in acos.
     allowed = 4e-15 + 4e-16 / math.sqrt(1 - abs(cosine))
     assert abs(theta.matrix[0, 1] - reference[0, 1]) <= allowed * theta.matrix[0, 0]
+
+
+@pytest.mark.parametrize("depth", [None, 1])
+def test_the_map_of_relu_meets_its_closed_form_next_to_perfect_correlation(depth):
+    """In 40 digits, at floats x down to one unit from 1: `Theta = k + c kdot/(1 - w kdot)`, c by plain iteration."""
+    found = tangent_map(hd.activation("relu"), 0.36, 1.0, depth)
+    distances = np.concatenate([10.0 ** np.arange(-15.9, -12.0, 0.3), 10.0 ** np.arange(-12.0, 0.0, 1.1), [0.0, 1.0]])
+    x = np.concatenate([1.0 - distances, distances - 1.0])
+    with mp.workdps(40):
+        w = mpf(0) if depth == 1 else mpf(0.36)
+        q = 1 / (1 - w / 2)
+        for value, at in zip(found(x), x, strict=True):
+            k, slope, c = mpf(0), mpf(0), q * mpf(float(at))
+            for _ in range(1 if depth == 1 else 60):
+                angle = mp.pi - mp.acos(c / q)
+                k, slope = (mp.sqrt(q * q - c * c) + c * angle) / (2 * mp.pi), angle / (2 * mp.pi)
+                c = w * k + mpf(float(at))
+            gap = abs(mpf(float(value)) - (k + c * slope / (1 - w * slope)))
+            assert gap <= min(found.error, 1e-14 * found.diagonal)
+
+
+@pytest.mark.parametrize("name", ["softplus", "relu"])
+@pytest.mark.parametrize("depth", [None, 3])
+@pytest.mark.parametrize("bias", [0.0, 0.5])
+def test_without_inputs_all_entries_are_those_of_one_input(name, depth, bias):
+    """One input has the diagonal's recursion alone; without bias relu has no variance at all."""
+    theta = hd.DEQ(name, sigma_w=0.5, sigma_u=0.0, sigma_b=bias).ntk(np.eye(3), depth=depth)
+    K, entry = 0.0, 0.0
+    for _ in range(depth or 60):
+        q = 0.25 * K + bias**2
+        K, slope = duals(name, q, q, q) if q else (float(hd.activation(name)(np.array(0.0))) ** 2, 0.0)
+        entry = K + slope * (0.25 * entry + bias**2)
+    assert np.abs(theta.matrix - entry).max() <= 1e-14
+    assert np.ptp(theta.matrix) == 0.0
 
 
 def test_hard_tanh_has_the_probability_of_a_rectangle():

@@ -1,7 +1,7 @@
 """Rectangular kernels: the entries between samples X and other samples Y, for prediction at new points.
 
-At equal norms the entry is a function of the inner product alone, so that only X Y^T is formed. At unequal norms, and
-for proofs, the entries are a block of the square kernel of X and Y together.
+At equal norms, or of a homogeneous activation at any, the entry is a function of the cosine, so that only X Y^T is
+formed. At other norms, and for proofs, the entries are a block of the square kernel of X and Y together.
 """
 
 from dataclasses import dataclass, field
@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.population.equilibrium_map import equilibrium_map
-from hermite_dual.population.gram import Gram, Model
+from hermite_dual.population.gram import Model, inputs_variances
 from hermite_dual.population.identical_rows import identical_rows
-from hermite_dual.population.inputs import EQUAL_NORMS, check_nonzero_rows
+from hermite_dual.population.inputs import check_nonzero_rows
 from hermite_dual.population.ntk import gram_of, population_ntk
-from hermite_dual.population.tangent_map import tangent_map
+from hermite_dual.population.one_norm import has_one_map, one_map
 
 if TYPE_CHECKING:
     from hermite_dual.population.entry_bounds import EntryBounds
 
 Array = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
-_ROWS = 64
-"""Rows evaluated at a time, so that what an interpolant needs stays in the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +64,7 @@ class CrossGram:
     @cached_property
     def entry_bounds(self) -> "EntryBounds":
         """The proof of every entry, errors of shape (n, p); it takes the square kernel of X and Y together."""
-        square = _square(self.model, self.tangent)
+        square = population_ntk(self.model) if self.tangent else gram_of(self.model)
         n = self.shape[0]
         square.matrix[:n, n:] = self.matrix
         square.matrix[n:, :n] = self.matrix.T
@@ -88,47 +85,19 @@ def population_cross_gram(model: Model, n: int, tangent: bool) -> CrossGram:
         tangent: whether to return the tangent kernel.
     """
     check_nonzero_rows(model.samples, model.sigma_b)
-    width, rows = model.samples.shape[1], model.samples
-    factor, shift = model.sigma_u**2 / width, model.sigma_b**2
-    diagonal = factor * np.einsum("ij,ij->i", rows, rows) + shift
-    equal = np.ptp(diagonal) <= EQUAL_NORMS * diagonal.max()
-    if model.depth == 0 or not equal or model.sigma_u == 0.0:
-        square = _square(model, tangent)
+    rows, phi = model.samples, model.activation
+    width, shift = rows.shape[1], model.sigma_b**2
+    inputs = inputs_variances(rows, model.sigma_u, model.sigma_b)
+    if model.depth == 0 or model.sigma_u == 0.0 or not has_one_map(phi, inputs):
+        square = population_ntk(model) if tangent else gram_of(model)
         matrix, variances, error = square.matrix[:n, n:].copy(), square.variances, square.estimated_error
     else:
         matrix = rows[:n] @ rows[n:].T
-        matrix *= factor
-        matrix += shift
-        rounding = 0.5 * width * _EPS
-        entries = _tangent_entries if tangent else _gram_entries
+        matrix *= model.sigma_u**2 / width
         identical = identical_rows(rows[:n], rows[n:])
-        matrix[identical] = 0.0
-        variance, on_diagonal, error = entries(model, matrix, float(diagonal.mean()), rounding)
-        matrix[identical] = on_diagonal
-        variances = np.full(len(rows), variance)
+        matrix[identical] = -shift
+        entries = one_map(phi, inputs, model.sigma_w**2, model.depth, 0.5 * width * _EPS, tangent)
+        entries.apply_block(matrix, slice(0, n), slice(n, None), shift)
+        matrix[identical] = entries.diagonal[identical[0]]
+        variances, error = entries.variances, entries.error
     return CrossGram(matrix, variances[:n], variances[n:], error, model.depth, tangent, model)
-
-
-def _square(model: Model, tangent: bool) -> Gram:
-    return population_ntk(model) if tangent else gram_of(model)
-
-
-def _gram_entries(model: Model, matrix: Array, top: float, rounding: float) -> tuple[float, float, float]:
-    """Turn inner products into entries of K, in place; return the variance, the diagonal entry and the error."""
-    found = equilibrium_map(model.activation, model.sigma_w**2, top, model.depth)
-    matrix /= top
-    for start in range(0, len(matrix), _ROWS):
-        matrix[start : start + _ROWS] = found(matrix[start : start + _ROWS])
-    # The map changes fastest at 1: it is a power series with non-negative coefficients.
-    end, near = found(np.array([1.0, 1.0 - rounding - 4.0 * _EPS]))
-    return found.variance, found.diagonal, found.error + float(end - near)
-
-
-def _tangent_entries(model: Model, matrix: Array, top: float, rounding: float) -> tuple[float, float, float]:
-    """The same with the tangent kernel."""
-    found = tangent_map(model.activation, model.sigma_w**2, top, model.depth)
-    matrix /= found.top
-    error = found.error + found.change(rounding, float(matrix.min()), float(matrix.max()))
-    for start in range(0, len(matrix), _ROWS):
-        matrix[start : start + _ROWS] = found(matrix[start : start + _ROWS])
-    return found.variance, found.diagonal, error

@@ -14,7 +14,7 @@ from hermite_dual.numeric.products import add_upper_product, upper_product
 from hermite_dual.population.equilibrium_map import layer_variances
 from hermite_dual.population.gram_entries import ConstantEntries, GramEntries
 from hermite_dual.population.inputs import check_nonzero_rows
-from hermite_dual.population.one_norm import equal_norms, homogeneous, one_map
+from hermite_dual.population.one_norm import has_one_map, one_map
 from hermite_dual.population.unequal_norms import unequal_norms
 from hermite_dual.population.variances import moment
 
@@ -277,7 +277,7 @@ def entries_for(model: Model, inputs: Array) -> GramEntries:
         return ConstantEntries(np.full_like(inputs, variance), np.full_like(inputs, entry), _EPS * entry)
     _check_magnitude(inputs)
     rounding = 0.5 * model.samples.shape[1] * _EPS
-    build = one_map if equal_norms(inputs) or homogeneous(activation) else unequal_norms
+    build = one_map if has_one_map(activation, inputs) else unequal_norms
     return build(activation, inputs, weight, depth, rounding)
 
 

@@ -28,7 +28,6 @@ from hermite_dual.numeric.iterated import iterated_kernel
 from hermite_dual.numeric.kernel import kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series
 from hermite_dual.population.price_dual import slope_of
-from hermite_dual.population.slope_gram import homogeneous_slope
 from hermite_dual.population.variances import coefficient_table, on_distinct
 
 Array = NDArray[np.float64]
@@ -88,10 +87,10 @@ def layer_slopes(phi: Activation, covariance: Array) -> LayerSlopes:
     rho = np.clip(covariance / np.multiply.outer(roots, roots), -1.0, 1.0)
     np.fill_diagonal(rho, 1.0)
     if _homogeneous(phi):
-        slope = homogeneous_slope(phi, rho)
+        slope = _homogeneous_slope(phi, rho)
         # E[u phi'(u) phi(v)] = k, and k - c dk/dc is the even part's square root.
         first = 0.5 * _even_part(phi) * np.sqrt((1.0 - rho) * (1.0 + rho)) * roots[None, :] / roots[:, None]
-        return LayerSlopes(slope, first, np.full(len(rho), float(homogeneous_slope(phi, np.ones(1))[0])))
+        return LayerSlopes(slope, first, np.full(len(rho), float(_homogeneous_slope(phi, np.ones(1))[0])))
     table, tails = coefficient_table(phi, variances)
     slope, first = _series(table, rho, roots)
     diagonal = on_distinct(lambda q: _diagonal_slope(phi, derivative, q), variances)
@@ -113,6 +112,13 @@ def kinked_slope_slopes(phi: Activation, covariance: Array) -> LayerSlopes:
     slope = _even_part(phi) / np.sqrt(np.maximum(gap, _SMALLEST_GAP * product))
     np.fill_diagonal(slope, 0.0)
     return LayerSlopes(slope, -0.5 * covariance * slope / variances[:, None], np.zeros(len(variances)))
+
+
+def _homogeneous_slope(activation: Activation, rho: Array) -> Array:
+    """Return kdot where `phi(s x) = s phi(x)`, s > 0: `(2 a^2/pi) asin(rho) + b^2`, `phi(x) = a |x| + b x`."""
+    right, left = float(activation(np.array(1.0))), float(activation(np.array(-1.0)))
+    a, b = 0.5 * (right + left), 0.5 * (right - left)
+    return np.asarray(2.0 * a * a / np.pi * np.arcsin(np.clip(rho, -1.0, 1.0)) + b * b)
 
 
 @lru_cache(maxsize=1024)

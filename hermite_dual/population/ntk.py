@@ -1,6 +1,5 @@
 """The neural tangent kernel of an infinitely wide deep equilibrium model."""
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,14 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-from hermite_dual.population.gram import FloatType, Gram, Model, inputs_covariance, population_gram
+from hermite_dual.numeric.gaussian import second_moment
+from hermite_dual.numeric.products import upper_product
+from hermite_dual.population.equilibrium_map import layer_variances
+from hermite_dual.population.gram import (
+    FloatType,
+    Gram,
+    Model,
+    inputs_covariance,
+    inputs_variances,
+    population_gram,
+)
 from hermite_dual.population.identical_rows import identical_rows
-from hermite_dual.population.inputs import EQUAL_NORMS
-from hermite_dual.population.one_norm import gram_variances
+from hermite_dual.population.inputs import check_nonzero_rows
+from hermite_dual.population.one_norm import gram_variances, has_one_map, one_map
 from hermite_dual.population.price_dual import slope_of
 from hermite_dual.population.slope_gram import slope_gram
-from hermite_dual.population.tangent_map import tangent_map
 from hermite_dual.population.unequal_norms import unequal_norm_gram
+from hermite_dual.population.variances import moment
 
 if TYPE_CHECKING:
     from hermite_dual.certified.theory_bounds import TheoryBound
@@ -99,35 +108,46 @@ def population_ntk(model: Model) -> TangentGram:
     """
     activation, samples, depth, weight = model.activation, model.samples, model.depth, model.sigma_w**2
     slope_of(activation)
-    inner = inputs_covariance(samples, model.sigma_u, model.sigma_b)
+    check_nonzero_rows(samples, model.sigma_b)
     n, width = samples.shape
     if depth == 0:
         return TangentGram(np.zeros((n, n)), np.zeros(n), 0.0, 0, model)
-    diagonal = np.diagonal(inner).copy()
-    # Their entries are the diagonal's; any other value serves until then, and lies away from the end points of kdot.
+    if model.sigma_u == 0.0:
+        return _constant(model)
+    diagonal = inputs_variances(samples, model.sigma_u, model.sigma_b)
     identical = identical_rows(samples, samples)
-    inner[identical] = 0.0
-    rounding = 0.5 * width * _EPS * float(diagonal.max())
-    if np.ptp(diagonal) <= EQUAL_NORMS * diagonal.max() and model.sigma_u > 0.0:
-        found = tangent_map(activation, weight, float(diagonal.mean()), depth)
-        least, largest = _extremes(inner)
-        found.apply(inner)
-        matrix = inner
-        error = found.error + found.change(rounding / found.top, least / found.top, largest / found.top)
+    rounding = 0.5 * width * _EPS
+    if has_one_map(activation, diagonal):
+        matrix, shift = upper_product(samples, model.sigma_u**2 / width), model.sigma_b**2
+        # Their entries are the diagonal's; 0 serves until then, and lies away from the end points of kdot.
+        matrix[identical] = -shift
+        entries = one_map(activation, diagonal, weight, depth, rounding, tangent=True)
+        entries.apply_symmetric(matrix, shift)
+        np.fill_diagonal(matrix, entries.diagonal)
+        error = entries.error
     else:
-        matrix, error = _unequal(activation, inner, weight, depth, rounding)
+        inner = inputs_covariance(samples, model.sigma_u, model.sigma_b)
+        inner[identical] = 0.0
+        matrix, error = _unequal(activation, inner, weight, depth, rounding * float(diagonal.max()))
     matrix[identical] = matrix[identical[0], identical[0]]
     variances = gram_variances(activation, diagonal, weight, depth)
     return TangentGram(matrix, variances, error, depth, model)
 
 
-def _extremes(matrix: Array) -> tuple[float, float]:
-    """The least and the largest entry off the diagonal, of the upper triangle."""
-    least, largest = math.inf, -math.inf
-    for i in range(len(matrix) - 1):
-        row = matrix[i, i + 1 :]
-        least, largest = min(least, float(row.min())), max(largest, float(row.max()))
-    return (least, largest) if len(matrix) > 1 else (matrix[0, 0], matrix[0, 0])
+def _constant(model: Model) -> TangentGram:
+    """Return the tangent kernel where inputs do not enter: `sigma_u = 0`."""
+    phi, n, weight = model.activation, len(model.samples), model.sigma_w**2
+    variances = layer_variances(phi, weight, model.sigma_b**2, model.depth)
+    # Without variance there is no S either: kdot does not count.
+    slopes = [second_moment(slope_of(phi), q) if q else 0.0 for q in variances]
+    tangent = 0.0
+    if model.depth is None:
+        tangent = variances[-1] * slopes[-1] / (1.0 - weight * slopes[-1])
+    else:
+        for q, slope in zip(variances, slopes, strict=True):
+            tangent = slope * (q + weight * tangent)
+    entry = moment(phi, variances[-1]) + tangent
+    return TangentGram(np.full((n, n), entry), np.full(n, variances[-1]), 4.0 * _EPS * entry, model.depth, model)
 
 
 def _unequal(

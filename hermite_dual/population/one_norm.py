@@ -1,4 +1,4 @@
-"""Gram entries where a single map of the cosine gives them all: equal norms, and homogeneous activations."""
+"""Kernels of which one map of the cosine gives all entries: at equal norms, and of homogeneous activations at any."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.certified.homogeneous import is_homogeneous
+from hermite_dual.numeric.graded_table import Factors, GradedTable
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.equilibrium_map import equilibrium_map, layer_variances
 from hermite_dual.population.inputs import EQUAL_NORMS
+from hermite_dual.population.tangent_map import tangent_map
 from hermite_dual.population.variances import row_variances
 
 Array = NDArray[np.float64]
@@ -27,38 +29,53 @@ def equal_norms(inputs: Array) -> bool:
     return bool(np.ptp(inputs) <= EQUAL_NORMS * inputs.max())
 
 
-@dataclass(frozen=True, eq=False)
+def has_one_map(activation: Activation, inputs: Array) -> bool:
+    """Whether one map of the cosine gives all entries for rows with these parts of the variances."""
+    return equal_norms(inputs) or homogeneous(activation)
+
+
+@dataclass(eq=False)
 class OneMap:
-    """`K_ij = values_i values_j f((t_ij + shift) factors_i factors_j)`.
+    """`K_ij = v_i w_j f((t_ij + shift) r_i s_j)`, or the same of the tangent kernel.
 
     Attributes:
-        factors: of the argument, shape (n,).
-        values: of the entry, shape (n,).
-        coefficients: the table of f.
+        table: f, a power series with non-negative coefficients.
+        arguments: r and s, shape (n,).
+        values: v and w, shape (n,).
         variances: `S_ii`, shape (n,).
         diagonal: `K_ii`, shape (n,).
-        error: estimated error of an entry, the rounding of the inner products included.
+        own_error: estimated error of f.
+        rounding: error of its argument.
+        error: estimated error of the entries computed so far, what the rounding of inner products adds included.
     """
 
-    factors: Array
-    values: Array
-    coefficients: Array
+    table: GradedTable
+    arguments: Factors
+    values: Factors
     variances: Array
     diagonal: Array
-    error: float
+    own_error: float
+    rounding: float
+    error: float = 0.0
 
     def apply_symmetric(self, matrix: Array, shift: float) -> None:
-        """Turn the upper triangle of inner products into the Gram matrix, in place."""
-        from hermite_dual.numeric.gram_kernels import apply_table_symmetric
-
-        apply_table_symmetric(matrix, self.factors, self.values, self.coefficients, shift)
+        """Turn the upper triangle of inner products into entries off the diagonal, of both triangles, in place."""
+        self.count(self.table.apply_symmetric(matrix, self.arguments, self.values, shift))
 
     def apply_block(self, block: Array, rows: slice, columns: slice, shift: float) -> None:
-        """Turn inner products of some rows with others into Gram entries, in place."""
-        from hermite_dual.numeric.gram_kernels import apply_table
+        """Turn inner products of some rows with others into entries, in place."""
+        (r, s), (v, w) = self.arguments, self.values
+        self.count(self.table.apply(block, (r[rows], s[columns]), (v[rows], w[columns]), shift))
 
-        factors, values = self.factors, self.values
-        apply_table(block, factors[rows], factors[columns], values[rows], values[columns], self.coefficients, shift)
+    def count(self, largest: float) -> None:
+        """Count the errors up to `|x| = largest` in `error`.
+
+        Nowhere up to `|x| = largest` does a power series with non-negative coefficients change faster than there.
+        """
+        end = min(largest + self.rounding, 1.0)
+        far, near = self.table(np.array([end, end - self.rounding]))
+        size = float(self.values[0].max() * self.values[1].max())
+        self.error = max(self.error, size * (self.own_error + float(far - near)))
 
 
 def gram_variances(activation: Activation, inputs: Array, weight: float, depth: int | None) -> Array:
@@ -70,7 +87,9 @@ def gram_variances(activation: Activation, inputs: Array, weight: float, depth: 
     return row_variances(activation, weight, inputs, depth)[-1]
 
 
-def one_map(activation: Activation, inputs: Array, weight: float, depth: int | None, rounding: float) -> OneMap:
+def one_map(
+    activation: Activation, inputs: Array, weight: float, depth: int | None, rounding: float, tangent: bool = False
+) -> OneMap:
     """Return the entries' map at equal norms, or of a homogeneous activation at any.
 
     Args:
@@ -79,19 +98,19 @@ def one_map(activation: Activation, inputs: Array, weight: float, depth: int | N
         weight: sigma_w^2.
         depth: number of layers, at least 1, or None.
         rounding: relative error of the inner products.
+        tangent: whether the entries are those of the tangent kernel.
     """
-    scaled = homogeneous(activation)
-    squares = inputs if scaled else np.full_like(inputs, inputs.mean())
-    found = equilibrium_map(activation, weight, 1.0 if scaled else float(squares[0]), depth)
-    roots = np.sqrt(squares)
-    sizes = squares if scaled else np.ones_like(squares)
-    # The map is a power series with non-negative coefficients: nowhere does it change faster than at 1.
-    top, near = found(np.array([1.0, 1.0 - rounding - 4.0 * EPS]))
-    return OneMap(
-        1.0 / roots,
-        roots if scaled else sizes,
-        found.table.coefficients,
-        found.variance * sizes,
-        found.diagonal * sizes,
-        float(sizes.max()) * (found.error + float(top - near)),
-    )
+    make = tangent_map if tangent else equilibrium_map
+    ones = np.ones_like(inputs)
+    if homogeneous(activation):
+        found, roots = make(activation, weight, 1.0, depth), np.sqrt(inputs)
+        sizes, arguments, values = inputs, (1.0 / roots, 1.0 / roots), (roots, roots)
+    else:
+        found = make(activation, weight, float(inputs.mean()), depth)
+        sizes, arguments, values = ones, (ones / found.top, ones), (ones, ones)
+    variances, diagonal = found.variance * sizes, found.diagonal * sizes
+    entries = OneMap(found.table, arguments, values, variances, diagonal, found.error, rounding + 4.0 * EPS)
+    if not tangent:
+        # K changes little even at 1, and its error is asked for where all blocks are kept from an earlier run.
+        entries.count(1.0)
+    return entries

@@ -60,7 +60,6 @@ class PriceDual:
         slope: kdot as a function of the angle in [0, pi].
         means: `D` and `D'` as functions of angles in [0, pi/2].
         error: estimated error of kdot.
-        smooth: whether kdot is a power series in the correlation that converges to rounding.
     """
 
     variance: float
@@ -70,7 +69,6 @@ class PriceDual:
     slope: Callable[[Array], Array]
     means: tuple[PiecewiseChebyshev, PiecewiseChebyshev]
     error: float
-    smooth: bool
 
     @property
     def at_zero(self) -> float:
@@ -120,16 +118,15 @@ def price_dual(activation: Activation, variance: float) -> PriceDual:
     opposite = 0.0
     if activation.parity != "odd":
         opposite = max(value + product_moment(activation, variance, variance, -1.0)[0], 0.0)
-    slope, error, smooth = _slope_in_angle(derivative, variance)
-    smooth = smooth and hermite_series(activation, variance).converged
+    slope, error = _slope_in_angle(derivative, variance)
     means = (
         _mean(slope, top),
         _mean(lambda angle: slope(np.pi - angle), top),
     )
-    return PriceDual(variance, value, opposite, top, slope, means, error, smooth)
+    return PriceDual(variance, value, opposite, top, slope, means, error)
 
 
-def _slope_in_angle(derivative: Activation, variance: float) -> tuple[Callable[[Array], Array], float, bool]:
+def _slope_in_angle(derivative: Activation, variance: float) -> tuple[Callable[[Array], Array], float]:
     series = hermite_series(derivative, variance)
     if series.converged:
         powers = series.coefficients**2
@@ -138,9 +135,9 @@ def _slope_in_angle(derivative: Activation, variance: float) -> tuple[Callable[[
         def of_angle(angle: Array) -> Array:
             return np.asarray(np.polynomial.polynomial.polyval(np.cos(angle), powers))
 
-        return of_angle, float(remainder + rounding), True
+        return of_angle, float(remainder + rounding)
     surrogate, error = angle_surrogate(derivative, variance, variance)
-    return surrogate, error + rounding_factor(derivative, variance) * EPS * series.second_moment, False
+    return surrogate, error + rounding_factor(derivative, variance) * EPS * series.second_moment
 
 
 def _mean(slope: Callable[[Array], Array], size: float) -> PiecewiseChebyshev:

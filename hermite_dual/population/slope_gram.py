@@ -4,9 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-from hermite_dual.certified.homogeneous import is_homogeneous
 from hermite_dual.numeric.kernel import kernel_with_error
-from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.price_dual import slope_of
 from hermite_dual.population.unequal_norms import unequal_norm_gram
 
@@ -22,21 +20,8 @@ def slope_gram(activation: Activation, covariance: Array, covariance_error: floa
         covariance_error: error of an entry of S, which counts where correlations are close to 1 and phi has kinks.
     """
     derivative = slope_of(activation)
-    if activation.expr is not None and is_homogeneous(activation.expr, activation.symbol):
-        roots = np.sqrt(np.diagonal(covariance))
-        slope = homogeneous_slope(activation, covariance / np.multiply.outer(roots, roots))
-        np.fill_diagonal(slope, homogeneous_slope(activation, np.ones(1))[0])
-        error = 4.0 * EPS * float(slope.max())
-    else:
-        slope, _, error = unequal_norm_gram(derivative, covariance, 0.0, 1)
+    slope, _, error = unequal_norm_gram(derivative, covariance, 0.0, 1)
     return slope, error + _sensitivity(derivative, covariance, covariance_error)
-
-
-def homogeneous_slope(activation: Activation, rho: Array) -> Array:
-    """Return kdot where `phi(s x) = s phi(x)`, s > 0: `(2 a^2/pi) asin(rho) + b^2`, `phi(x) = a |x| + b x`."""
-    right, left = float(activation(np.array(1.0))), float(activation(np.array(-1.0)))
-    a, b = 0.5 * (right + left), 0.5 * (right - left)
-    return np.asarray(2.0 * a * a / np.pi * np.arcsin(np.clip(rho, -1.0, 1.0)) + b * b)
 
 
 def _sensitivity(derivative: Activation, covariance: Array, covariance_error: float) -> float:

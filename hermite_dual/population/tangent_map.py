@@ -1,8 +1,9 @@
 """At equal norms: the map from an inner product of two inputs to their entry of the tangent kernel.
 
 `Theta = K + T`. In the limit `T = S kdot/(1 - sigma_w^2 kdot)`; at finite depth `T(0) = 0`,
-`T(l) = kdot(l) (S(l) + sigma_w^2 T(l-1))`. Both ends of the map, the cosines 1 and -1, are approached with the distance
-to them as the variable, since kdot has square-root end points where phi has kinks.
+`T(l) = kdot(l) (S(l) + sigma_w^2 T(l-1))`. All of K, S and kdot are power series in the cosine with non-negative
+coefficients, and so is the map. Both its ends, the cosines 1 and -1, are approached with the distance to them as the
+variable, since kdot has square-root end points where phi has kinks.
 """
 
 from collections.abc import Callable
@@ -14,21 +15,16 @@ from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.errors import ConvergenceError
-from hermite_dual.numeric.chebyshev import PiecewiseChebyshev, chebyshev_coefficients, chebyshev_nodes, interpolate
+from hermite_dual.numeric.graded_table import GradedTable, graded_table
 from hermite_dual.numeric.mehler import EPS
+from hermite_dual.population.equilibrium_map import layer_variances
 from hermite_dual.population.price_dual import Flags, PriceDual, price_dual
-from hermite_dual.population.variances import fixed_point_variances, moment
 
 Array = NDArray[np.float64]
 Evaluate = Callable[[Array, Array], Array]
 """From the gaps `T - t` and `T + t`, both relatively accurate, to the entry."""
 
-_TOLERANCE = 4e-15
-_DEGREES = (15, 23, 35, 47, 71, 95)
-"""Degrees tried for a single polynomial in the cosine; beyond, the end points are resolved by square roots."""
-_CHECKS = np.cos(np.linspace(0.05, 3.1, 23))
 _MAX_STEPS = 100
-_POINTS = 4001
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,48 +33,21 @@ class TangentMap:
 
     Attributes:
         top: `T = sigma_u^2 |x|^2 / d + sigma_b^2`, the inner product of a row with itself.
-        square_root: whether the variable is `sign(x) (1 - sqrt(1 - |x|))` in place of x.
-        interpolant: piecewise Chebyshev in that variable.
+        table: the entry on [-1, 1]; calling the map evaluates it.
         variance: diagonal `S_ii`.
         diagonal: diagonal `Theta_ii`.
         error: estimated error of an entry.
     """
 
     top: float
-    square_root: bool
-    interpolant: PiecewiseChebyshev
+    table: GradedTable
     variance: float
     diagonal: float
     error: float
 
     def __call__(self, x: Array) -> Array:
         """Return entries for `t / T`; what rounding has put outside [-1, 1] counts as +-1."""
-        inside = np.clip(x, -1.0, 1.0)
-        return self.interpolant(
-            np.copysign(1.0 - np.sqrt(1.0 - np.abs(inside)), inside) if self.square_root else inside
-        )
-
-    def apply(self, matrix: Array) -> None:
-        """Replace the entries t of a symmetric matrix, in place."""
-        from hermite_dual.numeric.gram_kernels import apply_map
-
-        apply_map(matrix, self.top, 0.0, self.square_root, self.interpolant.edges, self.interpolant.coefficients)
-        np.fill_diagonal(matrix, self.diagonal)
-
-    def change(self, error: float, least: float, largest: float) -> float:
-        """Estimate what an error of x makes of an entry.
-
-        Args:
-            error: of x.
-            least: the least x for which the map is used.
-            largest: the largest.
-        """
-        worst = 0.0
-        for sign, end in ((-1.0, least), (1.0, largest)):
-            gap = np.geomspace(min(max(1.0 - sign * end, 1e-18), 1.0), 1.0, _POINTS)
-            near, far = (self(sign * (1.0 - g)) for g in (gap, np.minimum(gap + error, 1.0)))
-            worst = max(worst, float(np.abs(near - far).max()))
-        return worst
+        return self.table(x)
 
 
 @lru_cache(maxsize=64)
@@ -95,23 +64,17 @@ def tangent_map(activation: Activation, weight: float, top: float, depth: int | 
         InvalidInputError: phi has no derivative that is a function.
         NotIntegrableError: phi or phi' is not square-integrable at the variances that arise.
     """
-    if depth is None:
-        duals = [price_dual(activation, float(fixed_point_variances(activation, weight, np.array([top]))[0]))]
-        evaluate = _limit(duals[0], weight, top)
-    else:
-        duals = [price_dual(activation, q) for q in _layer_variances(activation, weight, top, depth)]
-        evaluate = _layers(duals, weight)
+    duals = [price_dual(activation, q) for q in layer_variances(activation, weight, top, depth)]
+    evaluate = _limit(duals[0], weight, top) if depth is None else _layers(duals, weight)
     diagonal = float(evaluate(np.zeros(1), np.full(1, 2.0 * top))[0])
     slack = _passed_error(duals, weight, depth) + 4.0 * EPS * diagonal
-    square_root, interpolant = _fit(evaluate, top, _TOLERANCE * diagonal, all(dual.smooth for dual in duals))
-    return TangentMap(top, square_root, interpolant, duals[-1].variance, diagonal, interpolant.error + slack)
 
+    def of_distance(sign: Array, u: Array) -> Array:
+        near, far = top * u, top * (2.0 - u)
+        return evaluate(np.where(sign > 0.0, near, far), np.where(sign > 0.0, far, near))
 
-def _layer_variances(activation: Activation, weight: float, top: float, depth: int) -> list[float]:
-    variances = [top]
-    while len(variances) < depth:
-        variances.append(weight * moment(activation, variances[-1]) + top)
-    return variances
+    table = graded_table(of_distance)
+    return TangentMap(top, table, duals[-1].variance, diagonal, table.error + slack)
 
 
 def _limit(dual: PriceDual, weight: float, top: float) -> Evaluate:
@@ -177,37 +140,3 @@ def _passed_error(duals: list[PriceDual], weight: float, depth: int | None) -> f
         total = dual.error * (size + dual.variance) + weight * dual.largest_slope * total
         tangent = dual.largest_slope * size
     return total
-
-
-def _fit(evaluate: Evaluate, top: float, tolerance: float, smooth: bool) -> tuple[bool, PiecewiseChebyshev]:
-    """Return a polynomial in the cosine where a moderate degree serves, else pieces in the square-root variable."""
-
-    def of_cosine(x: Array) -> Array:
-        return evaluate(top * (1.0 - x), top * (1.0 + x))
-
-    for degree in _DEGREES if smooth else ():
-        coefficients = chebyshev_coefficients(of_cosine(chebyshev_nodes(degree)))
-        if np.abs(coefficients[-3:]).max() > tolerance:
-            continue
-        error = float(np.abs(of_cosine(_CHECKS) - np.polynomial.chebyshev.chebval(_CHECKS, coefficients)).max())
-        if error <= 4.0 * tolerance:
-            last = int(np.flatnonzero(np.abs(coefficients) > 0.0).max(initial=0)) + 1
-            return False, PiecewiseChebyshev(np.array([-1.0, 1.0]), coefficients[None, : max(last, 2)], error)
-
-    def upper(w: Array) -> Array:
-        gap = (1.0 - w) ** 2
-        return evaluate(top * gap, top * (2.0 - gap))
-
-    def lower(w: Array) -> Array:
-        gap = (1.0 + w) ** 2
-        return evaluate(top * (2.0 - gap), top * gap)
-
-    halves = [interpolate(lower, -1.0, 0.0, 2.0 * tolerance), interpolate(upper, 0.0, 1.0, 2.0 * tolerance)]
-    return True, _join(halves)
-
-
-def _join(parts: list[PiecewiseChebyshev]) -> PiecewiseChebyshev:
-    width = max(part.coefficients.shape[1] for part in parts)
-    rows = [np.pad(part.coefficients, ((0, 0), (0, width - part.coefficients.shape[1]))) for part in parts]
-    edges = np.concatenate([parts[0].edges, *(part.edges[1:] for part in parts[1:])])
-    return PiecewiseChebyshev(edges, np.concatenate(rows), max(part.error for part in parts))

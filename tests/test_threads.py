@@ -1,0 +1,103 @@
+"""What the numbers of threads change: those of numba nothing, those of BLAS less than the proven errors."""
+
+import os
+import subprocess
+import sys
+
+import numba
+import numpy as np
+import pytest
+
+import hermite_dual as hd
+
+ROWS, COLUMNS = 200, 40
+"""Enough for several blocks of rows, and for BLAS to share a product among its threads."""
+SCRIPT = """
+import sys
+import numpy as np
+from tests.test_threads import proven_kernels
+found, kernels = {}, proven_kernels()
+for name, kernel in kernels.items():
+    found[name + " matrix"] = np.asarray(kernel)
+    found[name + " error"] = kernel.entry_error
+e = kernels["equal"].least_eigenvalue()
+np.savez(sys.argv[1], eigenvalue=[e.lower, e.upper], **found)
+"""
+VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def samples():
+    return np.random.default_rng(5).standard_normal((ROWS, COLUMNS))
+
+
+def proven_kernels():
+    """Kernels of which every entry has a proven error."""
+    X, model = hd.on_sphere(samples()), hd.DEQ("tanh", sigma_w=0.4, sigma_b=0.1)
+    return {
+        "equal": model.gram(X),
+        "float32": model.gram(X, dtype=np.float32),
+        "tangent": model.ntk(X),
+        "cross": model.gram(X[:100], X[100:]),
+    }
+
+
+def kernels():
+    """Kernels of every kind; relu has a kink, gelu at unequal norms a separable surrogate."""
+    X = samples()
+    sphere = hd.on_sphere(X)
+    tanh, relu, gelu = (hd.DEQ(name, sigma_w=0.4) for name in ("tanh", "relu", "gelu"))
+    return {
+        **proven_kernels(),
+        "depth": tanh.gram(sphere, depth=2),
+        "tangent depth": tanh.ntk(sphere, depth=2),
+        "cross tangent": relu.ntk(sphere[:100], sphere[100:]),
+        "unequal": gelu.gram(X),
+        "unequal float32": gelu.gram(X, dtype=np.float32),
+        "unequal depth": gelu.gram(X, depth=2),
+        "unequal tangent": gelu.ntk(X),
+        "unequal cross": gelu.gram(X[:100], X[100:]),
+        "homogeneous": relu.gram(X),
+        "homogeneous tangent": relu.ntk(X),
+    }
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one processor has one thread")
+def test_the_number_of_numba_threads_changes_no_bit():
+    before, found = numba.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            numba.set_num_threads(threads)
+            found.append({name: np.asarray(kernel) for name, kernel in kernels().items()})
+    finally:
+        numba.set_num_threads(before)
+    for name, matrix in found[0].items():
+        assert np.array_equal(matrix, found[1][name]), name
+
+
+@pytest.fixture(scope="module")
+def by_threads(tmp_path_factory):
+    """What processes with one and with two threads, of BLAS and of numba, have found."""
+    folder, found = tmp_path_factory.mktemp("threads"), []
+    for threads in ("1", "2"):
+        target = folder / f"{threads}.npz"
+        environment = {**os.environ, **dict.fromkeys(VARIABLES, threads), "NUMBA_NUM_THREADS": threads}
+        subprocess.run([sys.executable, "-c", SCRIPT, target], check=True, env=environment)
+        with np.load(target) as content:
+            found.append(dict(content))
+    return found
+
+
+@pytest.mark.parametrize("name", ["equal", "float32", "tangent", "cross"])
+def test_matrices_of_any_number_of_threads_differ_by_at_most_their_errors(by_threads, name):
+    """Both are within their `entry_error` of one and the same kernel."""
+    one, two = by_threads
+    gap = np.abs(one[f"{name} matrix"].astype(np.float64) - two[f"{name} matrix"]).max()
+    assert gap <= one[f"{name} error"] + two[f"{name} error"] < (4e-7 if name == "float32" else 1e-12)
+
+
+def test_eigenvalue_bounds_of_any_number_of_threads_overlap(by_threads):
+    """The true least eigenvalue lies in both."""
+    (low, high), (other_low, other_high) = (found["eigenvalue"] for found in by_threads)
+    assert low <= other_high
+    assert other_low <= high
+    assert max(high - low, other_high - other_low) < 1e-10
