@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from hermite_dual.deq import DEQ
     from hermite_dual.finite import FiniteDEQ, TrainingRun, UntiedNetwork
     from hermite_dual.kernel_series import KernelSeries
+    from hermite_dual.outofcore.stored_gram import StoredGram
     from hermite_dual.population.cross_gram import CrossGram
     from hermite_dual.population.gram import Gram
     from hermite_dual.population.hypotheses import TheoremCheck
@@ -63,6 +64,7 @@ _LOADED_ON_USE = {
     "KernelSeries": "kernel_series",
     "LowerBoundCheck": "certified.eigenvalues",
     "Spectrum": "certified.spectrum",
+    "StoredGram": "outofcore.stored_gram",
     "SweepResult": "sweeps.result",
     "Table": "report.tables.table",
     "TheoremCheck": "population.hypotheses",
@@ -115,6 +117,7 @@ __all__ = [
     "Outcome",
     "ParseError",
     "Spectrum",
+    "StoredGram",
     "SweepResult",
     "Table",
     "TheoremCheck",
