@@ -185,6 +185,12 @@ def test_no_correlation_has_no_bound():
     assert errors[0, 0] == np.inf
 
 
+def test_a_block_of_another_shape_is_refused():
+    rows = piecewise_rows(FORMULAS["relu6"].expr, FORMULAS["relu6"].symbol, np.array([1.0, 2.0]))
+    with pytest.raises(hd.errors.InvalidInputError, match=r"rho has shape \(1, 3\) for 1 rows and 1 columns"):
+        rows.evaluate(np.array([0]), np.array([1]), np.zeros((1, 3)))
+
+
 def test_blocks_agree_with_single_entries():
     phi = FORMULAS["relu6"]
     rng = np.random.default_rng(4)

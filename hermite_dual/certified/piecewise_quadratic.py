@@ -26,6 +26,7 @@ from hermite_dual.certified.hermite_sums import density
 from hermite_dual.certified.kink_integrals import KinkTable, kink_integrals
 from hermite_dual.certified.pieces import Pieces
 from hermite_dual.certified.precision import upper_float, working_precision
+from hermite_dual.errors import InvalidInputError
 
 Matrix = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -73,7 +74,14 @@ class PiecewiseRows:
             rows: which of the m variances belongs to each row of the block, shape (R,).
             columns: the same for its columns, shape (C,).
             rho: correlations in [-1, 1], shape (R, C).
+
+        Raises:
+            InvalidInputError: the shapes do not fit.
         """
+        if rho.shape != (len(rows), len(columns)):
+            raise InvalidInputError(
+                f"rho has shape {rho.shape} for {len(rows)} rows and {len(columns)} columns; it needs one number per pair"
+            )
         integrals = kink_integrals if len(self.coefficients) == 2 else curved_kink_integrals
         found = integrals(self.table, rows, columns, rho)
         values, size, error = found.values, np.abs(found.values), found.errors
