@@ -80,7 +80,7 @@ class PiecewiseRows:
         """
         if rho.shape != (len(rows), len(columns)):
             raise InvalidInputError(
-                f"rho has shape {rho.shape} for {len(rows)} rows and {len(columns)} columns; it needs one number per pair"
+                f"rho has shape {rho.shape} for {len(rows)} rows and {len(columns)} columns: one number a pair"
             )
         integrals = kink_integrals if len(self.coefficients) == 2 else curved_kink_integrals
         found = integrals(self.table, rows, columns, rho)
