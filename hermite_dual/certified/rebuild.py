@@ -22,6 +22,7 @@ from hermite_dual.certified.constants import derivative_bound
 from hermite_dual.certified.nearly_parallel import HomogeneousKernel, homogeneous_kernel_of
 from hermite_dual.certified.panels import panel_coefficients
 from hermite_dual.certified.precision import upper_float, working_precision
+from hermite_dual.certified.rebuild_kinks import BentLine, BentRows, bent_line_of, bent_rows
 from hermite_dual.certified.rebuild_rows import Moments, float_fixed_points, row_moments, supported
 from hermite_dual.certified.sliced_product import sliced_product
 from hermite_dual.errors import AccuracyError, DataFileError, HermiteDualError
@@ -48,7 +49,7 @@ class Table:
 
     Attributes:
         values: `a_r(q_i)`, shape (n, N).
-        errors: bounds of their errors in the 2-norm, shape (n,).
+        errors: bounds of their errors in the 2-norm, shape (n,), or how far phi moves in L2 where there are no values.
         norms: upper bounds of `E[phi(sqrt(q_i) Z)^2]^(1/2)`, shape (n,).
         tails: upper bounds of the Parseval remainders' square roots, shape (n,).
         moments: floats close to `E[phi^2]` and, second row, bounds of their errors, shape (2, n).
@@ -94,18 +95,22 @@ def rebuild(data: Matrix, parameters: Mapping[str, Any]) -> tuple[Matrix, float]
     places = {t: k for k, t in enumerate(distinct)}
     index = np.array([places[t] for t in squares])
     largest = _largest_cosine(inputs)
-    if len(distinct) <= _FEW_VARIANCES:
+    pieces = pieces_of(phi.expr, phi.symbol)
+    line, bent = bent_line_of(pieces, phi.symbol), None
+    sharp = homogeneous_kernel_of(pieces, phi.symbol)
+    if line is not None and sharp is None and len(distinct) > 1:
+        table, bent = _table_of_bent_rows(line, weight, distinct, lipschitz, index)
+    elif len(distinct) <= _FEW_VARIANCES:
         table = _table(phi, [_variance(phi, weight, t, lipschitz) for t in distinct], largest, lipschitz, index)
     elif supported(phi.expr, phi.symbol):
         table = _table_of_rows(phi, weight, distinct, largest, lipschitz, index)
     else:
         raise AccuracyError(
             f"{len(distinct)} rows have different norms, and the second proof takes {_FEW_VARIANCES} at most for an "
-            f"activation with kinks elsewhere than at 0: scale the rows to the sphere, or verify with "
-            "hermite_dual.DEQ(...).gram(X).check_lower_bound(value)"
+            f"activation with kinks elsewhere than at 0 that is not linear between them: scale the rows to the "
+            "sphere, or verify with hermite_dual.DEQ(...).gram(X).check_lower_bound(value)"
         )
-    sharp = homogeneous_kernel_of(pieces_of(phi.expr, phi.symbol), phi.symbol)
-    return _entries(table, inputs, inputs_error, upper_float(weight), lipschitz, factor, sharp)
+    return _entries(table, inputs, inputs_error, upper_float(weight), lipschitz, factor, sharp, bent)
 
 
 def _read(parameters: Mapping[str, Any]) -> tuple[Any, arb, bool]:
@@ -223,16 +228,14 @@ def _table_of_rows(
 ) -> Table:
     """The same for many variances: roots from floats, proven by the residual of their fixed-point equation."""
     factor = upper_float(weight.sqrt() * arb(lipschitz))
-    steps = min(_ROOT_STEPS, 4 + math.ceil(40 / -math.log(min(factor, 0.999) + 1e-9)))
-    roots = float_fixed_points(phi, np.array([float(t) for t in squares]), float(weight), steps)
+    roots = float_fixed_points(phi, np.array([float(t) for t in squares]), float(weight), _steps(factor))
     second = row_moments(phi.expr**2, phi.symbol, roots, 1)
     found = _as_many_as_wanted(phi, roots, second, largest)
     rows = []
     with working_precision(_BITS):
         for k, (root, t) in enumerate(zip(roots.tolist(), squares, strict=True)):
             moment = arb(float(second.values[k, 0]), float(second.errors[k, 0]))
-            following = (weight * moment + arb(fmpq(t.numerator, t.denominator))).sqrt()
-            error = (abs(following - arb(root)) / (1 - arb(factor))).upper()
+            error = _root_distance(root, moment, weight, t, factor)
             moved = arb(lipschitz) * error
             norm = moment.sqrt() + arb(0, moved)
             balls = [arb(v, e) for v, e in zip(found.values[k].tolist(), found.errors[k].tolist(), strict=True)]
@@ -248,6 +251,53 @@ def _table_of_rows(
     errors, norms, tails, middles, gaps, stretch = np.array(rows)[index].T
     values = found.values[index]
     return Table(values, errors, norms, tails, np.array([middles, gaps]), roots[index], stretch)
+
+
+def _table_of_bent_rows(
+    line: BentLine, weight: arb, squares: list[Fraction], lipschitz: float, index: NDArray[np.intp]
+) -> tuple[Table, BentRows]:
+    """Rows of a piecewise linear activation, which needs no coefficients."""
+    factor = upper_float(weight.sqrt() * arb(lipschitz))
+    roots = np.array([_bent_root(line, weight, t, _steps(factor)) for t in squares])
+    found, moments = bent_rows(line, roots)
+    rows = []
+    with working_precision(_BITS):
+        for root, moment, t in zip(roots.tolist(), moments, squares, strict=True):
+            error = _root_distance(root, moment, weight, t, factor)
+            moved = arb(lipschitz) * error
+            norm = moment.sqrt() + arb(0, moved)
+            middle = float((norm * norm).mid())
+            gap = upper_float(abs(norm * norm - arb(middle)))
+            stretch = upper_float(error / (arb(root) - error))
+            rows.append((upper_float(moved), upper_float(norm), middle, gap, stretch))
+    errors, norms, middles, gaps, stretch = np.array(rows)[index].T
+    empty = np.zeros((len(index), 0))
+    table = Table(empty, errors, norms, np.zeros(len(index)), np.array([middles, gaps]), roots[index], stretch)
+    return table, found.of(index)
+
+
+def _bent_root(line: BentLine, weight: arb, t: Fraction, steps: int) -> float:
+    """About `sqrt(q)`, `q = sigma_w^2 E[phi(sqrt(q) Z)^2] + t`; nothing rests on it."""
+    root = math.sqrt(t)
+    with working_precision(_BITS):
+        exact = arb(fmpq(t.numerator, t.denominator))
+        for _ in range(steps):
+            following = float((weight * line.averages(arb(root))[2] + exact).sqrt().mid())
+            if abs(following - root) <= 2 * _UNIT * root:
+                break
+            root = following
+    return root
+
+
+def _steps(factor: float) -> int:
+    """Steps after which an iteration that contracts by the factor has converged to rounding."""
+    return min(_ROOT_STEPS, 4 + math.ceil(40 / -math.log(min(factor, 0.999) + 1e-9)))
+
+
+def _root_distance(root: float, moment: arb, weight: arb, t: Fraction, factor: float) -> arb:
+    """Bound of `|root - sqrt(q)|` from the residual of `u = sqrt(sigma_w^2 E[phi(u Z)^2] + t)`, a contraction."""
+    following = (weight * moment + arb(fmpq(t.numerator, t.denominator))).sqrt()
+    return (abs(following - arb(root)) / (1 - arb(factor))).upper()
 
 
 def _as_many_as_wanted(phi: Any, roots: Matrix, second: Moments, largest: float) -> Moments:
@@ -289,6 +339,7 @@ def _entries(
     lipschitz: float,
     factor: float,
     sharp: HomogeneousKernel | None,
+    bent: BentRows | None,
 ) -> tuple[Matrix, float]:
     """Newton's method for every entry, then one evaluation whose distance to the fixed point is bounded."""
     n, degrees = table.values.shape
@@ -298,17 +349,21 @@ def _entries(
         rows, columns = slice(start, min(start + _BLOCK, n)), slice(start, n)
         t, dt = inputs[rows, columns], inputs_error[rows, columns]
         lengths = np.multiply.outer(table.roots[rows], table.roots[columns])
-        old, new, rho = _solve(table, rows, columns, t, lengths, weight)
         norms = np.multiply.outer(table.norms[rows], table.norms[columns])
-        modulus = np.abs(rho)
-        power = np.minimum(modulus**degrees * (1 + 1e-12) + 1e-300, 1.0)
-        remainder = power * np.multiply.outer(table.tails[rows], table.tails[columns])
         spread = np.multiply.outer(table.errors[rows], table.norms[columns])
         spread = spread + np.multiply.outer(table.norms[rows], table.errors[columns]) * 2.0
-        own = np.multiply.outer(weights[rows], weights[columns])
-        own = own * np.minimum(modulus**first * (1 + 1e-12) + 1e-300, 1.0) + spread + remainder
-        close = remainder > _NEGLIGIBLE * norms
-        if sharp is not None and close.any():
+        if bent is not None:
+            old, rho, new, own = bent.solve(rows, columns, t, lengths, weight)
+            own, modulus = own + spread, np.abs(rho)
+        else:
+            old, new, rho = _solve(table, rows, columns, t, lengths, weight)
+            modulus = np.abs(rho)
+            power = np.minimum(modulus**degrees * (1 + 1e-12) + 1e-300, 1.0)
+            remainder = power * np.multiply.outer(table.tails[rows], table.tails[columns])
+            own = np.multiply.outer(weights[rows], weights[columns])
+            own = own * np.minimum(modulus**first * (1 + 1e-12) + 1e-300, 1.0) + spread + remainder
+            close = remainder > _NEGLIGIBLE * norms
+        if bent is None and sharp is not None and close.any():
             found = sharp.solve(t[close], lengths[close], weight, old[close])
             old[close], rho[close], new[close], own[close] = found
             modulus = np.abs(rho)

@@ -11,6 +11,7 @@ from hermite_dual.certified.entry_error import SeriesValues, separable_series
 from hermite_dual.certified.float_cholesky import TINY, UNIT
 from hermite_dual.certified.homogeneous import homogeneous_kernel, is_homogeneous
 from hermite_dual.certified.pair_series import pair_series
+from hermite_dual.certified.piecewise_quadratic import PiecewiseRows, is_piecewise_quadratic, piecewise_rows
 from hermite_dual.certified.power_series import VarianceSeries, evaluate_series, variance_series
 from hermite_dual.certified.precision import bits_for, upper_float, working_precision
 from hermite_dual.certified.row_coefficients import RowCoefficients, row_coefficients, unsupported
@@ -26,6 +27,7 @@ _FEW = 8
 _WIDE = 2.0**-50
 """Error, relative to the second moment, from which a closed form in balls replaces the series."""
 _MOST_BALLS = 200_000
+_BLOCK, _WIDTH = 512, 64
 _UP = 1 + 2.0**-48
 
 
@@ -33,7 +35,8 @@ class CertifiedKernel:
     """`k(q_i, q_j, rho_ij sqrt(q_i q_j))` for the variances of n rows.
 
     One variance for all rows is a power series in rho; an activation with `phi(s x) = s phi(x)`, s > 0, reduces to
-    that; other variances go through separable coefficients, many of them through rows of one matrix product.
+    that; one of degree at most 2 between its kinks needs no series at other variances; the rest goes through separable
+    coefficients, many of them through rows of one matrix product.
 
     Args:
         activation: phi, with a formula.
@@ -56,6 +59,12 @@ class CertifiedKernel:
         self._homogeneous = is_homogeneous(expr, symbol)
         self._rows: RowCoefficients | None = None
         self._all: Sequence[VarianceSeries] = ()
+        self._pieces: PiecewiseRows | None = None
+        if not self._homogeneous and is_piecewise_quadratic(expr, symbol):
+            self._pieces = piecewise_rows(expr, symbol, distinct)
+            if distinct.size > 1:
+                self.moments = self._pieces.moments
+                return
         if distinct.size > _FEW and not self._homogeneous and unsupported(expr, symbol) is None:
             self._rows = row_coefficients(expr, symbol, distinct, largest)
             pairs = zip(self._rows.moments.tolist(), self._rows.moment_errors.tolist(), strict=True)
@@ -98,6 +107,8 @@ class CertifiedKernel:
         """
         index = self.index if block is None else self.index[block[0]]
         columns = None if block is None else self.index[block[1]]
+        if self._pieces is not None and len(self.moments) > 1:
+            return self._blockwise(self._pieces, rho) if columns is None else self._pieces.evaluate(index, columns, rho)
         if self._rows is not None:
             return pair_series(self._rows, index, columns, rho)
         if self._all:
@@ -113,6 +124,8 @@ class CertifiedKernel:
         """Evaluate the series of one variance, times `sqrt(first second)` where phi is homogeneous."""
         found = evaluate_series(self._first, rho)
         values, errors = found.values, found.errors
+        if self._pieces is not None:
+            self._sharpened(self._pieces, rho, values, errors)
         if not self._homogeneous:
             return found
         self._close_to_one(rho, values, errors)
@@ -121,6 +134,28 @@ class CertifiedKernel:
         # three roundings in the scale, one in the product
         values, errors = values * scale, (errors * scale + 6 * UNIT * np.abs(values) * scale) * _UP + TINY
         return SeriesValues(values, errors)
+
+    def _blockwise(self, rows: PiecewiseRows, rho: Array) -> SeriesValues:
+        """Blocks of rows on and above the diagonal, mirrored."""
+        values, errors = np.empty_like(rho), np.empty_like(rho)
+        for start in range(0, len(rho), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            found = rows.evaluate(self.index[block], self.index[start:], rho[block, start:])
+            for full, part in ((values, found.values), (errors, found.errors)):
+                full[block, start:], full[start:, block] = part, part.T
+        return SeriesValues(values, errors)
+
+    def _sharpened(self, rows: PiecewiseRows, rho: Array, values: Array, errors: Array) -> None:
+        """Replace what the series leaves too wide, where the integrals do better."""
+        wide = np.flatnonzero(errors > _WIDE * upper_float(self._first.moment))
+        wide = wide[np.argsort(np.abs(rho.flat[wide]))]
+        # full blocks of similar correlations, of which each takes the rule that its largest needs
+        padded = np.zeros((-(-wide.size // _WIDTH), _WIDTH))
+        padded.flat[: wide.size] = rho.flat[wide]
+        found = rows.evaluate(np.zeros(len(padded), dtype=np.intp), np.zeros(_WIDTH, dtype=np.intp), padded)
+        closer, bounds = (part.ravel()[: wide.size] for part in (found.values, found.errors))
+        better = bounds < errors.flat[wide]
+        values.flat[wide[better]], errors.flat[wide[better]] = closer[better], bounds[better]
 
     def _close_to_one(self, rho: Array, values: Array, errors: Array) -> None:
         """Replace what the series leaves too wide by the closed form in balls, the widest first."""
