@@ -91,7 +91,7 @@ def on_distinct(function: Callable[[float], float], arguments: Array) -> Array:
 
 
 def on_distinct_with_error(function: Callable[[float], float], arguments: Array) -> tuple[Array, float]:
-    """Return the function at each positive argument, and the largest relative deviation that interpolation has shown."""
+    """Return the function at each positive argument, and the largest relative deviation seen of an interpolant."""
     distinct, index = np.unique(arguments, return_inverse=True)
     ends = [function(float(argument)) for argument in distinct[[0, -1]]]
     if distinct.size <= _FEW or not min(ends) > 0.0:
@@ -116,8 +116,9 @@ def on_distinct_with_error(function: Callable[[float], float], arguments: Array)
 def coefficient_table(activation: Activation, variances: Array, most: int | None = None) -> tuple[Array, Array]:
     """Return rows `a_r(q_i)` and Parseval remainders `T(q_i)` for each variance.
 
-    All rows have the length that the largest variance asks for, or `most` if that is less. Where there are many variances, coefficients at
-    Chebyshev nodes in log(q) are interpolated; they are as smooth in q > 0 as Gaussian smoothing makes them.
+    All rows have the length that the largest variance asks for, or `most` if that is less. Where there are many
+    variances, coefficients at Chebyshev nodes in log(q) are interpolated; they are as smooth in q > 0 as Gaussian
+    smoothing makes them.
     """
     distinct, index = np.unique(variances, return_inverse=True)
     count = hermite_series(activation, float(distinct[-1])).coefficients.size
