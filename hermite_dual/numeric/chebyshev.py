@@ -54,9 +54,9 @@ def chebyshev_nodes(degree: int) -> Array:
 def chebyshev_coefficients(values: Array) -> Array:
     """Return the coefficients of the interpolant through `values` at `chebyshev_nodes` (along the first axis)."""
     count = values.shape[0]
-    # Reduced in integers: a multiple of a rounded angle is off by as many roundings.
-    quarters = np.outer(np.arange(count), 2 * np.arange(count)[::-1] + 1) % (4 * count)
-    basis = np.cos(0.5 * np.pi / count * quarters)
+    # cos(pi m / (2 count)), m reduced as an integer: a product of degree and angle would be rounded by many eps.
+    m = np.outer(np.arange(count), 2 * np.arange(count)[::-1] + 1) % (4 * count)
+    basis = np.sin(0.5 * np.pi * (count - np.minimum(m, 4 * count - m)) / count)
     result = 2.0 / count * np.tensordot(basis, values, 1)
     result[0] *= 0.5
     return np.asarray(result)

@@ -18,6 +18,8 @@ CHECK_ORDER = 20
 _SCAN = np.linspace(0.0, 53.0, 425)
 """Standard deviations at which the decay is looked at."""
 _NEGLIGIBLE = np.log(1e-19)
+_UNDERFLOW = -500.0
+"""Logarithm of `|phi| exp(-z^2/4)` below which the square, and with it every product with a normal density, is 0."""
 _SHIFT = 1e-4
 _INNERMOST = np.array([1e-6, 1e-9, 1e-12])
 
@@ -41,7 +43,10 @@ def radii(activation: Activation, variance: float) -> tuple[float, float]:
     finite = slow[np.isfinite(slow)]
     top = float(finite.max(initial=-700.0))
     # Whatever overflows below 53 deviations is not negligible: exp(-53^2/4) times the largest float64 exceeds 1.
-    if (slow[_SCAN >= 50.0] > top + _NEGLIGIBLE).any():
+    outermost = slow[_SCAN >= 50.0]
+    # Where phi vanishes so far out, what follows is the largest there is: it counts unless it underflows and decays.
+    absent = outermost.max() < _UNDERFLOW and outermost[-1] <= outermost.max() - 1.0
+    if (outermost > top + _NEGLIGIBLE).any() and not absent:
         raise NotIntegrableError(
             f"{activation!r} is not square-integrable under a normal law of variance {variance:g}, or too close to it "
             "for float64: phi(x)^2 exp(-x^2/(2q)) does not decay; reduce the variance, or damp the growth"

@@ -6,6 +6,8 @@ smoothed phi; it is cut at the panel ends of both, and around each kink and stee
 smoothing has rounded over the width `s / |rho|`.
 """
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,10 +22,11 @@ from hermite_dual.numeric.gaussian import (
     radii,
     rounding_factor,
 )
-from hermite_dual.numeric.merged_panels import merged
+from hermite_dual.numeric.merged_panels import Cells, merged
 from hermite_dual.numeric.mesh import gauss_legendre, panels
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 _INNER_WIDTH = 2.0
 _ROUNDED = np.array([0.0, 0.75, 1.5, 2.5, 4.0, 6.0, 9.0])
@@ -125,30 +128,57 @@ def _inner(activation: Activation, q2: float, rho: float, s: float, x: Array, or
     cells = merged(activation, root, edges, s, order)
     edges = edges[~cells.holds(edges)]
     unit, weights = gauss_legendre(order)
-    per_node = (base.size + edges.size) * order
     if x.size * (base.size + 1) * order > _MAX_EVALUATIONS:
         raise AccuracyError(
             f"{activation!r} at variances near {q2:g} oscillates too fast for two-dimensional quadrature; reduce the "
             "variance, or use a closed form where there is one"
         )
     sums, magnitudes = np.zeros(x.size), np.zeros(x.size)
-    step = max(1, _CHUNK // per_node)
-    for start in range(0, x.size, step):
-        part = x[start : start + step]
-        mapped = np.clip((edges[None, :] - rho * part[:, None]) / s, -reach, reach)
+    ends = np.append(edges, np.inf)
+    first, counts = _windows(edges, edges, rho * x, s * reach)
+    for part in _parts(counts, lambda most: (base.size + most) * order):
+        # A window with fewer ends than the widest of its part takes some beyond, which are clipped to empty panels.
+        ahead = np.minimum(first[part, None] + np.arange(counts[part].max()), edges.size)
+        mapped = np.clip((ends[ahead] - rho * x[part, None]) / s, -reach, reach)
         cuts = np.sort(np.concatenate([np.broadcast_to(base, (part.size, base.size)), mapped], axis=1), axis=1)
         widths = np.diff(cuts, axis=1)
-        middle = rho * part[:, None] + s * (cuts[:, 1:] + cuts[:, :-1]) * 0.5
+        middle = rho * x[part, None] + s * (cuts[:, 1:] + cuts[:, :-1]) * 0.5
         row, column = np.nonzero((widths > 0.0) & ~cells.holds(middle))
         low, width = cuts[row, column], widths[row, column]
         y = low[:, None] + width[:, None] * unit
-        values = at_nodes(activation, root * (rho * part[row, None] + s * y)) * normal_density(y)
-        sums[start : start + step] = np.bincount(row, width * (values @ weights), part.size)
-        magnitudes[start : start + step] = np.bincount(row, width * (np.abs(values) @ weights), part.size)
-    step = max(1, _CHUNK // max(cells.nodes.size, 1))
-    for start in range(0, x.size if cells.nodes.size else 0, step):
-        rows = slice(start, start + step)
-        density = normal_density((cells.nodes - rho * x[rows, None]) / s) / s
-        sums[rows] += density @ cells.weights
-        magnitudes[rows] += density @ cells.sizes
+        values = at_nodes(activation, root * (rho * x[part[row], None] + s * y)) * normal_density(y)
+        sums[part] = np.bincount(row, width * (values @ weights), part.size)
+        magnitudes[part] = np.bincount(row, width * (np.abs(values) @ weights), part.size)
+    if cells.low.size:
+        _add_cells(cells, rho * x, s, s * reach, sums, magnitudes)
     return sums, magnitudes
+
+
+def _add_cells(cells: Cells, centres: Array, s: float, reach: float, sums: Array, magnitudes: Array) -> None:
+    """Add what merged cells contribute, from those that the window of each centre meets."""
+    order = cells.nodes.size // cells.low.size
+    nodes, weights, sizes = (values.reshape(-1, order) for values in (cells.nodes, cells.weights, cells.sizes))
+    first, counts = _windows(cells.low, cells.high, centres, reach)
+    for part in _parts(counts, lambda most: most * order):
+        ahead = first[part, None] + np.arange(counts[part].max())
+        inside = ahead < cells.low.size
+        ahead = np.minimum(ahead, cells.low.size - 1)
+        density = normal_density((nodes[ahead] - centres[part, None, None]) / s) * (inside / s)[..., None]
+        sums[part] += np.einsum("ijk,ijk->i", density, weights[ahead])
+        magnitudes[part] += np.einsum("ijk,ijk->i", density, sizes[ahead])
+
+
+def _windows(low: Array, high: Array, centres: Array, reach: float) -> tuple[Indices, Indices]:
+    """Return the first of the intervals that come within `reach` of each centre, and how many do."""
+    first = np.searchsorted(high, centres - reach, side="left")
+    return first, np.searchsorted(low, centres + reach, side="right") - first
+
+
+def _parts(counts: Indices, cost: Callable[[int], int]) -> Iterator[Indices]:
+    """Yield the numbers of rows in parts of bounded size; rows with as many columns go together."""
+    order = np.argsort(counts, kind="stable")[::-1]
+    start = 0
+    while start < order.size:
+        stop = start + max(1, _CHUNK // max(cost(int(counts[order[start]])), 1))
+        yield order[start:stop]
+        start = stop

@@ -70,7 +70,7 @@ def hermite_series(activation: Activation, variance: float) -> HermiteSeries:
 def mehler_sum(first: HermiteSeries, second: HermiteSeries, rho: Array) -> tuple[Array, Array, Array]:
     """Return `sum_r a_r(q1) a_r(q2) rho^r`, the bound of its remainder and an estimate of its rounding.
 
-    The remainder is at most `|rho|^N sqrt(T(q1) T(q2))`. Each coefficient is taken to be off by 2 eps of the norm.
+    The remainder is at most `|rho|^N sqrt(T(q1) T(q2))`. Each coefficient is taken to be off by 4 eps of the norm.
     """
     count = min(first.coefficients.size, second.coefficients.size)
     a, b = first.coefficients[:count], second.coefficients[:count]
@@ -81,5 +81,5 @@ def mehler_sum(first: HermiteSeries, second: HermiteSeries, rho: Array) -> tuple
     slack = np.abs(a) * np.sqrt(second.second_moment) + np.abs(b) * np.sqrt(first.second_moment)
     terms = np.abs(a * b)
     # Four roundings of a term, two of rho in each of its r factors, and the slack of the coefficients.
-    rounding = EPS * np.polynomial.polynomial.polyval(size, (4.0 + 2.0 * np.arange(count)) * terms + 2.0 * slack)
+    rounding = EPS * np.polynomial.polynomial.polyval(size, (4.0 + 2.0 * np.arange(count)) * terms + 4.0 * slack)
     return np.asarray(value), np.asarray(remainder), np.asarray(rounding)

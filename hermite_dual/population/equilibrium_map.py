@@ -65,7 +65,10 @@ def equilibrium_map(activation: Activation, weight: float, top: float, depth: in
     elif depth is None:
         solve = covariance_map(duals[0], weight, top, q, growth)
         table = graded_table(lambda sign, u: duals[0](solve(sign * (1.0 - u)) / q))
-        error = table.error + (duals[0].error + 2.0 * EPS * q) / max(1.0 - growth, EPS)
+        # The solution is rounded, and so is the correlation it makes. A power series with non-negative coefficients,
+        # which the dual is, nowhere changes faster than at 1.
+        top_value, near = duals[0](np.array([1.0, 1.0 - 4.0 * EPS]))
+        error = table.error + (duals[0].error + float(top_value - near)) / max(1.0 - growth, EPS)
     else:
 
         def composed(sign: Array, u: Array) -> Array:

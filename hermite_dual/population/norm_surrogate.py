@@ -19,16 +19,20 @@ from hermite_dual.population.variances import moments, row_variances
 
 Array = NDArray[np.float64]
 
-_NORM_DEGREES = (5, 8, 12, 17, 24, 34)
+_NORM_DEGREES = (5, 8, 12, 17, 24, 34, 48, 68, 96, 136)
 _COSINE_DEGREES = (5, 8, 11, 15, 19, 24, 30, 38, 48, 60, 76, 96, 128)
 _TAIL = 24.0 * EPS
 """Size of the last coefficients, relative to the entry's scale, that passes."""
 _DROPPED = 4.0 * EPS
+_SHORT = 12.0
+"""Number of Chebyshev coefficients from which on more is kept."""
 _GOOD = 32.0 * EPS
 """Error at which no more nodes are tried."""
 _USABLE = 100.0 * EPS
 """Error beyond which the series is summed for each entry instead."""
 _PARITIES = {None: 0, "even": 1, "odd": -1}
+_SPARE = 8
+"""Coefficients beyond those that matter at the ends of the range of norms and in its middle."""
 _OFF_NODES = np.array([-0.93, -0.41, 0.23, 0.71])
 
 
@@ -78,17 +82,19 @@ def norm_surrogate(
         bound: largest modulus of a cosine.
     """
     parity = _PARITIES[activation.parity]
-    ends = _entries(activation, weight, depth, np.array([low, 0.5 * (low + high), high])).up_to(bound)
+    ends = _entries(activation, weight, depth, np.array([low, 0.5 * (low + high), high]), None).up_to(bound)
     if ends is None:
         return None
     degree = next((k for k in _COSINE_DEGREES if _tail(_in_cosine(ends, bound, k, parity)) <= _TAIL), None)
     if degree is None:
         return None
-    between = _entries(activation, weight, depth, _between(low, high)).up_to(bound)
+    # The ends tell how many coefficients matter; at large variances there are many more.
+    most = tuple(layer.coefficients.shape[1] + _SPARE for layer in ends.layers)
+    between = _entries(activation, weight, depth, _between(low, high), most).up_to(bound)
     best = None
     for count in _NORM_DEGREES:
         s = 0.5 * (low + high) + 0.5 * (high - low) * chebyshev_nodes(count)
-        entries = _entries(activation, weight, depth, s).up_to(bound)
+        entries = _entries(activation, weight, depth, s, most).up_to(bound)
         if entries is None or between is None:
             break
         # One row of pairs shows most degrees that are too low.
@@ -107,16 +113,20 @@ def norm_surrogate(
     return best if best is not None and best.error <= _USABLE else None
 
 
-def _entries(activation: Activation, weight: float, depth: int | None, s: Array) -> PairEntries:
-    """Return the entries between rows of given log norms; all bounds that are tried share them."""
-    return _entries_at(activation, weight, depth, tuple(s.tolist()))
+def _entries(
+    activation: Activation, weight: float, depth: int | None, s: Array, most: tuple[int, ...] | None
+) -> PairEntries:
+    """Return the entries between rows of given log norms; bounds that are tried share them."""
+    return _entries_at(activation, weight, depth, tuple(s.tolist()), most)
 
 
 @lru_cache(maxsize=32)
-def _entries_at(activation: Activation, weight: float, depth: int | None, s: tuple[float, ...]) -> PairEntries:
+def _entries_at(
+    activation: Activation, weight: float, depth: int | None, s: tuple[float, ...], most: tuple[int, ...] | None
+) -> PairEntries:
     inputs = np.exp(np.array(s))
     layers = row_variances(activation, weight, inputs, depth)
-    return pair_entries(activation, weight, inputs, layers, moments(activation, layers[-1]), depth is None)
+    return pair_entries(activation, weight, inputs, layers, moments(activation, layers[-1]), depth is None, most)
 
 
 def _in_cosine(entries: PairEntries, bound: float, degree: int, parity: int) -> Array:
@@ -146,7 +156,8 @@ def _compressed(table: Array, low: float, high: float, bound: float, parity: int
         # The transform has left rounding in the antisymmetric part alone.
         eigenvalues, vectors = np.linalg.eigh(0.5 * (table[..., k] + table[..., k].T))
         order = np.argsort(-np.abs(eigenvalues))
-        kept = order[np.abs(eigenvalues[order]) > _DROPPED]
+        # Eigenvectors hold Chebyshev coefficients: as functions they are up to the root of their length in size.
+        kept = order[np.abs(eigenvalues[order]) * max(1.0, len(table) / _SHORT) > _DROPPED]
         rank = max(2, kept.size + kept.size % 2)
         block = np.zeros((len(table), rank))
         block[:, : kept.size] = vectors[:, kept] * np.sqrt(np.abs(eigenvalues[kept]))

@@ -113,7 +113,13 @@ class PairEntries:
 
 
 def pair_entries(
-    activation: Activation, weight: float, inputs: Array, layers: list[Array], diagonal: Array, limit: bool
+    activation: Activation,
+    weight: float,
+    inputs: Array,
+    layers: list[Array],
+    diagonal: Array,
+    limit: bool,
+    most: tuple[int, ...] | None = None,
 ) -> PairEntries:
     """Return the entries between rows of given norms.
 
@@ -124,10 +130,11 @@ def pair_entries(
         layers: variances in each layer, shape (n,) each; at the fixed point alone for the limit.
         diagonal: `K_ii`, shape (n,).
         limit: whether the limit is meant.
+        most: number of coefficients in each layer that is enough, by default as many as there are.
     """
     tables = []
-    for variances in layers:
-        coefficients, tails = coefficient_table(activation, variances)
+    for k, variances in enumerate(layers):
+        coefficients, tails = coefficient_table(activation, variances, None if most is None else most[k])
         moments = tails + np.sum(coefficients**2, axis=1)
         tails = np.maximum(np.where(tails <= 2.0 * FLOOR * moments, 0.0, tails / moments), FLOOR)
         tables.append(Layer(np.sqrt(variances), coefficients, tails))

@@ -11,7 +11,7 @@ from hermite_dual.numeric.kernel import integrated_kernel
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.norm_surrogate import NormSurrogate, norm_surrogate
 from hermite_dual.population.pair_entries import pair_entries
-from hermite_dual.population.variances import moments, row_variances
+from hermite_dual.population.variances import moments_with_error, row_variances
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -48,8 +48,8 @@ class UnequalNorms:
 
     def __post_init__(self) -> None:
         self.variances = self.layers[-1]
-        self.diagonal = moments(self.activation, self.variances)
-        self.error = 0.0
+        self.diagonal, relative = moments_with_error(self.activation, self.variances)
+        self.error = self._slack = relative * float(self.diagonal.max())
         self._factors = 1.0 / np.sqrt(self.inputs)
 
     def apply_symmetric(self, matrix: Array, shift: float) -> None:
@@ -97,7 +97,8 @@ class UnequalNorms:
             found = norm_surrogate(self.activation, self.weight, float(low), float(high), self.depth, bound)
             if found is not None:
                 rounding = found.slope * (self.rounding + 4.0 * EPS)
-                self.error = max(self.error, float(self.diagonal.max()) * (found.error + rounding))
+                error = float(self.diagonal.max()) * (found.error + rounding)
+                self.error = max(self.error, error + self._slack)
                 return found
         return None
 
@@ -123,7 +124,7 @@ class UnequalNorms:
             left = np.flatnonzero(~resolved)
             values[left], added = self._integrated(rows[left], columns[left], t[left], values[left])
             error += added
-        self.error = max(self.error, error)
+        self.error = max(self.error, error + self._slack)
         return values
 
     def _integrated(self, rows: Indices, columns: Indices, t: Array, near: Array) -> tuple[Array, float]:

@@ -33,7 +33,12 @@ def moment(activation: Activation, variance: float) -> float:
 
 def moments(activation: Activation, variances: Array) -> Array:
     """Return `E[phi(sqrt(q) Z)^2]` for each variance."""
-    return on_distinct(lambda q: moment(activation, q), variances)
+    return moments_with_error(activation, variances)[0]
+
+
+def moments_with_error(activation: Activation, variances: Array) -> tuple[Array, float]:
+    """Return `E[phi(sqrt(q) Z)^2]` for each variance, and the relative error that interpolation adds, an estimate."""
+    return on_distinct_with_error(lambda q: moment(activation, q), variances)
 
 
 def fixed_point_variances(activation: Activation, weight: float, inner: Array) -> Array:
@@ -82,30 +87,42 @@ def _solve(activation: Activation, weight: float, t: float) -> float:
 
 def on_distinct(function: Callable[[float], float], arguments: Array) -> Array:
     """Return the function at each positive argument, by interpolation in logarithms where there are many."""
+    return on_distinct_with_error(function, arguments)[0]
+
+
+def on_distinct_with_error(function: Callable[[float], float], arguments: Array) -> tuple[Array, float]:
+    """Return the function at each positive argument, and the largest relative deviation seen of an interpolant."""
     distinct, index = np.unique(arguments, return_inverse=True)
-    if distinct.size <= _FEW:
+    ends = [function(float(argument)) for argument in distinct[[0, -1]]]
+    if distinct.size <= _FEW or not min(ends) > 0.0:
         values = np.array([function(float(argument)) for argument in distinct])
-        return values[index].reshape(arguments.shape)
-    if not function(float(distinct[0])) > 0.0:
-        return np.array([function(float(argument)) for argument in distinct])[index].reshape(arguments.shape)
-    logs = np.log(distinct)
+        return values[index].reshape(arguments.shape), 0.0
+    # In logarithms, so that small variances are as accurate, relatively, as large ones; less the power through both
+    # ends, and around the middle, so that the numbers interpolated are small and so are their roundings.
+    middle = float(np.sqrt(distinct[0]) * np.sqrt(distinct[-1]))
+    low, high = np.log(distinct[[0, -1]] / middle)
+    power = float(np.log(ends[1] / ends[0]) / (high - low))
+    size = function(middle)
 
     def relative(points: Array) -> Array:
-        return np.array([np.log(function(float(np.exp(point)))) - point for point in points])
+        return np.array([np.log(function(middle * float(np.exp(point))) / size) - power * point for point in points])
 
-    # In logarithms, so that small variances are as accurate, relatively, as large ones.
-    fitted = interpolate(relative, float(logs[0]), float(logs[-1]), _TOLERANCE)
-    return np.asarray(distinct * np.exp(fitted(logs)))[index].reshape(arguments.shape)
+    fitted = interpolate(relative, float(low), float(high), _TOLERANCE)
+    ratios = distinct / middle
+    values = size * ratios**power * np.exp(fitted(np.log(ratios)))
+    return np.asarray(values[index]).reshape(arguments.shape), fitted.error
 
 
-def coefficient_table(activation: Activation, variances: Array) -> tuple[Array, Array]:
+def coefficient_table(activation: Activation, variances: Array, most: int | None = None) -> tuple[Array, Array]:
     """Return rows `a_r(q_i)` and Parseval remainders `T(q_i)` for each variance.
 
-    All rows have the length that the largest variance asks for. Where there are many variances, coefficients at
-    Chebyshev nodes in log(q) are interpolated; they are as smooth in q > 0 as Gaussian smoothing makes them.
+    All rows have the length that the largest variance asks for, or `most` if that is less. Where there are many
+    variances, coefficients at Chebyshev nodes in log(q) are interpolated; they are as smooth in q > 0 as Gaussian
+    smoothing makes them.
     """
     distinct, index = np.unique(variances, return_inverse=True)
     count = hermite_series(activation, float(distinct[-1])).coefficients.size
+    count = count if most is None else min(count, most)
     if distinct.size <= _FEW:
         table = _rows(activation, distinct, count)
     else:
