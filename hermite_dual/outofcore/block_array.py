@@ -327,7 +327,9 @@ class BlockArray:
 def _fill(dtype: str, value: float) -> Any:
     kind = np.dtype(dtype).kind
     if kind == "f":
-        return float(value) if math.isfinite(value) else "NaN" if math.isnan(value) else f"{value:+}".replace("+i", "I")
+        if math.isfinite(value):
+            return float(value)
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0.0 else "-Infinity"
     return bool(value) if kind == "b" else int(value)
 
 
