@@ -180,6 +180,13 @@ def test_a_failed_task_ends_a_run_on_a_cluster_when_nothing_runs_any_more(client
     assert _collect({0: Task(double, (4,))}, Cluster(client)) == {0: 8}
 
 
+def test_tasks_that_end_together_with_a_failed_one_are_not_waited_for(client):
+    tasks = {"first": Task(double, (1,))}
+    tasks |= {i: Task(double, (i,)) if i % 2 else Task(fail, (ValueError, "even")) for i in range(5)}
+    with pytest.raises(ValueError, match="even"):
+        run_tasks(tasks, Cluster(client), lambda key, result: time.sleep(0.5))
+
+
 def test_an_interrupt_ends_a_run_on_a_cluster_when_nothing_runs_any_more(client, tmp_path):
     def interrupt(key, result):
         raise KeyboardInterrupt

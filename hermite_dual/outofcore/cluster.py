@@ -110,9 +110,8 @@ class _Run:
             try:
                 # A task that runs cannot be called off: those that wait are told not to begin, the others awaited.
                 self._ask(self._client.run(_stop, self._name, on_error="ignore", asynchronous=True))
-                while self._running:
-                    for future in self._take():
-                        self._running.pop(future)
+                while not all(future.done() for future in self._running):
+                    self._take()
             except _lost_errors():
                 pass  # whatever ended the run is on its way to the caller already
         self._running.clear()
@@ -159,6 +158,8 @@ class _Run:
             # One request for all of them; where one has failed, they are asked for one by one.
             values = self._ask(self._client.gather(futures, asynchronous=True))
             return [(self._running.pop(future)[0], value) for future, value in zip(futures, values, strict=True)]
+        except ClusterError:
+            raise
         except Exception:
             return [pair for future in futures for pair in self._outcome(future)]
 
