@@ -61,7 +61,9 @@ class Cluster:
         """
         try:
             return self._client.submit(_itself, value, key=f"hermite-dual-shared-{secrets.token_hex(8)}", pure=False)
-        except _lost_errors() as error:
+        except Exception as error:
+            if self._client.status == "running":  # a value that cannot be pickled
+                raise
             raise _lost(error) from error
 
 
@@ -94,7 +96,9 @@ class _Run:
                 priority=task.priority,
                 pure=False,
             )
-        except _lost_errors() as error:
+        except Exception as error:
+            if self._client.status == "running":  # arguments that cannot be pickled
+                raise
             raise self._give_up(error) from error
         self._running[future] = (key, task)
         future.add_done_callback(self._finished.put)
@@ -170,10 +174,12 @@ class _Run:
             error = self._ask(future.exception(asynchronous=True))
             if error is None:
                 return [(key, self._ask(self._client.gather(future, asynchronous=True)))]
-        except distributed.KilledWorker as failure:  # its result was lost, and then the worker that made it again
-            error = failure
-        except _lost_errors() as failure:
-            raise self._give_up(failure) from failure
+        except ClusterError:
+            raise
+        except Exception as failure:
+            if future.status != "error":
+                raise self._give_up(failure) from failure
+            error = failure  # its result was lost with its worker, and it failed when dask ran it again
         if isinstance(error, distributed.KilledWorker):
             self._again(key, task, error)
             return []
