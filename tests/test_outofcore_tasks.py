@@ -21,6 +21,7 @@ from hermite_dual.outofcore.local_threads import LocalThreads
 from hermite_dual.outofcore.tasks import Task, run_tasks
 
 distributed = pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
 
 
 def double(value):
@@ -58,7 +59,9 @@ def die():
 
 @pytest.fixture(scope="module")
 def client():
+    # By default a LocalCluster forgets a worker that takes 15 seconds to start again, on a busy machine.
     with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "120s"}),
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as found,
     ):
