@@ -275,11 +275,14 @@ def test_the_error_bound_of_a_factor_in_blocks_covers_its_residual(tmp_path, mon
 
 @pytest.fixture(scope="module")
 def client():
+    import dask
     import distributed
 
+    # by default a LocalCluster forgets a worker that takes 15 seconds to start again, on a busy machine
     with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "120s"}),
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, memory_limit="1.5GB", dashboard_address=None, processes=True
+            n_workers=2, threads_per_worker=1, memory_limit="1.5GB", dashboard_address=":0", processes=True
         ) as cluster,
         distributed.Client(cluster) as found,
     ):
