@@ -5,6 +5,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_TOGETHER = 12_288
+"""OpenBLAS's symmetric product on several threads leaves its buffers from about n = 17,000 and d = 700 on, and ends the
+process; larger products are made in panels."""
+_PANEL = 2048
+
 
 def upper_product(X: Array, factor: float) -> Array:
     """Return an (n, n) array whose upper triangle is that of `factor X X^T`; what is below is not set.
@@ -20,8 +25,25 @@ def add_upper_product(matrix: Array, X: Array, factor: float) -> None:
 
 
 def _update(matrix: Array, X: Array, factor: float, keep: float) -> Array:
+    rows = np.ascontiguousarray(X)
+    n = len(rows)
+    if n <= _TOGETHER:
+        return _symmetric_update(matrix, rows, factor, keep)
+    for start in range(0, n, _PANEL):
+        stop = min(start + _PANEL, n)
+        own = matrix[start:stop, start:stop]
+        own[:] = _symmetric_update(np.ascontiguousarray(own), rows[start:stop], factor, keep)
+        beside = matrix[start:stop, stop:]
+        if keep:
+            beside += factor * (rows[start:stop] @ rows[stop:].T)
+        elif stop < n:
+            np.matmul(rows[start:stop], rows[stop:].T, out=beside)
+            beside *= factor
+    return matrix
+
+
+def _symmetric_update(matrix: Array, rows: Array, factor: float, keep: float) -> Array:
     from scipy.linalg.blas import dsyrk
 
     # The transpose of a C array is a Fortran array, its lower triangle the upper one.
-    rows = np.ascontiguousarray(X)
     return dsyrk(factor, rows.T, c=matrix.T, beta=keep, trans=1, lower=1, overwrite_c=1).T
