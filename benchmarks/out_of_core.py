@@ -102,11 +102,13 @@ def report(stored: dict[str, Any], memory: dict[str, Any] | None) -> None:
             f"{stored['n']:>7} {stored['block']:>6} {name:<18} {predicted:10.2f} {seconds:10.2f} "
             f"{predicted / seconds:10.2f} {theirs or float('nan'):10.2f} {ratio}"
         )
-    print(
-        f"        peak {stored['peak'] / 1e9:.2f} GB of {stored['memory'] / 1e9:.2f} GB, "
-        f"disk {stored['disk'] / 1e9:.3f} GB (predicted {stored['disk_predicted'] / 1e9:.3f}), {stored['workers']} x {stored['threads']} tasks at a time"
-        + (f"; in memory peak {memory['peak'] / 1e9:.2f} GB" if memory else "")
-    )
+    facts = [
+        f"peak {stored['peak'] / 1e9:.2f} GB of {stored['memory'] / 1e9:.2f} GB",
+        f"disk {stored['disk'] / 1e9:.3f} GB (predicted {stored['disk_predicted'] / 1e9:.3f})",
+        f"{stored['workers']} x {stored['threads']} tasks at a time",
+    ]
+    facts += [f"in memory peak {memory['peak'] / 1e9:.2f} GB"] if memory else []
+    print("        " + "; ".join(facts))
     if "interval" in stored:
         print(f"        least eigenvalue on disk {stored['interval']}, in memory {(memory or {}).get('interval')}")
     sys.stdout.flush()
