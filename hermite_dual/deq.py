@@ -210,6 +210,7 @@ class DEQ:
         memory: str | float | None = None,
         folder: "str | os.PathLike[str] | None" = None,
         rates: "Rates | Literal['measure'] | None" = "measure",
+        proof: bool = True,
     ) -> "GramCost":
         """Say what `gram(X, out=...)` and its proofs take before they start: memory, disk, operations and time.
 
@@ -223,6 +224,7 @@ class DEQ:
             folder: where the run is to write, for the speed of the disk; by default that of temporary files.
             rates: how fast the parts of tasks are: "measure" times them on two blocks of rows in some seconds, None
                 leaves times out, and `cost.rates` of an earlier answer is used again.
+            proof: whether to time what proofs take as well.
 
         Returns:
             The formulas of `GramCost` at these numbers.
@@ -246,6 +248,7 @@ class DEQ:
             memory=memory,
             folder=folder,
             rates=rates,
+            proof=proof,
         )
 
     @overload

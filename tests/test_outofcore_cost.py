@@ -71,7 +71,7 @@ def test_processors_are_shared_by_computing_and_writing():
 
 def test_a_run_takes_no_more_disk_and_what_is_there_is_not_counted(tmp_path):
     X = np.random.default_rng(0).standard_normal((150, 10))
-    cost = MODEL.gram_cost(X, block=64, folder=tmp_path)
+    cost = MODEL.gram_cost(X, block=64, folder=tmp_path, proof=False)
     G = MODEL.gram(X, out=tmp_path / "K.zarr", block=64)
     used = sum(file.stat().st_size for file in (tmp_path / "K.zarr" / "gram").rglob("c/*/*"))
     assert 0.5 * cost.disk < used <= cost.disk + 20 * cost.tasks
@@ -94,6 +94,13 @@ def test_rates_are_seconds_of_every_part(tmp_path):
         assert 0 < getattr(MODEL.gram_cost((300, 20), rates=rates), name) < getattr(again, name)
 
 
+def test_rows_of_different_norms_are_prepared_one_by_one():
+    X = np.random.default_rng(0).standard_normal((12, 5))
+    cost = MODEL.gram_cost(X)
+    assert cost.rates.start == 0
+    assert cost.bounds_seconds > 12 * cost.rates.norm > 0
+
+
 def test_what_is_not_measured_is_left_out():
     layers = measure_rates(MODEL, (40, 5), depth=2)
     assert math.isnan(layers.power)
@@ -102,7 +109,7 @@ def test_what_is_not_measured_is_left_out():
     assert entries.gram_seconds > 0
     assert entries.bounds_seconds is entries.theory_seconds is entries.proof_seconds is None
     assert "least eigenvalue" not in str(entries)
-    assert "time" not in str(gram_cost(MODEL, (40, 5), rates=None))
+    assert "time:" not in str(gram_cost(MODEL, (40, 5), rates=None))
     unprovable = hd.DEQ(np.tanh, sigma_w=0.3)
     assert unprovable.gram_cost((40, 5)).proof_seconds is None
 

@@ -83,8 +83,8 @@ def stored_gram(
             with _bar(cost) as progress:
                 found = model.gram(X, out=out, progress=progress, **how)  # type: ignore[call-overload]
                 if not as_json:
-                    progress.say(_written(found, cost))
-                facts = _facts(found, cost, model)
+                    progress.say(_written(out, found, cost))
+                facts = _facts(out, found, cost, model)
                 if proof:
                     facts |= _proof(found, None if as_json else progress.say)
             if as_json:
@@ -206,19 +206,19 @@ def _disk(found: "StoredGram") -> int:
     return sum(file.stat().st_size for file in found.path.rglob("*") if file.is_file())
 
 
-def _written(found: "StoredGram", cost: "GramCost") -> str:
+def _written(out: Path, found: "StoredGram", cost: "GramCost") -> str:
     from hermite_dual.outofcore.cost import size_text
 
     return (
-        f"wrote {found.path}: {found.shape[0]} x {found.shape[1]} in blocks of {found.block}, "
+        f"wrote {out}: {found.shape[0]} x {found.shape[1]} in blocks of {found.block}, "
         f"{found.computed} computed, {cost.tasks - found.computed} there before, {size_text(_disk(found))} on disk, "
         f"estimated error {found.estimated_error:.1e}"
     )
 
 
-def _facts(found: "StoredGram", cost: "GramCost", model: "DEQ") -> dict[str, Any]:
+def _facts(out: Path, found: "StoredGram", cost: "GramCost", model: "DEQ") -> dict[str, Any]:
     return {
-        "folder": str(found.path),
+        "folder": str(out),
         "shape": list(found.shape),
         "block": found.block,
         "blocks_computed": found.computed,

@@ -52,8 +52,8 @@ class GramCost:
     - *Gram matrix*: `2 A d` operations in products, as many again for correlations: in all `2 n^2 d`, about. Seconds
       `n d scan + W(C, I)`, with `C = 2 A d product + A entry + A' correlation`, `I = n N d rows + A s write`, s the
       bytes of an entry; A' is A with only half of each block on the diagonal.
-    - *Bounds of entries*: `start + W(A' bound, n N d rows + A s read)`; *theory's bounds* of 128 degrees the same with
-      `A' 128 power`.
+    - *Bounds of entries*: `start + n norm + W(A' bound, n N d rows + A s read)`; *theory's bounds* of 128
+      degrees: W of `128 A' power` and the same reads.
     - *Proof*: `n^3/3` float32 and as many float64 operations. A block (i, j) of a factor reads 2 j blocks beside it, in
       all `N^3/3`, about: `W(n^3/3 rate, reads)` twice. Then 32 products with the matrix, 36 solutions that read the
       float32 factor twice each, less what the memory keeps, up to 3 corrections, and a Rayleigh quotient in balls.
@@ -144,7 +144,8 @@ class GramCost:
     @property
     def bounds_seconds(self) -> float | None:
         """Of the proven errors of all entries; None as well where their rate was not measured."""
-        return None if self.rates is None else self._pass_seconds(self.rates.bound)
+        found = None if self.rates is None else self._pass_seconds(self.rates.bound)
+        return None if self.rates is None or found is None else found + self.rates.start + self.n * self.rates.norm
 
     @property
     def theory_seconds(self) -> float | None:
@@ -183,7 +184,7 @@ class GramCost:
             return None
         assert self.rates is not None
         io = self._rows_seconds() + self.entries * self.itemsize * self.rates.read
-        return self.rates.start + self._wall(self._looked_at() * rate, io)
+        return self._wall(self._looked_at() * rate, io)
 
     def _factor_seconds(self, rate: float, itemsize: int) -> float:
         """One factorization."""

@@ -68,6 +68,7 @@ class Rates:
         disk: for a byte to reach the disk itself.
         compression: bytes on disk over bytes of entries.
         start: before the first bound; NaN where that was not measured, as the rest.
+        norm: for a row of its own norm before the first bound.
         bound: for an entry's proven error.
         power: for an entry and a degree of the theory's bounds, both directions.
         single: for a float32 operation of a factorization.
@@ -91,6 +92,7 @@ class Rates:
     disk: float
     compression: float
     start: float = math.nan
+    norm: float = math.nan
     bound: float = math.nan
     power: float = math.nan
     single: float = math.nan
@@ -247,10 +249,15 @@ def _with_proof(rates: Rates, gram: StoredGram, n: int) -> Rates:
     """The rates of the parts of proofs besides, for a matrix of order n."""
     job, tile = gram.job, _last(gram)
     values = job.read(tile)
-    bounds, start = None, 0.0
+    bounds, start, norm = None, 0.0, 0.0
     if gram.depth is None:
+        begun = time.perf_counter()
         bounds = _limit_bounds(gram)
-        start = _seconds(lambda: _limit_bounds(gram), 1)
+        norms = np.unique(gram.variances).size
+        if norms > 1:
+            norm = (time.perf_counter() - begun) / norms
+        else:
+            start = _seconds(lambda: _limit_bounds(gram), 1)  # the first time it compiles
         bounds.block_sums(_first_part(gram))  # compiles
     quadratic_form(np.eye(2), np.ones(2))
     bound = _seconds(lambda: bound_tile(job, bounds, tile), 1) - rates.read * values.size * gram.dtype.itemsize
@@ -260,6 +267,7 @@ def _with_proof(rates: Rates, gram: StoredGram, n: int) -> Rates:
     return replace(
         rates,
         start=start,
+        norm=norm,
         bound=max(bound, 0.0) / values.size,
         power=math.nan if bounds is None else _power_seconds(gram, bounds),
         single=_update_seconds(square.astype(np.float32), n) / (2 * size**3),
