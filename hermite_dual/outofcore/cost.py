@@ -105,7 +105,7 @@ class GramCost:
 
     @property
     def entries(self) -> float:
-        """Entries computed and kept: `A`."""
+        """Entries that are computed and kept, A of the formulas."""
         return (self.n**2 + sum(height**2 for height in self._heights())) / 2
 
     @property
