@@ -71,7 +71,7 @@ def on_disk(n: int, given: argparse.Namespace) -> dict[str, Any]:
         "seconds": seconds,
         "memory": cost.memory,
         "peak": max(own),
-        "disk_predicted": cost.disk * (cost.rates.compression if cost.rates else 1.0),
+        "disk_predicted": 8 * cost.entries * (cost.rates.compression if cost.rates else 1.0),
         "disk": sum(file.stat().st_size for file in (out / "gram").rglob("*") if file.is_file()),
     }
 

@@ -60,8 +60,8 @@ class GramCost:
 
     `W(C, I)` is the time of T tasks that compute C seconds in all, one at a time in a process and on `busy` of its
     processors, and read and write I seconds beside that: with w processes of t threads on h machines of c processors
-    each, `max(C/w, (C + I)/(t w), (busy C + I)/(c h))` for all tasks but one, and that one whole. What is written
-    beyond a fifth of the memory waits for the disk.
+    each, `max(C/w, (C + I)/(t w), (busy C + I)/(c h))` for all tasks but the largest, and that one whole. What is
+    written beyond a fifth of the memory waits for the disk. Edge blocks are padded: reading takes `T b^2` entries.
 
     Attributes:
         n: samples.
@@ -136,9 +136,10 @@ class GramCost:
         missing = 1 - self.existing / self.tasks
         compute = 2 * self.entries * self.d * r.product + self.entries * r.entry + self._looked_at() * r.correlation
         size = self.entries * self.itemsize
-        io = self._rows_seconds() + size * r.write
+        # what is padding compresses to nothing, and costs about what reading does
+        io = self._rows_seconds() + size * r.write + (self.disk - size) * r.raw_read
         written = size * r.compression * missing
-        found = self._wall(compute * missing, io * missing + size * r.read * (1 - missing), written)
+        found = self._wall(compute * missing, io * missing + self.disk * r.read * (1 - missing), written)
         return found + self.n * self.d * r.scan
 
     @property
@@ -158,11 +159,10 @@ class GramCost:
         r = self.rates
         if r is None or math.isnan(r.double):
             return None
-        size = self.entries * self.itemsize
-        once = self._wall(self.entries * r.vector, size * r.read)
+        once = self._wall(self.entries * r.vector, self.disk * r.read)
         single = max(0.0, 4 * self.entries - self.room) * r.raw_read + 4 * self.entries * r.vector / 8
         factors = self._factor_seconds(r.single, 4) + self._factor_seconds(r.double, 8)
-        rayleigh = self._wall(self.entries * r.form, size * r.read)
+        rayleigh = self._wall(self.entries * r.form, self.disk * r.read)
         return factors + (FIRST_LOOK + CORRECTIONS + 1) * once + 2 * (SOLVES + CORRECTIONS) * single + rayleigh
 
     def _heights(self) -> list[int]:
@@ -183,7 +183,7 @@ class GramCost:
         if math.isnan(rate):
             return None
         assert self.rates is not None
-        io = self._rows_seconds() + self.entries * self.itemsize * self.rates.read
+        io = self._rows_seconds() + self.disk * self.rates.read
         return self._wall(self._looked_at() * rate, io)
 
     def _factor_seconds(self, rate: float, itemsize: int) -> float:
@@ -193,7 +193,7 @@ class GramCost:
         # block (i, j), j <= i, reads blocks (i, k) and (j, k), k < j, and (j, j) where it is not on the diagonal
         reads = sum((blocks - 1 - j) * (2 * j + 1) + j for j in range(blocks))
         io = reads * part * self.rates.raw_read + self.tasks * part * self.rates.raw_write
-        io += self.entries * self.itemsize * self.rates.read
+        io += self.disk * self.rates.read
         return self._wall(float(self.n) ** 3 / 3 * rate, io, self.tasks * part)
 
     def _wall(self, compute: float, io: float, written: float = 0.0) -> float:
@@ -205,7 +205,8 @@ class GramCost:
             (compute + io) / (w.count * w.threads),
             (busy * compute + io) / (self.rates.cores * w.hosts),
         )
-        overlapped = steady * (self.tasks - 1) / self.tasks + (compute + io) / self.tasks
+        alone = self.block**2 / self.entries
+        overlapped = steady * (1 - alone) + (compute + io) * alone
         return max(overlapped, (written - _UNWRITTEN * machine_memory()) * self.rates.disk)
 
     def __str__(self) -> str:

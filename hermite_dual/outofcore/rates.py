@@ -25,6 +25,7 @@ from hermite_dual.errors import InvalidInputError
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.gram_run import stored_gram
 from hermite_dual.outofcore.gram_tiles import bound_tile
+from hermite_dual.outofcore.memory import LARGEST
 from hermite_dual.outofcore.samples import ArraySamples, NpySamples, Samples, in_memory, samples_of, scan
 from hermite_dual.outofcore.stored_gram import StoredGram
 from hermite_dual.population.entry_bounds import contracting_lipschitz, unprovable
@@ -42,6 +43,8 @@ _SHARE = 4
 """The blocks measured are this many times narrower than the matrix at least."""
 _LEAST = 64
 _REPEATS = 3
+_SYNCED = 2**25
+"""Bytes written through to the disk."""
 DEGREES = 128
 """Of `StoredGram.lower_bounds` by default."""
 _POWERS = 16
@@ -145,7 +148,8 @@ def measure_rates(
     shape = shape_given(X)
     samples = None if shape else samples_of(X)
     n, d = shape or samples.shape  # type: ignore[union-attr]
-    size = max(1, min(block or _LARGEST, _LARGEST, max(n // _SHARE, _LEAST), -(-n // 2)))
+    whole = min(block or LARGEST, n)
+    size = max(1, min(whole, _LARGEST, max(n // _SHARE, _LEAST), -(-n // 2)))
     count = min(n, 2 * size)
     if samples is None:
         samples = ArraySamples(on_sphere(np.random.default_rng(0).standard_normal((count, d))))
@@ -153,7 +157,7 @@ def measure_rates(
         if client is not None and in_memory(samples):
             np.save(Path(place, "rows.npy"), samples.rows(slice(0, count)))
             samples = NpySamples(str(Path(place, "rows.npy")))
-        job = partial(_run, model, _First(samples, count), Path(place), depth, dtype, size, n, proof=proof)
+        job = partial(_run, model, _First(samples, count), Path(place), depth, dtype, size, whole, n, proof=proof)
         if client is not None:
             return client.submit(job, pure=False).result()
         # Blosc works otherwise in the main thread than in those that run tasks
@@ -185,6 +189,7 @@ def _run(
     depth: int | None,
     dtype: type[Any],
     block: int,
+    whole: int,
     n: int,
     *,
     proof: bool,
@@ -201,11 +206,11 @@ def _run(
         dtype=dtype,
         block=block,
     )
-    rates = _measure(gram)
+    rates = _measure(gram, whole)
     return _with_proof(rates, gram, n) if proof and not unprovable(gram.model) else rates
 
 
-def _measure(gram: StoredGram) -> Rates:
+def _measure(gram: StoredGram, whole: int) -> Rates:
     job, model, samples = gram.job, gram.model, gram.job.samples
     count, d = samples.shape
     tile = _last(gram)
@@ -221,12 +226,8 @@ def _measure(gram: StoredGram) -> Rates:
     correlation = _seconds(lambda: [largest_correlation(part, scales, job.entries.variances) for part in parts])
     busy = (time.process_time() - used) / (time.perf_counter() - started)
     cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    raw = BlockArray.create_or_open(gram.path, "raw", job.gram.shape, job.gram.chunks, np.float64, compress=False)
-    values = job.gram.read(tile)
-    padded = np.zeros(job.gram.chunks)
-    assert values is not None
-    write, raw_write = _seconds(lambda: job.gram.write(tile, values)), _seconds(lambda: raw.write((0, 0), padded))
-    entries, chunk, stored = left.shape[0] * right.shape[0], padded.size, values.size * values.itemsize
+    files = _file_seconds(gram, whole)
+    entries = left.shape[0] * right.shape[0]
     return Rates(
         block=gram.block,
         cores=cores,
@@ -236,13 +237,27 @@ def _measure(gram: StoredGram) -> Rates:
         product=product / (2 * entries * d),
         entry=max(entry, 0.0) / entries,
         correlation=correlation / entries,
-        write=write / stored,
-        read=_seconds(lambda: job.gram.read(tile)) / stored,
-        raw_write=raw_write / (8 * chunk),
-        raw_read=_seconds(lambda: raw.read((0, 0))) / (8 * chunk),
-        disk=_to_disk(gram.path, padded),
-        compression=job.gram.chunk_path(tile).stat().st_size / (job.gram.chunks[0] ** 2 * values.itemsize),
+        **files,
     )
+
+
+def _file_seconds(gram: StoredGram, whole: int) -> dict[str, float]:
+    """Writing and reading, for a byte of blocks as large as the run's: in larger ones fewer bytes stay in the cache."""
+    values = gram.job.read(_last(gram)).astype(gram.dtype).ravel()
+    sample = np.random.default_rng(0).integers(0, values.size, (whole, whole), dtype=np.int32)
+    block = values[sample]
+    del sample
+    index, shape = (0, 0), (whole, whole)
+    kept = BlockArray.create_or_open(gram.path, "kept", shape, shape, gram.dtype)
+    raw = BlockArray.create_or_open(gram.path, "raw", shape, shape, gram.dtype, compress=False)
+    return {
+        "write": _seconds(lambda: kept.write(index, block)) / block.nbytes,
+        "read": _seconds(lambda: kept.read(index)) / block.nbytes,
+        "raw_write": _seconds(lambda: raw.write(index, block)) / block.nbytes,
+        "raw_read": _seconds(lambda: raw.read(index)) / block.nbytes,
+        "disk": _to_disk(gram.path, block[: max(1, min(whole, _SYNCED // (whole * block.itemsize)))]),
+        "compression": kept.chunk_path(index).stat().st_size / block.nbytes,
+    }
 
 
 def _with_proof(rates: Rates, gram: StoredGram, n: int) -> Rates:
