@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 FIRST_LOOK, SOLVES, CORRECTIONS = 32, 36, 3
 """Products with the matrix before a proof's shift is chosen, solutions with the float32 factor, and corrections: what
-`least_eigenvalue` mostly takes. The first and the last are at most 32 and 5; hard spectra take more solutions."""
+`least_eigenvalue` mostly takes. The first and the last are at most 32 and 5; hard spectra take more solutions, and a
+shift that fails, or proves too little, one more float64 factorization: the time of a proof is the least certain."""
 _UNWRITTEN = 0.2
 """Of the memory, that Linux lets wait for the disk by default before it holds writers back."""
 
