@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from hermite_dual.deq import DEQ
     from hermite_dual.finite import FiniteDEQ, TrainingRun, UntiedNetwork
     from hermite_dual.kernel_series import KernelSeries
+    from hermite_dual.outofcore.cost import GramCost
     from hermite_dual.outofcore.stored_gram import StoredGram
     from hermite_dual.population.cross_gram import CrossGram
     from hermite_dual.population.gram import Gram
@@ -60,6 +61,7 @@ _LOADED_ON_USE = {
     "EigenvalueBounds": "certified.eigenvalues",
     "FiniteDEQ": "finite",
     "Gram": "population.gram",
+    "GramCost": "outofcore.cost",
     "Hypothesis": "population.hypothesis_tests",
     "KernelSeries": "kernel_series",
     "LowerBoundCheck": "certified.eigenvalues",
@@ -106,6 +108,7 @@ __all__ = [
     "FiniteDEQ",
     "GaussianWeight",
     "Gram",
+    "GramCost",
     "HermiteDualError",
     "HermiteExpansion",
     "Hypothesis",

@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -28,6 +28,8 @@ from hermite_dual.validation import ValidationReport, validate
 
 if TYPE_CHECKING:
     from hermite_dual.certified.theory_bounds import TheoryBound
+    from hermite_dual.outofcore.cost import GramCost
+    from hermite_dual.outofcore.rates import Rates
     from hermite_dual.outofcore.stored_gram import StoredGram
     from hermite_dual.population.hypotheses import TheoremCheck
 
@@ -196,6 +198,58 @@ class DEQ:
         if isinstance(X, (str, os.PathLike)):
             raise InvalidInputError(f"X = {os.fspath(X)!r}: paths are read with out=...; or pass numpy.load(path)")
         return self._kernel(X, Y, depth, _float_type(dtype), tangent=False)
+
+    def gram_cost(
+        self,
+        X: "ArrayLike | str | os.PathLike[str] | tuple[int, int]",
+        *,
+        depth: int | None = None,
+        dtype: DTypeLike = np.float64,
+        block: int | None = None,
+        client: Any = None,
+        memory: str | float | None = None,
+        folder: "str | os.PathLike[str] | None" = None,
+        rates: "Rates | Literal['measure'] | None" = "measure",
+        proof: bool = True,
+    ) -> "GramCost":
+        """Say what `gram(X, out=...)` and its proofs take before they start: memory, disk, operations and time.
+
+        Args:
+            X: the samples, or their shape (n, d) as a tuple; times are then those of rows on the sphere.
+            depth: as for `gram`, like the next four.
+            dtype: of the entries on disk.
+            block: rows and columns of a block.
+            client: a `dask.distributed.Client`, one of whose workers is timed.
+            memory: for this process or for each worker.
+            folder: where the run is to write, for the speed of the disk; by default that of temporary files.
+            rates: how fast the parts of tasks are: "measure" times them on two blocks of rows in some seconds, None
+                leaves times out, and `cost.rates` of an earlier answer is used again.
+            proof: whether to time what proofs take as well.
+
+        Returns:
+            The formulas of `GramCost` at these numbers.
+
+        Raises:
+            InvalidInputError: as for `gram`.
+
+        >>> cost = DEQ("tanh", sigma_w=0.3).gram_cost((50_000, 3072), block=4096, rates=None)
+        >>> cost.tasks, round(cost.disk / 1e9, 1)
+        (91, 12.2)
+        """
+        from hermite_dual.outofcore.cost import gram_cost
+
+        return gram_cost(
+            self,
+            X,
+            depth=self.check_depth(depth),
+            dtype=_float_type(dtype),
+            block=block,
+            client=client,
+            memory=memory,
+            folder=folder,
+            rates=rates,
+            proof=proof,
+        )
 
     @overload
     def ntk(self, X: ArrayLike, Y: None = None, *, depth: int | None = None) -> Gram: ...

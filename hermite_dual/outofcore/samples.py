@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,7 @@ _SCANNED_BYTES = 2**26
 """Of the rows looked at together."""
 
 
+@runtime_checkable
 class Samples(Protocol):
     """Rows of X wherever they are kept; it can be sent to other processes."""
 
@@ -175,7 +176,7 @@ def samples_of(X: ArrayLike | str | os.PathLike[str] | Samples) -> Samples:
         InvalidInputError: X is not two-dimensional or has no rows or columns.
         DataFileError: the path names neither.
     """
-    if isinstance(X, (ArraySamples, NpySamples, ZarrSamples, SphereSamples)):
+    if isinstance(X, Samples):
         return X
     if isinstance(X, (str, os.PathLike)):
         path = Path(os.path.abspath(os.fspath(X)))
