@@ -29,6 +29,7 @@ EQUAL = ("tanh", "gelu", "erf", "relu", "softplus")
 UNEQUAL = ("tanh", "gelu")
 KERNELS = ("gram", "ntk")
 GROWTH = (1000, 2000, 4000, 8000, 16000)
+LARGEST_PRODUCT = 12_288
 SIGMA_W = 0.3
 MEMORY = """
 import sys
@@ -107,14 +108,19 @@ def measure(
 
 def growth_rows(
     names: Iterable[str] = ("tanh",), d: int = 784, sizes: Iterable[int] = GROWTH, repeats: int = 3
-) -> list[dict[str, float | str]]:
-    """Return a row per kernel, activation and number of samples: least times, and those of `X @ X.T`."""
+) -> list[dict[str, float | str | None]]:
+    """Return a row per kernel, activation and number of samples: least times, and those of `X @ X.T`.
+
+    Beyond `LARGEST_PRODUCT` rows that product has no time: OpenBLAS, and NumPy with it, ends the process there.
+    """
     sizes, names = tuple(sizes), tuple(names)
     X = hd.on_sphere(np.random.default_rng(0).standard_normal((max(sizes), d)))
-    rows: list[dict[str, float | str]] = []
+    rows: list[dict[str, float | str | None]] = []
     for n in sizes:
         part = X[:n]
-        product = min(_seconds(lambda part=part: part @ part.T) for _ in range(repeats))
+        product = None
+        if n <= LARGEST_PRODUCT:
+            product = min(_seconds(lambda part=part: part @ part.T) for _ in range(repeats))
         for kernel in KERNELS:
             for name in names:
                 job = _job(kernel, name, part)

@@ -88,7 +88,8 @@ def draw_growth(benchmarks: Benchmarks) -> Axes | None:
     lines: dict[str, list[tuple[int, float]]] = {}
     for row in benchmarks.get("growth", []):
         lines.setdefault(f"{row['kernel']} {row['activation']}", []).append((row["n"], row["seconds"]))
-        lines.setdefault("X @ X.T", []).append((row["n"], row["product_seconds"]))
+        if row["product_seconds"] is not None:
+            lines.setdefault("X @ X.T", []).append((row["n"], row["product_seconds"]))
     for row in benchmarks.get("least_eigenvalue", []):
         lines.setdefault(f"proof, {row['matrix']}", []).append((row["n"], row["seconds"]))
     lines = {name: sorted(points) for name, points in lines.items() if len({n for n, _ in points}) > 1}

@@ -235,3 +235,17 @@ def test_a_model_without_inputs_has_one_entry():
 def test_what_no_gram_matrix_can_be_made_of_is_refused(X, dtype, message):
     with pytest.raises(hd.InvalidInputError, match=message):
         hd.DEQ("tanh", sigma_w=0.3).gram(X, dtype=dtype)
+
+
+@pytest.mark.parametrize("n", [1, 16, 50, 77])
+def test_products_in_panels_are_those_in_one_piece(monkeypatch, n):
+    from hermite_dual.numeric import products
+
+    X = np.random.default_rng(n).standard_normal((n, 7))
+    whole = products.upper_product(X, 0.3)
+    monkeypatch.setattr(products, "_TOGETHER", 15)
+    monkeypatch.setattr(products, "_PANEL", 16)
+    parts = products.upper_product(X, 0.3)
+    assert np.allclose(np.triu(parts), np.triu(whole), rtol=1e-14, atol=1e-14)
+    products.add_upper_product(parts, X, -0.3)
+    assert np.allclose(np.triu(parts), 0.0, atol=1e-14)

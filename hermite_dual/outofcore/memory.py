@@ -14,6 +14,8 @@ product, the product itself, and one that is read."""
 BASE = 400 * 2**20
 """Bytes that a worker takes before it has any block: the interpreter, compiled kernels, libraries."""
 LARGEST, SMALLEST, STEP = 4096, 256, 256
+EVEN = 64
+"""Blocks that are chosen have a multiple of so many rows."""
 _SIZE = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
@@ -80,13 +82,19 @@ def plan(n: int, d: int, block: int | None, memory: str | float | None, client: 
         while size > SMALLEST and task_bytes(min(size, n), d) * count > available:
             size -= STEP
         if task_bytes(min(size, n), d) * count <= available:
-            return Plan(size, count)
+            return Plan(_even(n, size), count)
         if count == 1 or client is not None:
             raise InvalidInputError(
                 f"memory of {room / 1e9:.2f} GB is too little for blocks of {SMALLEST} rows: a process takes "
                 f"{BASE / 1e9:.2f} GB and a task {task_bytes(min(SMALLEST, n), d) / 1e9:.3f} GB"
             )
         count -= 1
+
+
+def _even(n: int, size: int) -> int:
+    """About the same number of rows for all blocks, for those at the edges are padded to full size."""
+    count = -(-n // size)
+    return min(size, -(-n // (count * EVEN)) * EVEN)
 
 
 def task_bytes(block: int, d: int) -> float:

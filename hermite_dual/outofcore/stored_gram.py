@@ -283,10 +283,12 @@ class StoredGram:
             )
             for tile in self._matrix.tiles()
         }
-        sums, beta = np.zeros((degrees, n)), 0.0
+        sums, beta, done = np.zeros((degrees, n)), 0.0, 0
 
         def add(tile: Tile, found: tuple[Array, Array, float]) -> None:
-            nonlocal beta
+            nonlocal beta, done
+            done += 1
+            self.progress("theory's bounds", done, len(tasks))
             sums[:, span(tile[0])] += found[0]
             sums[:, span(tile[1])] += found[1]
             beta = max(beta, found[2])
