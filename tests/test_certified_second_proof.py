@@ -118,3 +118,18 @@ def test_claims_close_to_the_least_eigenvalue_are_decided_on_the_right_side(name
     # a forged digest comes with the claim: only the proof can tell
     assert answer(e.upper * (1 + 1e-8), "PROVEN") is hd.Outcome.UNDECIDED
     assert answer(e.lower * (1 - 1e-8), "REFUTED") is hd.Outcome.UNDECIDED
+
+
+def test_a_factor_by_halves_proves_as_much(monkeypatch):
+    from hermite_dual.certified import plain_bounds
+
+    rng = np.random.default_rng(2)
+    B = rng.standard_normal((90, 200))
+    A = B @ B.T / 200
+    whole = plain_bounds._cholesky(A)
+    monkeypatch.setattr(plain_bounds, "_WHOLE", 10)
+    parts = plain_bounds._cholesky(A)
+    assert np.array_equal(parts, np.tril(parts))
+    assert np.allclose(parts, whole, atol=1e-13)
+    with pytest.raises(np.linalg.LinAlgError):
+        plain_bounds._cholesky(A - np.eye(90))

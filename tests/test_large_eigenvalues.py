@@ -186,3 +186,26 @@ def test_lanczos_stops_in_an_invariant_space():
     assert len(found.basis) == 1
     assert abs(found.ritz.value - 3.0) < 1e-14
     assert lanczos(lambda v: v * np.nan, start_vector(50), 20, lambda ritz: False) is None
+
+
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+def test_a_factor_in_tiles_serves_like_that_of_lapack(monkeypatch, precision):
+    from hermite_dual.certified import large_matrix
+
+    rng = np.random.default_rng(5)
+    Q = np.linalg.qr(rng.standard_normal((700, 700)))[0]
+    A = 1e5 * (Q * np.linspace(0.1, 1.0, 700)) @ Q.T
+    A = (A + A.T) / 2
+    matrix, b = large_matrix.DenseMatrix(A, float(np.abs(A).max())), rng.standard_normal(700)
+    whole = matrix.inverse(1e3, precision)
+    monkeypatch.setattr(large_matrix, "LAPACK_ORDER", 100)
+    parts = matrix.inverse(1e3, precision)
+    assert (parts.dtype, parts.scale) == (whole.dtype, whole.scale)
+    found, expected = parts.apply(b.astype(precision)), np.linalg.solve(parts.scale * (A - 1e3 * np.eye(700)), b)
+    assert found.dtype == precision
+    assert np.abs(found - expected).max() < 1e3 * np.finfo(precision).eps * np.abs(expected).max()
+    assert np.abs(found - whole.apply(b.astype(precision))).max() < 1e3 * np.finfo(precision).eps * np.abs(found).max()
+    assert matrix.inverse(3e4, precision) is None
+    bounds = hd.least_eigenvalue(A)
+    assert bounds.lower <= np.linalg.eigvalsh(A)[0] * (1 + 1e-12)
+    assert bounds.outcome is hd.Outcome.PROVEN

@@ -12,13 +12,15 @@ then subtracted one after the other, less than `K = ceil(n/b)` times: entrywise
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
 
 Matrix = NDArray[np.float64]
-Tiles = dict[tuple[int, int], Matrix]
+Floats = NDArray[Any]
+Tiles = dict[tuple[int, int], Floats]
 
 UNIT = 2.0**-53
 """Unit roundoff u of float64."""
@@ -69,19 +71,20 @@ class Factorization:
     edges: tuple[int, ...]
     tiles: Tiles
 
-    def solve(self, b: Matrix) -> Matrix:
-        """The computed solution of `R^T R x = b`, shape (n,)."""
-        x = np.array(b, dtype=np.float64)
+    def solve(self, b: Floats) -> Floats:
+        """The computed solution of `R^T R x = b`, shape (n,), in the precision of the tiles."""
+        x = np.array(b, dtype=self.tiles[0, 0].dtype)
+        trsv, gemv = routines(x.dtype, "trsv", "gemv")
         count = len(self.edges) - 1
         parts = [x[self.edges[i] : self.edges[i + 1]] for i in range(count)]
         for i in range(count):
-            parts[i][:] = blas.dtrsv(self.tiles[i, i], parts[i], trans=1)
+            parts[i][:] = trsv(self.tiles[i, i], parts[i], trans=1)
             for j in range(i + 1, count):
-                parts[j] -= blas.dgemv(1.0, self.tiles[i, j], parts[i], trans=1)
+                parts[j] -= gemv(1.0, self.tiles[i, j], parts[i], trans=1)
         for i in reversed(range(count)):
             for j in range(i + 1, count):
-                parts[i] -= blas.dgemv(1.0, self.tiles[i, j], parts[j])
-            parts[i][:] = blas.dtrsv(self.tiles[i, i], parts[i])
+                parts[i] -= gemv(1.0, self.tiles[i, j], parts[j])
+            parts[i][:] = trsv(self.tiles[i, i], parts[i])
         return x
 
 
@@ -99,15 +102,43 @@ def shifted_cholesky(A: Matrix, shift: float | Matrix) -> Factorization:
     diagonal = A.diagonal() - shift
     diagonal_error = float(np.max(np.abs(diagonal))) * UNIT + TINY
     edges = tile_edges(n, tile_size(n))
-    tiles: Tiles = {}
-    for i in range(len(edges) - 1):
-        if not tile_row(A, tiles, diagonal, edges, i):
-            return Factorization(False, math.inf, edges, {})
+    tiles = _factor(A, diagonal, edges, 1.0)
+    if tiles is None:
+        return Factorization(False, math.inf, edges, {})
     units = error_units(n)
     norm = _trace_norm(diagonal, units)
     if n <= _MEASURED:
         norm = min(norm, _sums_product(n, tiles))
     return Factorization(True, _error_norm(norm, n, units, diagonal_error), edges, tiles)
+
+
+def single_cholesky(A: Matrix, shift: float, scale: float) -> Factorization:
+    """Factor `scale (A - shift I)` in float32; nothing is proven of it, and its error is infinite.
+
+    Args:
+        A: symmetric matrix, shape (n, n), finite entries.
+        shift: s.
+        scale: a power of two that brings the entries into the range of float32.
+    """
+    edges = tile_edges(A.shape[0], tile_size(A.shape[0]))
+    diagonal = ((A.diagonal() - shift) * scale).astype(np.float32)
+    tiles = _factor(A, diagonal, edges, scale)
+    return Factorization(tiles is not None, math.inf, edges, tiles or {})
+
+
+def _factor(A: Matrix, diagonal: Floats, edges: tuple[int, ...], scale: float) -> Tiles | None:
+    """All tiles in the precision of the diagonal; None if a pivot is not positive."""
+    tiles: Tiles = {}
+    for i in range(len(edges) - 1):
+        if not _tile_row(A, tiles, diagonal, edges, i, scale):
+            return None
+    return tiles
+
+
+def routines(dtype: np.dtype[Any], *names: str) -> list[Any]:
+    """BLAS and LAPACK routines of a precision by their names without the first letter."""
+    letter = "s" if dtype == np.float32 else "d"
+    return [getattr(lapack if name == "potrf" else blas, letter + name) for name in names]
 
 
 def tile_edges(n: int, rows: int) -> tuple[int, ...]:
@@ -121,32 +152,36 @@ def trace_error(diagonal: Matrix, units: float) -> float:
     return _error_norm(_trace_norm(diagonal, units), len(diagonal), units, diagonal_error)
 
 
-def tile_row(A: Matrix, tiles: Tiles, diagonal: Matrix, edges: tuple[int, ...], i: int) -> bool:
+def _tile_row(A: Matrix, tiles: Tiles, diagonal: Floats, edges: tuple[int, ...], i: int, scale: float) -> bool:
     """Compute row i of tiles; False if a pivot is not positive."""
+    potrf, gemm, syrk, trsm = routines(diagonal.dtype, "potrf", "gemm", "syrk", "trsm")
     rows = slice(edges[i], edges[i + 1])
     size = edges[i + 1] - edges[i]
-    buffer = np.zeros((size, size), order="F")
+    buffer = np.zeros((size, size), dtype=diagonal.dtype, order="F")
     for j in range(i, len(edges) - 1):
         # the transposed tile of a symmetric matrix lies in the order that BLAS wants
         tile = A[edges[j] : edges[j + 1], rows].T.copy(order="F")
+        if scale != 1.0:
+            tile *= scale
+        tile = tile.astype(diagonal.dtype, copy=False)
         product = buffer[:, : tile.shape[1]]
         if i == j:
             np.fill_diagonal(tile, diagonal[rows])
         for k in range(i):
             left, right = tiles[k, i], tiles[k, j]
             if i == j:
-                product = blas.dsyrk(1.0, left, c=product, trans=1, overwrite_c=1)
+                product = syrk(1.0, left, c=product, trans=1, overwrite_c=1)
             else:
-                product = blas.dgemm(1.0, left, right, c=product, trans_a=1, overwrite_c=1)
+                product = gemm(1.0, left, right, c=product, trans_a=1, overwrite_c=1)
             # the product is complete before it is subtracted: one rounding per tile, none per row
             np.subtract(tile, product, out=tile)
         if i == j:
-            tile, info = lapack.dpotrf(tile, lower=0, clean=1, overwrite_a=1)
+            tile, info = potrf(tile, lower=0, clean=1, overwrite_a=1)
             # a number in R that is not finite makes a later pivot so, hence the tiles on the diagonal tell
             if info != 0 or not np.all(np.isfinite(tile)):
                 return False
         else:
-            tile = blas.dtrsm(1.0, tiles[i, i], tile, lower=0, trans_a=1, overwrite_b=1)
+            tile = trsm(1.0, tiles[i, i], tile, lower=0, trans_a=1, overwrite_b=1)
         tiles[i, j] = tile
     return True
 

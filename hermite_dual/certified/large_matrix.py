@@ -1,5 +1,6 @@
 """What a proof of the least eigenvalue asks of a large symmetric matrix, wherever it is kept; and one in memory."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,7 +10,7 @@ from flint import arb
 from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
 
-from hermite_dual.certified.float_cholesky import shifted_cholesky
+from hermite_dual.certified.float_cholesky import shifted_cholesky, single_cholesky
 from hermite_dual.certified.rayleigh import quadratic_form
 from hermite_dual.numeric.lanczos import Vector
 from hermite_dual.numeric.symmetric import single_upper
@@ -19,6 +20,9 @@ Precision = type[np.float32] | type[np.float64]
 
 SINGLE_ORDER = 1024
 """Below it a float32 factorization costs less than what is around it."""
+LAPACK_ORDER = 12_288
+"""OpenBLAS's factorization on several threads leaves its buffers from about n = 16,000 on in float64, 32,000 in
+float32, and ends the process; larger matrices are factored in tiles."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,8 @@ class DenseMatrix:
     def inverse(self, shift: float, dtype: Precision) -> Operator | None:
         """The inverse of `scale (A - shift I)` by LAPACK's Cholesky factorization; None where that fails."""
         single = dtype is np.float32
+        if self.order > LAPACK_ORDER:
+            return self._tiled_inverse(shift, single)
         copy: NDArray[np.floating]
         copy, scale = single_upper(self.matrix, self.largest) if single else (self.matrix.copy(), 1.0)
         np.fill_diagonal(copy, (self.diagonal - shift) * scale)
@@ -131,6 +137,12 @@ class DenseMatrix:
             return np.asarray(trsv(factor, trsv(factor, x, lower=1), lower=1, trans=1, overwrite_x=1))
 
         return Operator(solve, scale, dtype)
+
+    def _tiled_inverse(self, shift: float, single: bool) -> Operator | None:
+        exponent = math.frexp(self.largest)[1] if single and self.largest > 0 else 0
+        scale = math.ldexp(1.0, min(max(-exponent, -1000), 1000))
+        found = single_cholesky(self.matrix, shift, scale) if single else shifted_cholesky(self.matrix, shift)
+        return Operator(found.solve, scale, np.float32 if single else np.float64) if found.success else None
 
     def factor(self, shift: float) -> ProvenFactor:
         """Factor `A - shift I` in float64 and bound the error."""

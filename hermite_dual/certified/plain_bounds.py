@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
 from hermite_dual.certified.sliced_product import sliced_product
 from hermite_dual.errors import InvalidInputError
@@ -22,6 +23,7 @@ Matrix = NDArray[np.float64]
 _UNIT = 2.0**-53
 _UP = 1.0 + 2.0**-40
 _ATTEMPTS = 3
+_WHOLE = 12_288
 
 
 def plain_lower_bound(matrix: Matrix, value: float, error: float) -> float:
@@ -53,13 +55,28 @@ def plain_lower_bound(matrix: Matrix, value: float, error: float) -> float:
     return best
 
 
+def _cholesky(matrix: Matrix) -> Matrix:
+    """Cholesky's factor; beyond `_WHOLE` rows by halves, where NumPy's own ends the process on several threads."""
+    n = len(matrix)
+    if n <= _WHOLE:
+        return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
+    half = n // 2
+    lower = np.zeros((n, n))
+    lower[:half, :half] = _cholesky(matrix[:half, :half])
+    lower[half:, :half] = solve_triangular(lower[:half, :half], matrix[:half, half:], lower=True).T
+    left = lower[half:, :half]
+    # a product with a copy is a general one: the symmetric one has the same fault
+    lower[half:, half:] = _cholesky(matrix[half:, half:] - left @ left.copy().T)
+    return lower
+
+
 def _residual(matrix: Matrix, shift: float) -> float:
     """An upper bound of `||R^T R - (A - s I)||_2` for Cholesky's R; infinite if it does not run to the end."""
     n = matrix.shape[0]
     shifted = matrix.copy()
     shifted[np.diag_indices(n)] -= shift
     try:
-        lower: Matrix = np.asarray(np.linalg.cholesky(shifted), dtype=np.float64)
+        lower = _cholesky(shifted)
     except np.linalg.LinAlgError:
         return math.inf
     product = sliced_product(lower, lower.T)

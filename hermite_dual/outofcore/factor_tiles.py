@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import blas, lapack
 
-from hermite_dual.certified.float_cholesky import tile_edges, tile_size, tiled_error_units
+from hermite_dual.certified.float_cholesky import routines, tile_edges, tile_size, tiled_error_units
 from hermite_dual.errors import DataFileError
 from hermite_dual.outofcore.block_array import BlockArray, ChunkState
 from hermite_dual.outofcore.compute_lock import compute_lock
@@ -96,7 +95,7 @@ def _target(job: FactorJob, i: int, j: int) -> Block:
 
 def _subtract(target: Block, left: Block, right: Block, rows: int, *, symmetric: bool) -> None:
     """Subtract `left^T right`, some rows of both at a time; of a symmetric target the upper triangle alone."""
-    gemm, syrk = _routines(target.dtype, "gemm", "syrk")
+    gemm, syrk = routines(target.dtype, "gemm", "syrk")
     product = np.zeros(target.shape, dtype=target.dtype, order="F")
     edges = tile_edges(len(left), rows)
     for low, high in itertools.pairwise(edges):
@@ -113,7 +112,7 @@ def _subtract(target: Block, left: Block, right: Block, rows: int, *, symmetric:
 
 def _factor_in_place(target: Block, rows: int) -> bool:
     """Replace the upper triangle of a symmetric block by its factor R, what is below by zeros."""
-    potrf, gemm, syrk, trsm = _routines(target.dtype, "potrf", "gemm", "syrk", "trsm")
+    potrf, gemm, syrk, trsm = routines(target.dtype, "potrf", "gemm", "syrk", "trsm")
     edges = tile_edges(len(target), rows)
     for low, high in itertools.pairwise(edges):
         for start in (s for s in edges[:-1] if s < low):
@@ -136,7 +135,7 @@ def _factor_in_place(target: Block, rows: int) -> bool:
 
 def _solve_in_place(own: Block, target: Block, rows: int) -> bool:
     """Replace T by the solution of `R^T X = T`, R upper triangular."""
-    gemm, trsm = _routines(target.dtype, "gemm", "trsm")
+    gemm, trsm = routines(target.dtype, "gemm", "trsm")
     edges = tile_edges(len(target), rows)
     for low, high in itertools.pairwise(edges):
         for start in (s for s in edges[:-1] if s < low):
@@ -146,9 +145,3 @@ def _solve_in_place(own: Block, target: Block, rows: int) -> bool:
         corner = np.asfortranarray(own[low:high, low:high])
         target[low:high] = trsm(1.0, corner, np.asfortranarray(target[low:high]), lower=0, trans_a=1, overwrite_b=1)
     return True
-
-
-def _routines(dtype: np.dtype[Any], *names: str) -> list[Any]:
-    """BLAS and LAPACK routines of a precision."""
-    letter = "s" if dtype == np.float32 else "d"
-    return [getattr(lapack if name == "potrf" else blas, letter + name) for name in names]
