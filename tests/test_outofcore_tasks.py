@@ -255,3 +255,36 @@ def test_errors_of_clusters_can_be_sent():
     error = pickle.loads(pickle.dumps(ClusterError("gone")))
     assert isinstance(error, ConnectionError)
     assert str(error) == "gone"
+
+
+class Deadly:
+    """Ends the first processes that receive it."""
+
+    def __init__(self, folder, times, own):
+        self.folder, self.times, self.own = folder, times, own
+
+    def __reduce__(self):
+        return receive_deadly, (self.folder, self.times, self.own)
+
+
+def receive_deadly(folder, times, own):
+    if os.getpid() != own:
+        for number in range(times):
+            try:
+                Path(folder, f"received-{number}").touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            die()
+    return Deadly(folder, times, own)
+
+
+def folder_of(value, number):
+    return value.folder, number
+
+
+def test_a_shared_value_outlives_more_workers_than_dask_allows(tmp_path, client):
+    runner = Cluster(client)
+    shared = runner.share(Deadly(str(tmp_path), 5, os.getpid()))
+    results = _collect({number: Task(folder_of, (shared, number)) for number in range(6)}, runner)
+    assert results == {number: (str(tmp_path), number) for number in range(6)}
+    assert len(list(tmp_path.glob("received-*"))) == 5

@@ -59,8 +59,32 @@ class Cluster:
         Returns:
             A handle; the value is kept as long as the handle.
         """
+        return _Shared(self._client, value, self._restarts)
+
+
+class _Shared:
+    """A value that workers hold as the result of a task.
+
+    Where dask gives that task up, because too many workers died that were at it, all that need it fail with it; it is
+    then submitted anew.
+    """
+
+    def __init__(self, client: Any, value: Any, restarts: int) -> None:
+        self._client, self._value, self._left = client, value, restarts
+        self.future = self._submit()
+
+    def renew(self) -> bool:
+        """Submit the value again if dask has given it up; return whether that was so."""
+        if self.future.status != "error" or self._left == 0:
+            return False
+        self._left -= 1
+        self.future = self._submit()
+        return True
+
+    def _submit(self) -> Any:
+        key = f"hermite-dual-shared-{secrets.token_hex(8)}"
         try:
-            return self._client.submit(_itself, value, key=f"hermite-dual-shared-{secrets.token_hex(8)}", pure=False)
+            return self._client.submit(_itself, self._value, key=key, pure=False)
         except Exception as error:
             if self._client.status == "running":  # a value that cannot be pickled
                 raise
@@ -91,7 +115,7 @@ class _Run:
                 _execute,
                 self._name,
                 task.function,
-                *task.arguments,
+                *(value.future if isinstance(value, _Shared) else value for value in task.arguments),
                 key=f"{self._name}-{self._submitted}",
                 priority=task.priority,
                 pure=False,
@@ -202,7 +226,8 @@ class _Run:
             answer.cancel()
 
     def _again(self, key: Any, task: Task, error: BaseException) -> None:
-        self._killed[key] = self._killed.get(key, 0) + 1
+        renewed = [value.renew() for value in task.arguments if isinstance(value, _Shared)]
+        self._killed[key] = self._killed.get(key, 0) + (not any(renewed))
         if self._killed[key] > self._restarts:
             raise ClusterError(
                 f"task {key!r} was given up: its workers died {self._restarts + 1} times over. Their logs say why, "
