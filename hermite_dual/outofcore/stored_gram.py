@@ -57,18 +57,13 @@ class StoredGram:
         variances: diagonal `S_ii` of the preactivation covariance, shape (n,).
         estimated_error: estimated largest error of an entry, an estimate and not a bound.
         computed: blocks that the call computed; the others were there.
-        job: what tasks on its blocks share: model, samples, map and arrays.
-        runner: where tasks run.
-        largest_correlation: the largest correlation of two rows, as found in floats.
-        inputs: squares of the rows with their errors.
-        cache: bytes of a factor's blocks that this process keeps.
-        progress: called with what is done, and how many of how many blocks.
     """
 
     path: Path
     variances: Array
     estimated_error: float
     computed: int
+    # what follows is no part of the public face: what tasks share, where they run, what a proof needs besides
     job: GramJob = field(repr=False)
     runner: Runner = field(repr=False)
     largest_correlation: float = field(repr=False)
