@@ -24,12 +24,12 @@ import scipy
 from numpy.typing import NDArray
 
 import hermite_dual as hd
+from hermite_dual.numeric.products import LARGEST_WHOLE
 
 EQUAL = ("tanh", "gelu", "erf", "relu", "softplus")
 UNEQUAL = ("tanh", "gelu")
 KERNELS = ("gram", "ntk")
 GROWTH = (1000, 2000, 4000, 8000, 16000)
-LARGEST_PRODUCT = 12_288
 SIGMA_W = 0.3
 MEMORY = """
 import sys
@@ -111,7 +111,7 @@ def growth_rows(
 ) -> list[dict[str, float | str | None]]:
     """Return a row per kernel, activation and number of samples: least times, and those of `X @ X.T`.
 
-    Beyond `LARGEST_PRODUCT` rows that product has no time: OpenBLAS, and NumPy with it, ends the process there.
+    Beyond `LARGEST_WHOLE` rows that product has no time: OpenBLAS, and NumPy with it, ends the process there.
     """
     sizes, names = tuple(sizes), tuple(names)
     X = hd.on_sphere(np.random.default_rng(0).standard_normal((max(sizes), d)))
@@ -119,7 +119,7 @@ def growth_rows(
     for n in sizes:
         part = X[:n]
         product = None
-        if n <= LARGEST_PRODUCT:
+        if n <= LARGEST_WHOLE:
             product = min(_seconds(lambda part=part: part @ part.T) for _ in range(repeats))
         for kernel in KERNELS:
             for name in names:

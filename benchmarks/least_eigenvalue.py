@@ -21,11 +21,9 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 import hermite_dual as hd
+from hermite_dual.numeric.products import LARGEST_WHOLE
 
 Matrix = NDArray[np.float64]
-
-LARGEST_YARDSTICK = 12_288
-"""Beyond about 15,000 rows OpenBLAS's own factorization ends the process on several threads."""
 
 
 def crowded(n: int, dimension: int) -> Matrix:
@@ -84,7 +82,7 @@ def compare(name: str, A: Matrix, rounds: int, lapack: bool) -> Row:
         "proof": lambda: hd.least_eigenvalue(A),
         "cholesky": lambda: scipy.linalg.cholesky(A, lower=True, check_finite=False),
     }
-    if len(A) > LARGEST_YARDSTICK:
+    if len(A) > LARGEST_WHOLE:
         calls["cholesky"] = lambda: time.sleep(0.0)
     times: dict[str, list[float]] = {key: [] for key in calls}
     for _ in range(rounds):
@@ -97,9 +95,9 @@ def compare(name: str, A: Matrix, rounds: int, lapack: bool) -> Row:
         len(A),
         bounds.outcome.name,
         float(np.median(times["proof"])),
-        float(np.median(times["cholesky"])) if len(A) <= LARGEST_YARDSTICK else math.nan,
+        float(np.median(times["cholesky"])) if len(A) <= LARGEST_WHOLE else math.nan,
         float(np.median(np.array(times["proof"]) / np.array(times["cholesky"])))
-        if len(A) <= LARGEST_YARDSTICK
+        if len(A) <= LARGEST_WHOLE
         else math.nan,
         (bounds.upper - bounds.lower) / abs(bounds.upper),
         seconds(call) if lapack else None,

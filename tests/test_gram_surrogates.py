@@ -243,7 +243,7 @@ def test_products_in_panels_are_those_in_one_piece(monkeypatch, n):
 
     X = np.random.default_rng(n).standard_normal((n, 7))
     whole = products.upper_product(X, 0.3)
-    monkeypatch.setattr(products, "_TOGETHER", 15)
+    monkeypatch.setattr(products, "LARGEST_WHOLE", 15)
     monkeypatch.setattr(products, "_PANEL", 16)
     parts = products.upper_product(X, 0.3)
     assert np.allclose(np.triu(parts), np.triu(whole), rtol=1e-14, atol=1e-14)

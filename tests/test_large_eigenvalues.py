@@ -198,7 +198,7 @@ def test_a_factor_in_tiles_serves_like_that_of_lapack(monkeypatch, precision):
     A = (A + A.T) / 2
     matrix, b = large_matrix.DenseMatrix(A, float(np.abs(A).max())), rng.standard_normal(700)
     whole = matrix.inverse(1e3, precision)
-    monkeypatch.setattr(large_matrix, "LAPACK_ORDER", 100)
+    monkeypatch.setattr(large_matrix, "LARGEST_WHOLE", 100)
     parts = matrix.inverse(1e3, precision)
     assert (parts.dtype, parts.scale) == (whole.dtype, whole.scale)
     found, expected = parts.apply(b.astype(precision)), np.linalg.solve(parts.scale * (A - 1e3 * np.eye(700)), b)

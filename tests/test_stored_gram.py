@@ -27,7 +27,9 @@ def _samples(n=90, d=12, spread=0.0, seed=0):
 
 
 def _chunks(path):
-    return {file: file.read_bytes() for file in sorted((Path(path) / "gram" / "c").rglob("*")) if file.is_file()}
+    # not the temporary files of a run that goes on: they may be gone before they are read
+    files = (file for file in sorted((Path(path) / "gram" / "c").rglob("*")) if file.name.isdigit())
+    return {file: file.read_bytes() for file in files if file.is_file()}
 
 
 @given(
@@ -69,6 +71,28 @@ def test_the_proof_in_blocks_agrees_with_the_proof_in_memory(tmp_path, name, spr
     for bound in G.lower_bounds(24):
         assert bound.value == pytest.approx(bounds[bound.name], rel=1e-9, abs=1e-300)
         assert bound.value <= ours.upper
+
+
+def test_layers_of_which_nothing_is_proven_leave_the_matrix_undecided(tmp_path, monkeypatch):
+    from hermite_dual.outofcore import gram_tiles
+    from hermite_dual.population.entry_bounds import undecided
+
+    monkeypatch.setattr(gram_tiles, "entry_bounds", lambda *_: undecided("no bound is known"))
+    G = hd.DEQ.paper("tanh", 0.05).gram(_samples(20), out=tmp_path / "K", block=8, depth=2)
+    found = G.least_eigenvalue()
+    assert (found.outcome, found.reason) == (hd.Outcome.UNDECIDED, "no bound is known")
+    assert G.entry_error == np.inf
+    assert G.check_lower_bound(1e-3).outcome is hd.Outcome.UNDECIDED
+
+
+def test_a_damaged_block_ends_a_proof_and_the_message_says_how_to_go_on(tmp_path):
+    X, model = _samples(60), hd.DEQ.paper("tanh", 0.05)
+    G = model.gram(X, out=tmp_path / "K", block=20)
+    file = next(iter(_chunks(tmp_path / "K")))
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(hd.DataFileError, match=r"repeat `gram\(X, out=\.\.\.\)`"):
+        G.least_eigenvalue()
+    assert model.gram(X, out=tmp_path / "K").least_eigenvalue().outcome is hd.Outcome.PROVEN
 
 
 def test_parallel_rows_get_a_bound_close_to_zero(tmp_path):

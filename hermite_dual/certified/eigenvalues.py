@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.certified.ball_eigenvalues import LARGEST, LARGEST_EXACT, exact_sign
-from hermite_dual.certified.cholesky_bounds import cholesky_lower, down, predicted_loss
+from hermite_dual.certified.cholesky_bounds import down, predicted_loss
 from hermite_dual.certified.entry_norm import EntryError, RowSums, entry_norm
 from hermite_dual.certified.large_enclosure import dense_enclosure
+from hermite_dual.certified.large_matrix import DenseMatrix, LargeMatrix
 from hermite_dual.certified.small_enclosure import ball_enclosure, small_enclosure
 from hermite_dual.certified.symmetric_input import SymmetricInput, symmetric_input
 from hermite_dual.errors import InvalidInputError
@@ -124,7 +125,7 @@ def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike | RowSu
     value = float(value)
     if not math.isfinite(value):
         raise InvalidInputError(f"value = {value} is not a finite number; give the lower bound that is claimed")
-    quick = _quick_proof(matrix, value, error)
+    quick = quick_proof(DenseMatrix(matrix, given.largest), value, error)
     if quick is not None:
         return quick
     bounds = _enclose(given, _CHECKED_WIDTH, float_only=True)
@@ -144,21 +145,28 @@ def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike | RowSu
         if exact_sign(matrix, value) > 0:
             return LowerBoundCheck(Outcome.PROVEN, None, 0.0, "exact signs of the characteristic polynomial")
         return LowerBoundCheck(Outcome.REFUTED, None, 0.0, "exact signs of the characteristic polynomial")
-    reason = f"the least eigenvalue lies in [{bounds.lower!r}, {bounds.upper!r}], which contains {value!r}"
-    remedy = "entries with smaller errors would decide" if entry_norm(error, n) > 0 else "a value outside would decide"
-    return LowerBoundCheck(Outcome.UNDECIDED, None, 0.0, f"{reason}; {remedy}")
+    return undecided_claim(bounds, value, entry_norm(error, n))
 
 
-def _quick_proof(matrix: Matrix, value: float, error: EntryError) -> LowerBoundCheck | None:
-    """One factorization a little above the claimed value."""
-    n = matrix.shape[0]
-    shift = value + 1.5 * predicted_loss(matrix.diagonal(), value) + 1.01 * entry_norm(error, n)
+def quick_proof(matrix: LargeMatrix, value: float, error: EntryError) -> LowerBoundCheck | None:
+    """PROVEN where one factorization a little above the claimed value shows it, or None."""
+    norm = entry_norm(error, matrix.order)
+    shift = value + 1.5 * predicted_loss(matrix.diagonal, value) + 1.01 * norm
     if not math.isfinite(shift):
         return None
-    lower = cholesky_lower(matrix, shift, error)
+    with np.errstate(all="ignore"):
+        factor = matrix.factor(shift)
+    lower = down(down(shift - factor.error) - norm) if factor.success else -math.inf
     if lower >= value:
         return LowerBoundCheck(Outcome.PROVEN, None, down(lower - value), "one float64 Cholesky factorization")
     return None
+
+
+def undecided_claim(bounds: EigenvalueBounds, value: float, norm: float) -> LowerBoundCheck:
+    """UNDECIDED, for bounds that contain the claimed value; norm is that of the entry errors."""
+    reason = f"the least eigenvalue lies in [{bounds.lower!r}, {bounds.upper!r}], which contains {value!r}"
+    remedy = "entries with smaller errors would decide" if norm > 0 else "a value outside would decide"
+    return LowerBoundCheck(Outcome.UNDECIDED, None, 0.0, f"{reason}; {remedy}")
 
 
 def compare_bounds(lower: float, upper: float, value: float, vector: Matrix | None, how: str) -> LowerBoundCheck | None:

@@ -13,6 +13,7 @@ from scipy.linalg import blas, lapack
 from hermite_dual.certified.float_cholesky import shifted_cholesky, single_cholesky
 from hermite_dual.certified.rayleigh import quadratic_form
 from hermite_dual.numeric.lanczos import Vector
+from hermite_dual.numeric.products import LARGEST_WHOLE
 from hermite_dual.numeric.symmetric import single_upper
 
 Array = NDArray[np.float64]
@@ -20,9 +21,6 @@ Precision = type[np.float32] | type[np.float64]
 
 SINGLE_ORDER = 1024
 """Below it a float32 factorization costs less than what is around it."""
-LAPACK_ORDER = 12_288
-"""OpenBLAS's factorization on several threads leaves its buffers from about n = 16,000 on in float64, 32,000 in
-float32, and ends the process; larger matrices are factored in tiles."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ class DenseMatrix:
     def inverse(self, shift: float, dtype: Precision) -> Operator | None:
         """The inverse of `scale (A - shift I)` by LAPACK's Cholesky factorization; None where that fails."""
         single = dtype is np.float32
-        if self.order > LAPACK_ORDER:
+        if self.order > LARGEST_WHOLE:
             return self._tiled_inverse(shift, single)
         copy: NDArray[np.floating]
         copy, scale = single_upper(self.matrix, self.largest) if single else (self.matrix.copy(), 1.0)

@@ -64,6 +64,7 @@ def stored_gram(
     with errors_to_exit_codes(again):
         from hermite_dual.errors import InvalidInputError
         from hermite_dual.outofcore.cost import gram_cost
+        from hermite_dual.outofcore.gram_run import known_block
 
         if out.suffix in {".npy", ".npz", ".csv"}:
             raise InvalidInputError(
@@ -73,7 +74,7 @@ def stored_gram(
         model = model_of_options()
         X = _samples(data, sphere=sphere)
         with _client(options.scheduler) as client:
-            chosen = _block(out, options.block, X)
+            chosen = known_block(out, X.shape[0]) if options.block is None else options.block
             how: dict[str, Any] = {"depth": depth, "block": chosen, "client": client, "memory": options.memory}
             cost = replace(gram_cost(model, X, **how, rates=None), existing=_existing(out))
             if proof or cost.existing < cost.tasks:
@@ -151,14 +152,6 @@ def _client(address: str | None) -> Iterator[Any]:
             typer.echo("the scheduler has no worker yet: waiting", err=True)
             client.wait_for_workers(1)
         yield client
-
-
-def _block(out: Path, block: int | None, X: "Samples") -> int | None:
-    """The block that is asked for, or that of the folder."""
-    from hermite_dual.outofcore.manifest import known_key
-
-    known = (known_key(out) or {}).get("block")
-    return known if block is None and isinstance(known, int) and known < X.shape[0] else block
 
 
 def _existing(out: Path) -> int:

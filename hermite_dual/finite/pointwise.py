@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hermite_dual.namespaces import Array
+from hermite_dual.numeric.spans import spans
 
 Finish = Callable[[Array, slice], Array]
 """From rows of the product `W Z` to the same rows of the next iterate; it may overwrite its argument."""
@@ -45,7 +46,7 @@ def finish_step(product: Array, Z: Array, finish: Finish, xp: Any) -> tuple[Arra
 
     m = product.shape[0]
     size = max(1, _BLOCK_BYTES * m // product.nbytes)
-    blocks = [slice(start, min(start + size, m)) for start in range(0, m, size)]
+    blocks = spans(m, size)
     threads = min(_processors(), _MOST_THREADS, len(blocks) // 4)
     if threads > 1:
         with ThreadPoolExecutor(threads) as pool:

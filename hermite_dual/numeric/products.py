@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-_TOGETHER = 12_288
-"""OpenBLAS's symmetric product on several threads leaves its buffers from about n = 17,000 and d = 700 on, and ends the
-process; larger products are made in panels."""
+LARGEST_WHOLE = 12_288
+"""OpenBLAS's symmetric product on several threads leaves its buffers from about n = 16,000 and d = 700 on, and ends the
+process, alone or inside LAPACK's Cholesky factorization; what is larger is made in pieces."""
 _PANEL = 2048
 
 
@@ -27,7 +27,7 @@ def add_upper_product(matrix: Array, X: Array, factor: float) -> None:
 def _update(matrix: Array, X: Array, factor: float, keep: float) -> Array:
     rows = np.ascontiguousarray(X)
     n = len(rows)
-    if n <= _TOGETHER:
+    if n <= LARGEST_WHOLE:
         return _symmetric_update(matrix, rows, factor, keep)
     for start in range(0, n, _PANEL):
         stop = min(start + _PANEL, n)

@@ -156,6 +156,23 @@ class BlockArray:
         """
         return self.read_checked(index)[0]
 
+    def whole(self, index: Index) -> Block:
+        """Read a chunk that must be there.
+
+        Args:
+            index: Position of the chunk in the grid.
+
+        Raises:
+            DataFileError: It is absent or damaged, or cannot be read.
+        """
+        values = self.read(index)
+        if values is None:
+            raise DataFileError(
+                f"chunk {index} of {self.path!r} is missing or damaged: repeat `gram(X, out=...)`, and then this call; "
+                "they compute again what is not whole"
+            )
+        return values
+
     def read_checked(self, index: Index) -> tuple[Block | None, ChunkState]:
         """Read a chunk and say what was found in its place.
 

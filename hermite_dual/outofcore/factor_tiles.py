@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.certified.float_cholesky import routines, tile_edges, tile_size, tiled_error_units
-from hermite_dual.errors import DataFileError
 from hermite_dual.outofcore.block_array import BlockArray, ChunkState
 from hermite_dual.outofcore.compute_lock import compute_lock
 
@@ -61,11 +60,11 @@ def factor_tile(job: FactorJob, tile: Tile) -> bool:
     target = _target(job, i, j)
     for k in range(j):
         # a row of L is a column of R = L^T, and the transpose of a stored block lies in the order that BLAS wants
-        left = needed(job.factor, (j, k)).T
-        right = left if i == j else needed(job.factor, (i, k)).T
+        left = job.factor.whole((j, k)).T
+        right = left if i == j else job.factor.whole((i, k)).T
         with compute_lock():
             _subtract(target, left, right, job.rows, symmetric=i == j)
-    own = None if i == j else needed(job.factor, (j, j)).T
+    own = None if i == j else job.factor.whole((j, j)).T
     with compute_lock():
         done = _factor_in_place(target, job.rows) if own is None else _solve_in_place(own, target, job.rows)
     if done:
@@ -73,19 +72,9 @@ def factor_tile(job: FactorJob, tile: Tile) -> bool:
     return done
 
 
-def needed(array: BlockArray, tile: Tile) -> Block:
-    """A block that must be there."""
-    found = array.read(tile)
-    if found is None:
-        raise DataFileError(
-            f"block {tile} of {array.path!r} is missing or damaged: repeat the same call, which computes it again"
-        )
-    return found
-
-
 def _target(job: FactorJob, i: int, j: int) -> Block:
     """Block (j, i) of `scale (A - s I)` in the working precision and in Fortran's order, for row j of R = L^T."""
-    target = np.asfortranarray(needed(job.gram, (j, i)), dtype=np.float64)
+    target = np.asfortranarray(job.gram.whole((j, i)), dtype=np.float64)
     if i == j:
         np.fill_diagonal(target, np.diagonal(target) - job.shift)
     if job.scale != 1.0:

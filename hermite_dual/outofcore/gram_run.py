@@ -15,16 +15,15 @@ from hermite_dual.outofcore.local_threads import LocalThreads
 from hermite_dual.outofcore.manifest import known_key, open_folder
 from hermite_dual.outofcore.memory import BASE, machine_memory, parse_memory, plan
 from hermite_dual.outofcore.samples import (
-    BlockSamples,
     Samples,
     Scan,
     in_memory,
+    keep,
     samples_of,
     scan,
-    spans,
 )
 from hermite_dual.outofcore.stored_gram import StoredGram
-from hermite_dual.outofcore.tasks import Runner, Task, run_tasks
+from hermite_dual.outofcore.tasks import Count, Runner, Task, run_tasks
 from hermite_dual.population.gram import Model, entries_for, storage_error
 from hermite_dual.population.input_rows import InputRows
 
@@ -76,10 +75,7 @@ def stored_gram(
     cluster = None if client is None else Cluster(client)
     samples = samples_of(X)
     n, d = samples.shape
-    if block is None:
-        known = (known_key(out) or {}).get("block")
-        block = known if isinstance(known, int) and known < n else None
-    chosen = plan(n, d, block, memory, client)
+    chosen = plan(n, d, known_block(out, n) if block is None else block, memory, client)
     runner: Runner = cluster or LocalThreads(chosen.threads)
     found = scan(samples, sigma_b)
     model = Model(activation, np.zeros((0, d)), sigma_w, sigma_u, sigma_b, depth)
@@ -87,7 +83,7 @@ def stored_gram(
     folder = open_folder(out, _key(model, samples, found, size, dtype))
     entries = entries_for(model, sigma_u**2 / d * found.plain + sigma_b**2)
     if client is not None and in_memory(samples):
-        samples = _kept(samples, folder, size)
+        samples = keep(samples, folder, size)
     count = -(-n // size)
     gram = BlockArray.create_or_open(folder, "gram", (n, n), (size, size), dtype)
     largest = BlockArray.create_or_open(folder, "largest_correlation", (count, count), (1, 1), np.float64)
@@ -110,20 +106,26 @@ def stored_gram(
     )
 
 
+def known_block(out: str | os.PathLike[str], n: int) -> int | None:
+    """The rows of a block in a folder of a matrix of order n; None where there is no such folder."""
+    known = (known_key(out) or {}).get("block")
+    return known if isinstance(known, int) and 1 <= known <= n else None
+
+
 def _run(job: GramJob, runner: Runner, progress: Callable[[str, int, int], None]) -> tuple[int, float]:
     """Compute or check all blocks."""
     count = job.gram.grid[0]
     shared = runner.share(job)
     tasks = {(i, j): Task(compute_tile, (shared, (i, j))) for i in range(count) for j in range(i, count)}
-    done, computed, top = 0, 0, 0.0
+    found: list[tuple[bool, float]] = []
+    counted = Count(progress, "Gram matrix", len(tasks))
 
-    def add(tile: Tile, found: tuple[bool, float]) -> None:
-        nonlocal done, computed, top
-        done, computed, top = done + 1, computed + found[0], max(top, found[1])
-        progress("Gram matrix", done, len(tasks))
+    def add(tile: Tile, result: tuple[bool, float]) -> None:
+        found.append(result)
+        counted.one_more()
 
     run_tasks(tasks, runner, add)
-    return computed, top
+    return sum(new for new, _ in found), max(top for _, top in found)
 
 
 def _key(model: Model, samples: Samples, found: Scan, block: int, dtype: type[Any]) -> dict[str, Any]:
@@ -140,16 +142,6 @@ def _key(model: Model, samples: Samples, found: Scan, block: int, dtype: type[An
         "dtype": np.dtype(dtype).name,
         "block": block,
     }
-
-
-def _kept(samples: Samples, path: Any, size: int) -> BlockSamples:
-    """Write the rows beside the results, where workers read them."""
-    n, d = samples.shape
-    array = BlockArray.create_or_open(path, "samples", (n, d), (size, d), np.float64)
-    for index, span in enumerate(spans(n, size)):
-        if array.read((index, 0)) is None:
-            array.write((index, 0), np.ascontiguousarray(samples.rows(span)))
-    return BlockSamples(array)
 
 
 def _silent(what: str, done: int, total: int) -> None:

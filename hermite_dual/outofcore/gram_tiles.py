@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.certified.float_cholesky import gamma
 from hermite_dual.certified.theory_bounds import power_sums
-from hermite_dual.errors import DataFileError
+from hermite_dual.errors import AccuracyError
 from hermite_dual.outofcore.block_array import BlockArray, ChunkState
 from hermite_dual.outofcore.compute_lock import compute_lock
 from hermite_dual.outofcore.samples import Samples
@@ -25,7 +25,6 @@ from hermite_dual.population.limit_bounds import (
     LimitBounds,
     larger_shares,
     largest_correlation,
-    tiles,
 )
 
 Array = NDArray[np.float64]
@@ -57,13 +56,7 @@ class GramJob:
 
     def read(self, tile: Tile) -> Array:
         """A finished block in float64."""
-        found = self.gram.read(tile)
-        if found is None:
-            raise DataFileError(
-                f"block {tile} of {self.gram.path!r} is missing or damaged: repeat `gram(X, out=...)`, which computes "
-                "it again"
-            )
-        return np.asarray(found, dtype=np.float64)
+        return np.asarray(self.gram.whole(tile), dtype=np.float64)
 
 
 def compute_tile(job: GramJob, tile: Tile) -> tuple[bool, float]:
@@ -106,29 +99,7 @@ def _largest(job: GramJob, block: Block) -> float:
     if not job.entries.variances.all():
         return 0.0  # no layer has been there
     scales = (job.model.sigma_w, job.model.sigma_u, job.model.sigma_b)
-    return max(largest_correlation(part, scales, job.entries.variances) for part in _parts(block))
-
-
-def _parts(block: Block) -> list[Block]:
-    """The block in pieces that stay in the cache; of one on the diagonal, those on and above it."""
-    size = max(block.entries.shape)
-    found = []
-    for rows, columns in tiles(size) if block.on_diagonal else _all_tiles(*block.entries.shape):
-        left, right = (
-            slice(b.start + s.start, b.start + s.stop) for b, s in ((block.rows, rows), (block.columns, columns))
-        )
-        found.append(Block(left, right, block.left[rows], block.right[columns], block.entries[rows, columns]))
-    return found
-
-
-def _all_tiles(height: int, width: int) -> list[tuple[slice, slice]]:
-    return [
-        (rows, columns)
-        for rows, own in tiles(height)
-        if rows == own
-        for columns, other in tiles(width)
-        if columns == other
-    ]
+    return max(largest_correlation(part, scales, job.entries.variances) for part in block.parts())
 
 
 def bound_tile(job: GramJob, bounds: LimitBounds | None, tile: Tile) -> BlockSums:
@@ -144,7 +115,7 @@ def bound_tile(job: GramJob, bounds: LimitBounds | None, tile: Tile) -> BlockSum
     sums = BlockSums(np.zeros(height), np.zeros(width), 0.0, {})
     block = Block(rows, columns, left, right, entries)
     with compute_lock():
-        for part in _parts(block):
+        for part in block.parts():
             sums = _added(sums, block, part, bounds.block_sums(part))
     # at most one rounding for each part in a row
     up = 1 + gamma(2 * (height + width) // TILE + 4)
@@ -175,10 +146,8 @@ def _layer_sums(job: GramJob, block: Block, across: list[Array]) -> BlockSums:
         part = (slice(0, len(block.left)), slice(len(block.left), None))
     found = entry_bounds(replace(job.model, samples=samples), matrix, own)
     if found.errors is None:
-        raise DataFileError(found.reason)
-    errors = found.errors[part]
-    up = 1 + 4e-13 * max(errors.shape)
-    return BlockSums(errors.sum(axis=1) * up, errors.sum(axis=0) * up, float(errors.max()), found.budget)
+        raise AccuracyError(found.reason)
+    return BlockSums.of(found.errors[part], found.budget)
 
 
 def power_tile(
@@ -202,7 +171,7 @@ def power_tile(
     left, right = np.zeros_like(weights[0]), np.zeros_like(weights[1])
     beta = 0.0
     with compute_lock():
-        for part in _parts(block):
+        for part in block.parts():
             moduli = bounds.correlation_moduli_of(part, error)
             own = slice(part.rows.start - rows.start, part.rows.stop - rows.start)
             other = slice(part.columns.start - columns.start, part.columns.stop - columns.start)

@@ -6,7 +6,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,7 +30,7 @@ from hermite_dual.outofcore.samples import ArraySamples, NpySamples, Samples, in
 from hermite_dual.outofcore.stored_gram import StoredGram
 from hermite_dual.population.entry_bounds import contracting_lipschitz, unprovable
 from hermite_dual.population.inputs import on_sphere
-from hermite_dual.population.limit_bounds import Block, LimitBounds, largest_correlation, tiles
+from hermite_dual.population.limit_bounds import Block, LimitBounds, largest_correlation
 
 if TYPE_CHECKING:
     from hermite_dual.deq import DEQ
@@ -221,7 +221,7 @@ def _measure(gram: StoredGram, whole: int) -> Rates:
     inner = left @ right.T * (model.sigma_u**2 / d)
     entry = _seconds(lambda: job.entries.apply_block(inner.copy(), rows, columns, model.sigma_b**2))
     entry -= _seconds(inner.copy)
-    parts = list(_parts(Block(rows, columns, left, right, job.read(tile))))
+    parts = list(Block(rows, columns, left, right, job.read(tile)).parts())
     scales = (model.sigma_w, model.sigma_u, model.sigma_b)
     correlation = _seconds(lambda: [largest_correlation(part, scales, job.entries.variances) for part in parts])
     busy = (time.process_time() - used) / (time.perf_counter() - started)
@@ -322,26 +322,12 @@ def _power_seconds(gram: StoredGram, bounds: LimitBounds) -> float:
 def _first_part(gram: StoredGram) -> Block:
     job, tile = gram.job, _last(gram)
     rows, columns = job.span(tile[0]), job.span(tile[1])
-    return next(_parts(Block(rows, columns, job.samples.rows(rows), job.samples.rows(columns), job.read(tile))))
+    return next(Block(rows, columns, job.samples.rows(rows), job.samples.rows(columns), job.read(tile)).parts())
 
 
 def _last(gram: StoredGram) -> tuple[int, int]:
     """The block off the diagonal, where there is one."""
     return 0, gram.job.gram.grid[1] - 1
-
-
-def _parts(block: Block) -> Iterator[Block]:
-    """A block off the diagonal in the pieces that tasks look at."""
-    height, width = block.entries.shape
-    for own, _ in ((a, b) for a, b in tiles(height) if a == b):
-        for other, _ in ((a, b) for a, b in tiles(width) if a == b):
-            yield Block(
-                slice(block.rows.start + own.start, block.rows.start + own.stop),
-                slice(block.columns.start + other.start, block.columns.start + other.stop),
-                block.left[own],
-                block.right[other],
-                block.entries[own, other],
-            )
 
 
 def _update_seconds(square: NDArray[Any], n: int) -> float:

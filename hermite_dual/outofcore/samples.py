@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from hermite_dual.certified.inner_products import squared_norms
 from hermite_dual.data.files import check_samples
 from hermite_dual.errors import DataFileError, InvalidInputError
+from hermite_dual.numeric.spans import spans
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.libraries import library
 from hermite_dual.population.inputs import check_nonzero_rows, on_sphere
@@ -131,6 +131,24 @@ class BlockSamples:
         return part
 
 
+def keep(samples: "Samples", folder: str | os.PathLike[str], size: int) -> BlockSamples:
+    """Write rows into a folder of results, as far as they are not there, where workers read them.
+
+    Args:
+        samples: the rows.
+        folder: of the results, whose key has the digest of the rows.
+        size: rows of a chunk.
+    """
+    n, d = samples.shape
+    array = BlockArray.create_or_open(folder, "samples", (n, d), (size, d), np.float64)
+    for index, span in enumerate(spans(n, size)):
+        rows = np.ascontiguousarray(samples.rows(span))
+        there = array.read((index, 0))
+        if there is None or there.tobytes() != rows.tobytes():
+            array.write((index, 0), rows)
+    return BlockSamples(array)
+
+
 @dataclass(frozen=True, eq=False)
 class SphereSamples:
     """Rows of others scaled to norm sqrt(d), as `on_sphere` scales them."""
@@ -211,12 +229,6 @@ def scan(samples: Samples, sigma_b: float) -> Scan:
         squares[span], errors[span] = squared_norms(rows)
         plain[span] = np.einsum("ij,ij->i", rows, rows)
     return Scan(digest.hexdigest(), squares, errors, plain)
-
-
-def spans(count: int, size: int) -> Iterator[slice]:
-    """Blocks of rows."""
-    for start in range(0, count, size):
-        yield slice(start, min(start + size, count))
 
 
 def _check_zero_rows(rows: Array, sigma_b: float, first: int) -> None:

@@ -10,8 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.certified.cholesky_bounds import down, predicted_loss
-from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck, compare_bounds
+from hermite_dual.certified.eigenvalues import (
+    EigenvalueBounds,
+    LowerBoundCheck,
+    compare_bounds,
+    quick_proof,
+    undecided_claim,
+)
 from hermite_dual.certified.entry_norm import entry_norm
 from hermite_dual.certified.large_enclosure import large_enclosure
 from hermite_dual.certified.theory_bounds import (
@@ -25,8 +30,8 @@ from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableE
 from hermite_dual.notebook import facts, number
 from hermite_dual.outcome import Outcome
 from hermite_dual.outofcore.gram_tiles import GramJob, Tile, bound_tile, power_tile
-from hermite_dual.outofcore.stored_matrix import Progress, StoredMatrix, run_in_order
-from hermite_dual.outofcore.tasks import Runner, Task
+from hermite_dual.outofcore.stored_matrix import StoredMatrix, run_in_order
+from hermite_dual.outofcore.tasks import Count, Progress, Runner, Task
 from hermite_dual.population.entry_bounds import (
     EntrySums,
     ErrorTotal,
@@ -162,17 +167,15 @@ class StoredGram:
                 total = ErrorTotal(self.shape[0], bounds.budget())
             job, shared = self.runner.share(self.job), self.runner.share(bounds)
             tasks = {tile: Task(bound_tile, (job, shared, tile)) for tile in self._matrix.tiles()}
-            done = 0
+            count = Count(self.progress, "bounds of entries", len(tasks))
 
             def add(tile: Tile, found: Any) -> None:
-                nonlocal done
                 total.add(self.job.span(tile[0]), self.job.span(tile[1]), found)
-                done += 1
-                self.progress("bounds of entries", done, len(tasks))
+                count.one_more()
 
             run_in_order(tasks, self.runner, add)
             return total.result()
-        except (AccuracyError, NotIntegrableError) as error:
+        except (AccuracyError, InvalidInputError, NotIntegrableError) as error:
             return EntrySums(None, math.inf, Outcome.UNDECIDED, str(error))
 
     @cached_property
@@ -238,20 +241,14 @@ class StoredGram:
         proven = self.entry_sums
         if proven.error is None:
             return LowerBoundCheck(Outcome.UNDECIDED, None, 0.0, proven.reason)
-        matrix, norm = self._matrix, entry_norm(proven.error, self.shape[0])
-        shift = value + 1.5 * predicted_loss(matrix.diagonal, value) + 1.01 * norm
-        factor = matrix.factor(shift)
+        matrix = self._matrix
+        quick = quick_proof(matrix, value, proven.error)
         matrix.clean()
-        lower = down(down(shift - factor.error) - norm) if factor.success else -math.inf
-        if lower >= value:
-            reason = "one float64 Cholesky factorization in blocks"
-            return LowerBoundCheck(Outcome.PROVEN, None, down(lower - value), reason)
+        if quick is not None:
+            return quick
         bounds = self._enclose(_CHECKED_RTOL)
         decided = compare_bounds(bounds.lower, bounds.upper, value, bounds.vector, bounds.reason)
-        if decided is not None:
-            return decided
-        reason = f"the least eigenvalue lies in [{bounds.lower!r}, {bounds.upper!r}], which contains {value!r}"
-        return LowerBoundCheck(Outcome.UNDECIDED, None, 0.0, f"{reason}; entries with smaller errors would decide")
+        return decided or undecided_claim(bounds, value, entry_norm(proven.error, matrix.order))
 
     def lower_bounds(self, degrees: int = 128) -> tuple[TheoryBound, ...]:
         """Return the theory's lower bounds of `lambda_min(K)` that need no factorization, certified.
@@ -284,12 +281,12 @@ class StoredGram:
             )
             for tile in self._matrix.tiles()
         }
-        sums, beta, done = np.zeros((degrees, n)), 0.0, 0
+        sums, beta = np.zeros((degrees, n)), 0.0
+        count = Count(self.progress, "theory's bounds", len(tasks))
 
         def add(tile: Tile, found: tuple[Array, Array, float]) -> None:
-            nonlocal beta, done
-            done += 1
-            self.progress("theory's bounds", done, len(tasks))
+            nonlocal beta
+            count.one_more()
             sums[:, span(tile[0])] += found[0]
             sums[:, span(tile[1])] += found[1]
             beta = max(beta, found[2])

@@ -18,12 +18,11 @@ from hermite_dual.certified.rayleigh import BITS, quadratic_form
 from hermite_dual.numeric.lanczos import Vector
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.compute_lock import compute_lock
-from hermite_dual.outofcore.factor_tiles import FactorJob, factor_tile, needed
-from hermite_dual.outofcore.tasks import Runner, Task, run_tasks
+from hermite_dual.outofcore.factor_tiles import FactorJob, factor_tile
+from hermite_dual.outofcore.tasks import Count, Progress, Runner, Task, run_tasks
 
 Array = NDArray[np.float64]
 Tile = tuple[int, int]
-Progress = Callable[[str, int, int], None]
 
 _LEAST_SCALE, _MOST_SCALE = -1000, 1000
 
@@ -75,16 +74,11 @@ class BlockCache:
         key = (array.path, tile)
         if key in self._kept:
             return self._kept[key]
-        found = needed(array, tile)
+        found = array.whole(tile)
         if found.nbytes <= self.room:
             self._kept[key] = found
             self.room -= found.nbytes
         return found
-
-    def forget(self) -> None:
-        """Drop all blocks."""
-        self.room += sum(block.nbytes for block in self._kept.values())
-        self._kept.clear()
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,25 +172,22 @@ class StoredMatrix:
         )
         job = FactorJob(self.gram, factor, float(shift), scale)
         shared = self.runner.share(job)
-        count = self.gram.grid[0]
         tasks = {}
-        for i in range(count):
+        for i in range(self.gram.grid[0]):
             for j in range(i + 1):
                 before = {(i, k) for k in range(j)} | {(j, k) for k in range(j + 1)}
                 # the diagonal first: everything waits for it
                 tasks[i, j] = Task(factor_tile, (shared, (i, j)), tuple(before - {(i, j)}), priority=-float(i + j))
-        done = 0
+        count = Count(self.progress, f"factor in {kind}", len(tasks))
 
-        def count_done(tile: Tile, found: bool) -> None:
-            nonlocal done
+        def check(tile: Tile, found: bool) -> None:
             if not found:
                 raise _NotDefinite
-            done += 1
-            self.progress(f"factor in {kind}", done, len(tasks))
+            count.one_more()
 
         cache = BlockCache(self.cache)
         try:
-            run_tasks(tasks, self.runner, count_done)
+            run_tasks(tasks, self.runner, check)
         except _NotDefinite:
             return StoredFactor(False, float("inf"), factor, cache)
         error = trace_error(self.diagonal - shift, job.error_units) if dtype is np.float64 else float("inf")
@@ -236,13 +227,13 @@ def run_in_order(tasks: dict[Tile, Task], runner: Runner, on_next: Callable[[Til
 
 def _product(gram: BlockArray, tile: Tile, left: Array, right: Array) -> tuple[Array, Array]:
     """A block times what its columns meet, and its transpose times what its rows meet."""
-    block = np.asarray(needed(gram, tile), dtype=np.float64)
+    block = np.asarray(gram.whole(tile), dtype=np.float64)
     with compute_lock():
         return block @ right, block.T @ left if tile[0] != tile[1] else np.zeros((0, left.shape[1]))
 
 
 def _form(gram: BlockArray, tile: Tile, left: Array, right: Array) -> arb:
     """A ball of `x_i^T A_ij x_j`."""
-    block = np.asarray(needed(gram, tile), dtype=np.float64)
+    block = np.asarray(gram.whole(tile), dtype=np.float64)
     with compute_lock(), working_precision(BITS):
         return quadratic_form(block, right, left)

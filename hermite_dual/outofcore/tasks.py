@@ -31,6 +31,29 @@ class Task:
     priority: float = 0.0
 
 
+Progress = Callable[[str, int, int], None]
+"""Takes what is done, and how many of how many tasks."""
+
+
+class Count:
+    """Tells how many tasks of a kind are done.
+
+    Args:
+        progress: Whom to tell.
+        what: What the tasks do.
+        total: How many there are.
+    """
+
+    def __init__(self, progress: Progress, what: str, total: int) -> None:
+        self._progress, self._what, self._total = progress, what, total
+        self._done = 0
+
+    def one_more(self) -> None:
+        """Count a task that has finished."""
+        self._done += 1
+        self._progress(self._what, self._done, self._total)
+
+
 class Session(Protocol):
     """Where the tasks of one call of `run_tasks` run."""
 

@@ -4,8 +4,9 @@ The residual of the fixed-point equation, evaluated with proven errors at the fl
 `1 - sigma_w^2 L^2`. Everything that belongs to single rows is found once; a block needs its samples and its floats.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from flint import arb
@@ -21,6 +22,7 @@ from hermite_dual.certified.entry_error import (
 from hermite_dual.certified.float_cholesky import TINY, UNIT, gamma
 from hermite_dual.certified.precision import bits_for, upper_float, working_precision
 from hermite_dual.errors import AccuracyError
+from hermite_dual.numeric.spans import spans
 from hermite_dual.population.certified_kernel import CertifiedKernel
 from hermite_dual.population.input_rows import PARAMETER_UNITS, SCALES, InputRows
 
@@ -54,6 +56,22 @@ class Block:
         """Whether its rows are its columns."""
         return self.rows == self.columns
 
+    def parts(self) -> Iterator["Block"]:
+        """Pieces that stay in the cache; of a block on the diagonal, those on and above it."""
+        height, width = self.entries.shape
+        if self.on_diagonal:
+            pairs: Iterable[tuple[slice, slice]] = tiles(height)
+        else:
+            pairs = product(spans(height, TILE), spans(width, TILE))
+        for rows, columns in pairs:
+            yield Block(
+                slice(self.rows.start + rows.start, self.rows.start + rows.stop),
+                slice(self.columns.start + columns.start, self.columns.start + columns.stop),
+                self.left[rows],
+                self.right[columns],
+                self.entries[rows, columns],
+            )
+
 
 @dataclass(frozen=True, eq=False)
 class BlockSums:
@@ -71,6 +89,12 @@ class BlockSums:
     largest: float
     budget: dict[str, float]
 
+    @classmethod
+    def of(cls, errors: Array, budget: dict[str, float]) -> "BlockSums":
+        """Sum up the bounds of all entries."""
+        up = 1 + 2 * gamma(max(errors.shape) + 1)
+        return cls(errors.sum(axis=1) * up, errors.sum(axis=0) * up, float(errors.max()), budget)
+
 
 def larger_shares(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
     """Return the larger of two contributions of each kind."""
@@ -79,9 +103,9 @@ def larger_shares(first: dict[str, float], second: dict[str, float]) -> dict[str
 
 def tiles(count: int, size: int = TILE) -> Iterator[tuple[slice, slice]]:
     """Rows and columns of the blocks on and above the diagonal."""
-    spans = [slice(start, min(start + size, count)) for start in range(0, count, size)]
-    for i, rows in enumerate(spans):
-        for columns in spans[i:]:
+    parts = spans(count, size)
+    for i, rows in enumerate(parts):
+        for columns in parts[i:]:
             yield rows, columns
 
 
@@ -196,9 +220,7 @@ class LimitBounds:
 
     def block_sums(self, block: Block) -> "BlockSums":
         """Sum up the bounds of a block."""
-        errors, budget = self.errors_of(block)
-        up = 1 + 2 * gamma(max(errors.shape) + 1)
-        return BlockSums(errors.sum(axis=1) * up, errors.sum(axis=0) * up, float(errors.max()), budget)
+        return BlockSums.of(*self.errors_of(block))
 
     @property
     def variance_errors(self) -> Array:

@@ -22,6 +22,7 @@ from hermite_dual.certified.theory_bounds import (
     power_sums,
 )
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.numeric.spans import spans
 from hermite_dual.population.gram import Gram
 from hermite_dual.population.variance_coefficients import preactivation_error, variance_coefficients
 
@@ -56,9 +57,8 @@ def matrix_free_lower_bounds(
     if isinstance(block, bool) or not isinstance(block, int) or block < 1:
         raise InvalidInputError(f"block = {block!r}: allowed are whole numbers from 1 on")
     n = len(samples)
-    spans = [slice(start, min(start + block, n)) for start in range(0, n, block)]
     sums, beta, rows = np.zeros((degrees, n)), 0.0, []
-    for span in spans:
+    for span in spans(n, block):
         found = gram(samples[span])
         moduli = _moduli(found)
         lower, upper = coefficient_ranges(found.variances, variance_coefficients(found, degrees), degrees)
