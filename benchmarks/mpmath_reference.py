@@ -25,6 +25,7 @@ _NODES = 40
 _TAIL_PANELS = 34
 _FEW_NODES = 22  # of the kernels' panels
 _KERNEL_WIDTH = 16.0  # a power of degree 16 squared still leaves 1e-34
+_FALL = 8.0  # exponents by which a density may fall on one of those panels, beyond a gap
 x = sp.Symbol("x", real=True)
 
 
@@ -340,7 +341,7 @@ class _Rotation:
         r1, r2 = self.roots
         kinks = self.function.points()
         crossings = [(t / r1 - self.sign * other / r2) / (2 * self.a) for t in kinks for other in kinks]
-        width = 2.5
+        width = self.width
         if math.isfinite(self.function.length):
             width = min(width, 1.5 * self.function.length / float(2 * self.a * min(r1, r2)))
         if self.function.rate:
@@ -349,7 +350,13 @@ class _Rotation:
 
     @property
     def reach(self) -> mp.mpf:
-        return mp.mpf(_KERNEL_WIDTH + self.function.growth * float(sum(self.roots)))
+        inside = self.function.gap / float(min(self.roots))  # what vanishes there has its mass beyond
+        return mp.mpf(_KERNEL_WIDTH + inside + self.function.growth * float(sum(self.roots)))
+
+    @property
+    def width(self) -> float:
+        """Largest width of a panel: beyond a gap densities fall over the reciprocal of its distance."""
+        return min(2.5, _FALL * float(max(self.roots)) / self.function.gap) if self.function.gap else 2.5
 
     def inner(self, y: mp.mpf) -> list[mp.mpf]:
         r1, r2 = self.roots
@@ -357,7 +364,7 @@ class _Rotation:
         kinks = self.function.points()
         lines = [t / (r1 * self.b) - tilt for t in kinks]
         lines += [self.sign * t / (r2 * self.b) + tilt for t in kinks]
-        width = 2.5
+        width = self.width
         if self.function.rate:
             width = min(width, 10 / (self.function.rate * float(self.b * (r1 + r2))))
         centres = []

@@ -237,8 +237,8 @@ class Dual:
         q, count = _variance(variance), _count(n)
         values = coefficients(self.activation, q, count)
         other = coefficients(self.activation, q, count, CHECK_ORDER)
-        scale = np.sqrt(hermite_series(self.activation, q).second_moment)
-        return np.asarray(np.abs(values - other) + 4.0 * EPS * scale)
+        series = hermite_series(self.activation, q)
+        return np.asarray(np.abs(values - other) + series.rounding * EPS * np.sqrt(series.second_moment))
 
     def expansion(self, tolerance: float = 1e-14, variance: float = 1.0) -> HermiteExpansion:
         """Return as many coefficients as bring the Parseval remainder below `tolerance * E[phi^2]`.

@@ -109,6 +109,12 @@ def test_bench_reports_ratios_of_one_run():
     assert rows["proven least eigenvalue"]["against"] == "Cholesky"
 
 
+def test_bench_refuses_sizes_at_which_its_yardsticks_end_the_process():
+    result = run("bench", "--n", 20_000)
+    assert result.exit_code == 2
+    assert "12288" in result.stderr
+
+
 @pytest.mark.parametrize("command", ["demo", "show", "table", "gram", "check", "verify", "bench"])
 def test_every_command_has_help(command):
     result = run(command, "--help")

@@ -70,6 +70,8 @@ def kernel_ball(expr: sp.Expr, symbol: sp.Symbol, q1: Any = 1, q2: Any = 1, c: A
         root = (balls[0] * balls[1]).sqrt()
         rho, s = balls[2] / root, gap.sqrt() / root
         norms = [second_moment_ball(expr, symbol, v, _NORM_DIGITS) for v in (q1, q2)]
+        if norms[0].is_zero() or norms[1].is_zero():
+            return arb(0)  # Cauchy-Schwarz
         target = ((norms[0] * norms[1]).sqrt() * arb(10) ** -digits).lower()
     for extra in (1, 6):
         with working_precision(bits_for(digits) * 2 + 64):

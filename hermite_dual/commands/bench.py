@@ -16,7 +16,7 @@ _SIGMA_W2 = 0.08
 
 def bench(
     *,
-    n: Annotated[int, typer.Option(help="Samples.", min=10, max=50_000)] = 2000,
+    n: Annotated[int, typer.Option(help="Samples, at most 12,288.", min=10)] = 2000,
     d: Annotated[int, typer.Option(help="Input coordinates.", min=2, max=50_000)] = 784,
     repeats: Annotated[int, typer.Option(help="Runs of which the median counts.", min=1, max=100)] = 5,
     as_json: Json = False,
@@ -30,7 +30,14 @@ def bench(
         import scipy.linalg
 
         import hermite_dual as hd
+        from hermite_dual.errors import InvalidInputError
+        from hermite_dual.numeric.products import LARGEST_WHOLE
 
+        if n > LARGEST_WHOLE:
+            raise InvalidInputError(
+                f"n = {n}: X @ X.T and LAPACK's factorization, which are compared with, end the process beyond about "
+                f"15,000 rows where OpenBLAS runs them on several threads; give --n at most {LARGEST_WHOLE}"
+            )
         X = hd.on_sphere(np.random.default_rng(0).standard_normal((n, d)))
         jobs: dict[str, Callable[[], Any]] = {"X @ X.T": lambda: X @ X.T}
         for name in _ACTIVATIONS:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hermite_dual.activation import Activation
 from hermite_dual.errors import NotIntegrableError
 from hermite_dual.numeric.mesh import gauss_legendre, panels
+from hermite_dual.numeric.noise import noise
 
 Array = NDArray[np.float64]
 
@@ -21,6 +22,7 @@ _NEGLIGIBLE = np.log(1e-19)
 _UNDERFLOW = -500.0
 """Logarithm of `|phi| exp(-z^2/4)` below which the square, and with it every product with a normal density, is 0."""
 _SHIFT = 1e-4
+_EPS = float(np.finfo(np.float64).eps)
 _INNERMOST = np.array([1e-6, 1e-9, 1e-12])
 
 
@@ -144,16 +146,40 @@ def second_moment(activation: Activation, variance: float, order: int = ORDER) -
 def rounding_factor(activation: Activation, variance: float) -> float:
     """Return the relative rounding of `phi(u) phi(v)`, in units of eps, that its nodes and values carry.
 
-    Four roundings of values and weights, and those of the arguments, which phi magnifies by `E|u phi'(u)| / E|phi(u)|`;
-    the derivative is a difference, taken at a distance where phi's jumps count with their density.
+    Four roundings of values and weights, those of the arguments, which phi magnifies by `E|u phi'(u)| / E|phi(u)|`,
+    and what `value_factor` counts. The derivative is a difference, taken at a distance where phi's jumps count with
+    their density.
     """
-    z, weights = nodes(activation, variance, 1.0, CHECK_ORDER, False)
-    u = np.sqrt(variance) * z
-    density = weights * normal_density(z)
-    values = at_nodes(activation, u)
+    _, u, density, values = _check_rule(activation, variance)
     moved = np.abs(at_nodes(activation, u * (1.0 + _SHIFT)) - values)
     size = float(density @ np.abs(values))
-    return 4.0 + 4.0 * float(density @ moved) / (_SHIFT * size) if size > 0.0 else 4.0
+    stretched = 4.0 * float(density @ moved) / (_SHIFT * size) if size > 0.0 else 0.0
+    return 4.0 + stretched + value_factor(activation, variance)
+
+
+@lru_cache(maxsize=4096)
+def value_factor(activation: Activation, variance: float) -> float:
+    """Return the rounding of `E|phi(sqrt(q) Z)|` in units of eps that does not come from phi's slope.
+
+    The density is off by `z^2` eps of itself, kinks and sqrt(q) being rounded; beyond the usual `z^2 <= 4` that shows
+    where phi vanishes inside many standard deviations. phi's own noise adds up like independent errors; four standard
+    deviations of the sum are counted.
+    """
+    z, u, density, values = _check_rule(activation, variance)
+    weighted = density * np.abs(values)
+    size = float(weighted.sum())
+    if not size > 0.0:
+        return 0.0
+    far = float(weighted @ (z * z)) / size
+    own = float(np.sqrt(np.sum((density * noise(activation, u)) ** 2))) / (_EPS * size)
+    return max(far - 4.0, 0.0) + 4.0 * own
+
+
+def _check_rule(activation: Activation, variance: float) -> tuple[Array, Array, Array, Array]:
+    """Nodes z, arguments, weights with the density, and phi."""
+    z, weights = nodes(activation, variance, 1.0, CHECK_ORDER, False)
+    u = np.sqrt(variance) * z
+    return z, u, weights * normal_density(z), at_nodes(activation, u)
 
 
 def coefficients(activation: Activation, variance: float, count: int, order: int = ORDER) -> Array:

@@ -63,9 +63,11 @@ class GradedTable:
 
     def __call__(self, x: Array) -> Array:
         """Return the function at points of [-1, 1]; those outside count as +-1."""
+        from hermite_dual.numeric.gram_kernels import apply_to_rows
+
         values = np.array(x, dtype=np.float64).reshape(1, -1)
         one, ones = np.ones(1), np.ones(values.shape[1])
-        self.apply(values, (one, ones), (one, ones), 0.0)
+        apply_to_rows(values, one, ones, one, ones, self.coefficients, self.centre, 0.0)
         return values.reshape(np.shape(x))
 
     def apply(self, matrix: Array, arguments: Factors, values: Factors, shift: float) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.numeric.graded_table import CENTRE, CENTRE_DEGREE, FIRST, PIECES, SHIFT
-from hermite_dual.numeric.jit import fused_helper, interleaved, kernel, prange
+from hermite_dual.numeric.jit import fused_helper, helper, interleaved, kernel, prange
 
 Array = NDArray[np.float64]
 Bits = NDArray[np.int64]
@@ -47,18 +47,37 @@ def apply_table(
     Returns:
         The bits of the largest `|x|` of each block of rows.
     """
-    n, m = matrix.shape
+    n = matrix.shape[0]
     blocks = (n + _BLOCK - 1) // _BLOCK
     largest = np.zeros(blocks, np.int64)
     for block in prange(blocks):
-        work, piece = np.empty(2 * _BLOCK), np.empty(_BLOCK, np.int64)
-        for i in range(block * _BLOCK, min(n, (block + 1) * _BLOCK)):
-            for start in range(0, m, _BLOCK):
-                part = slice(start, min(m, start + _BLOCK))
-                found = _apply_row(
-                    matrix[i, part], rows[i], columns[part], left[i], right[part], table, centre, shift, work, piece
-                )
-                largest[block] = max(largest[block], found)
+        part = slice(block * _BLOCK, min(n, (block + 1) * _BLOCK))
+        largest[block] = apply_to_rows(matrix[part], rows[part], columns, left[part], right, table, centre, shift)
+    return largest
+
+
+@helper
+def apply_to_rows(
+    matrix: Array,
+    rows: Array,
+    columns: Array,
+    left: Array,
+    right: Array,
+    table: Array,
+    centre: Array,
+    shift: float,
+) -> int:
+    """Do the same on one thread, and return the bits of the largest `|x|`: to wake threads takes milliseconds."""
+    n, m = matrix.shape
+    largest = 0
+    work, piece = np.empty(2 * _BLOCK), np.empty(_BLOCK, np.int64)
+    for i in range(n):
+        for start in range(0, m, _BLOCK):
+            part = slice(start, min(m, start + _BLOCK))
+            found = _apply_row(
+                matrix[i, part], rows[i], columns[part], left[i], right[part], table, centre, shift, work, piece
+            )
+            largest = max(largest, found)
     return largest
 
 

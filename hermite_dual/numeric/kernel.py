@@ -1,6 +1,7 @@
 """The dual kernel in float64 with its error, by whichever representation suits the correlation.
 
-Mehler's series where its remainder has reached rounding; one-dimensional quadrature at correlations -1, 0 and 1;
+The closed form of a sum of waves where variances are too large for anything else; Mehler's series where its remainder
+has reached rounding; one-dimensional quadrature at correlations -1, 0 and 1;
 iterated quadrature elsewhere, and an interpolant of it in the angle where many correlations share two variances.
 """
 
@@ -12,9 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.numeric.chebyshev import PiecewiseChebyshev, interpolate, reflected
+from hermite_dual.numeric.exact_sums import two_product
 from hermite_dual.numeric.gaussian import CHECK_ORDER, mean, product_moment, rounding_factor, second_moment
 from hermite_dual.numeric.iterated import iterated_kernel, iterated_kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series, mehler_sum
+from hermite_dual.numeric.wave_kernel import wave_kernel
 
 Array = NDArray[np.float64]
 
@@ -24,7 +27,10 @@ _FEW = 40
 """Up to this many costly correlations per pair of variances are integrated one by one; more go to an interpolant."""
 _ROUNDING = 4.0
 _COVARIANCE_SLACK = 4.0 * EPS
-_SPLIT = 2.0**27 + 1.0
+_LARGE_FOR_WAVES = 16.0
+"""Variance below which quadrature always serves; waves are not looked for."""
+_WAVE_ROUNDING = 64.0
+"""Rounding, in eps of the scale, up to which the closed form of a sum of waves is taken without looking further."""
 _SURROGATE_TOLERANCE = 4e-15
 """Tolerance of the interpolant in the angle, relative to the kernel's scale."""
 
@@ -72,6 +78,9 @@ def _check_arguments(q1: Array, q2: Array, c: Array) -> None:
 def _one_pair(activation: Activation, q1: float, q2: float, c: Array) -> tuple[Array, Array]:
     if q1 == 0.0:
         return _degenerate(activation, q2, c)
+    waves = _waves(activation, q1, q2, c)
+    if waves is not None:
+        return waves
     root = np.sqrt(q1) * np.sqrt(q2)
     rho = np.clip(c / root, -1.0, 1.0)
     gap = _gap(q1, q2, c)
@@ -102,6 +111,19 @@ def _one_pair(activation: Activation, q1: float, q2: float, c: Array) -> tuple[A
     return value, error
 
 
+def _waves(activation: Activation, q1: float, q2: float, c: Array) -> tuple[Array, Array] | None:
+    """Return the kernel of a sum of waves at variances that are large for them, or None."""
+    if max(q1, q2) < _LARGE_FOR_WAVES:
+        return None
+    kernel = wave_kernel(activation)
+    if kernel is None or not kernel.serves(q1, q2):
+        return None
+    own = [float(kernel(q, q, np.array([q]))[0][0]) for q in (q1, q2)]
+    value, error = kernel(q1, q2, c)
+    scale = np.sqrt(max(own[0], 0.0)) * np.sqrt(max(own[1], 0.0))
+    return (value, error) if (error <= _WAVE_ROUNDING * EPS * scale).all() else None
+
+
 def integrated_kernel(activation: Activation, q1: float, q2: float, c: float) -> tuple[float, float]:
     """Return `k(q1, q2, c)` and an error estimate from quadrature alone, for correlations that no series resolves."""
     gap = float(_gap(q1, q2, np.array([c]))[0])
@@ -121,19 +143,10 @@ def _gap(q1: float, q2: float, c: Array) -> Array:
     underflow.
     """
     scale1, scale2 = 4.0 ** -(np.frexp(q1)[1] // 2), 4.0 ** -(np.frexp(q2)[1] // 2)
-    product, product_error = _two_product(np.float64(q1 * scale1), np.float64(q2 * scale2))
+    product, product_error = two_product(np.float64(q1 * scale1), np.float64(q2 * scale2))
     scaled = c * np.sqrt(scale1) * np.sqrt(scale2)
-    square, square_error = _two_product(scaled, scaled)
+    square, square_error = two_product(scaled, scaled)
     return np.clip(((product - square) + (product_error - square_error)) / product, 0.0, 1.0)
-
-
-def _two_product(a: Array | np.float64, b: Array | np.float64) -> tuple[Array, Array]:
-    """Return `a b` rounded and the rounding error (Dekker 1971)."""
-    product = np.asarray(a * b)
-    a_high, b_high = a * _SPLIT - (a * _SPLIT - a), b * _SPLIT - (b * _SPLIT - b)
-    a_low, b_low = a - a_high, b - b_high
-    error = a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
-    return product, np.asarray(error)
 
 
 def _degenerate(activation: Activation, q2: float, c: Array) -> tuple[Array, Array]:

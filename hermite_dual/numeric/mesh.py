@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.errors import AccuracyError
+from hermite_dual.numeric.noise import noise
 
 Array = NDArray[np.float64]
 
@@ -24,7 +25,9 @@ TEST_ORDER = 16
 _TAIL = 2e-15
 """Size of the last three coefficients, relative to the activation's largest value so far out, that passes."""
 _MANY = 512
-_MAX_PANELS = 20_000
+_NOISE = 1000.0
+"""Tail, in units of phi's own noise at the nodes, that may be noise; a larger one is structure not resolved yet."""
+_MAX_PANELS = 40_000
 _EPS = float(np.finfo(np.float64).eps)
 _MIN_RELATIVE_WIDTH = 4.0 * _EPS
 _NARROWEST_SCALE = 1e-3
@@ -93,7 +96,7 @@ def panels(activation: Activation, reach: float) -> Array:
     """Return increasing panel ends from `-2^k` to `2^k`, the smallest such window that holds `[-reach, reach]`.
 
     Raises:
-        AccuracyError: more than 20,000 panels would be needed; the activation oscillates too fast over this range.
+        AccuracyError: more than 40,000 panels would be needed; the activation oscillates too fast over this range.
     """
     return _window(activation, int(np.ceil(np.log2(max(reach, 1e-300)))))
 
@@ -126,8 +129,10 @@ def _window(activation: Activation, exponent: int) -> Array:
         # A tail that is not finite is no reason to refine: integrability is decided elsewhere.
         split = (tails > allowed) & (width > 2.0 * floor)
         if np.count_nonzero(split) > _MANY:
-            # Kinks and poles are in few panels; a tail that stays as it is in many of them is rounding noise of phi.
-            split &= tails < 0.5 * before
+            # Kinks and poles are in few panels; a small tail that stays as it is in many of them is noise of phi.
+            stuck = np.flatnonzero(split & (tails >= 0.5 * before))
+            scatter = noise(activation, low[stuck, None] + width[stuck, None] * nodes).max(axis=1, initial=0.0)
+            split[stuck] = tails[stuck] > _NOISE * scatter
         deviations = _deviations(activation, low, width, values)
         # Noise deviates hardly more than the tails do.
         missed = deviations > np.maximum(_MISSED * size_here + _EPS * outer * slopes, 100.0 * tails)
