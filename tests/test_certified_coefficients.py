@@ -270,6 +270,13 @@ def test_correlation_one_and_minus_one():
         assert kernel_ball(sp.tanh(x), x, 2, 2, -2).overlaps(-second_moment_ball(sp.tanh(x), x, 2))
 
 
+@pytest.mark.parametrize("c", [0.3, 0.999, 1])
+@pytest.mark.parametrize("phi", [sp.S.Zero, sp.Max(x, 0) - x / 2 - sp.Abs(x) / 2])
+def test_the_kernel_of_zero_is_zero(phi, c):
+    assert kernel_ball(phi, x, 1, 1, c, 8).is_zero()
+    assert kernel_ball(phi, x, 1e-6, 10, c * 1e-3, 8).is_zero()
+
+
 def test_zero_variance_and_bad_covariance():
     assert kernel_ball(sp.tanh(x), x, 0, 1, 0).is_zero()
     with pytest.raises(InvalidInputError, match="covariance"):

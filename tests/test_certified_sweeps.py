@@ -81,6 +81,14 @@ def test_quadratures_of_kernels_against_closed_forms(name, engine):
     assert abs(series - truth) < mp.mpf("1e-31")
 
 
+def test_panels_of_a_kernel_reach_beyond_a_gap():
+    sweep, reference = load("enclosure_sweep"), load("mpmath_reference")
+    # u and v exceed 1/2 at 24 standard deviations
+    rotation = reference._rotation(sweep.CATALOGUE["soft_shrink"], mp.mpf("4e-4"), mp.mpf("5e-4"), mp.mpf("0.5"), 1)
+    assert rotation.reach > 25 + 10
+    assert rotation.width * 22 < 10  # exponents by which the density falls on a panel
+
+
 def test_sums_and_products_of_activations():
     sweep, reference = load("enclosure_sweep"), load("mpmath_reference")
     first, second = sweep.CATALOGUE["tanh"], sweep.CATALOGUE["relu"]

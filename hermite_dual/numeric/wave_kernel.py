@@ -85,7 +85,7 @@ class WaveKernel:
 def wave_kernel(activation: Activation) -> WaveKernel | None:
     """Return the kernel of an activation that is a sum of waves and powers, with one wave at the least."""
     expr = activation.expr
-    if expr is None or activation.kinks or expr.free_symbols != {activation.symbol} or not expr.has(sp.sin, sp.cos):
+    if expr is None or not expr.has(sp.sin, sp.cos) or expr.free_symbols != {activation.symbol} or activation.kinks:
         return None
     try:
         terms = to_terms(expr, activation.symbol)
