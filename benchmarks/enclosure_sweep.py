@@ -173,9 +173,13 @@ class References:
 
     def coefficients(self, degrees: int) -> list[mp.mpf]:
         """Hermite coefficients at the first variance."""
-        closed = [ref.closed_coefficient(self.instance.name, self.q1, r) for r in range(degrees)]
-        if closed[0] is not None:
-            return closed
+        name, expr = self.instance.name, self.instance.function.expr
+        for exact in (
+            [ref.closed_coefficient(name, self.q1, r) for r in range(degrees)],
+            [ref.polynomial_coefficient(expr, self.q1, r) for r in range(degrees)],
+        ):
+            if exact[0] is not None:
+                return exact
         return ref.coefficients(self.instance.function, self.profile(self.q1), degrees)
 
     def norm(self, q: mp.mpf) -> mp.mpf:

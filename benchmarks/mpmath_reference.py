@@ -241,10 +241,7 @@ def coefficients(function: Function, values: Profile, degrees: int) -> list[mp.m
 
 
 def closed_coefficient(name: str, q: mp.mpf, degree: int) -> mp.mpf | None:
-    """Powers, and `E[exp(b sqrt(q) Z) h_r(Z)] = (b sqrt(q))^r exp(b^2 q / 2) / sqrt(r!)` for b = 1, -1, i, -i."""
-    power = "1" if name == "identity" else name.removeprefix("x^")
-    if power.isdecimal():  # not a sum or product of two
-        return _power_coefficient(int(power), q, degree)
+    """`E[exp(b sqrt(q) Z) h_r(Z)] = (b sqrt(q))^r exp(b^2 q / 2) / sqrt(r!)` for b = 1, -1, i, -i."""
     size = mp.sqrt(q) ** degree / mp.sqrt(mp.factorial(degree))
     even, sign = degree % 2 == 0, (-1) ** (degree // 2)
     table = {
@@ -255,6 +252,14 @@ def closed_coefficient(name: str, q: mp.mpf, degree: int) -> mp.mpf | None:
         "sin": lambda: size * mp.exp(-q / 2) * (not even) * sign,
     }
     return table[name]() if name in table else None
+
+
+def polynomial_coefficient(expr: sp.Expr, q: mp.mpf, degree: int) -> mp.mpf | None:
+    """The coefficient of a polynomial with rational numbers before its powers; None for other functions."""
+    terms = sp.Poly(expr, x).terms() if expr.is_polynomial(x) else []
+    if not terms or not all(a.is_Rational for _, a in terms):
+        return None
+    return mp.fsum(mp.mpf(a.p) / a.q * _power_coefficient(m, q, degree) for (m,), a in terms)
 
 
 def _power_coefficient(power: int, q: mp.mpf, degree: int) -> mp.mpf:

@@ -81,6 +81,18 @@ def test_quadratures_of_kernels_against_closed_forms(name, engine):
     assert abs(series - truth) < mp.mpf("1e-31")
 
 
+def test_coefficients_of_a_polynomial_are_exact():
+    sweep, reference = load("enclosure_sweep"), load("mpmath_reference")
+    function = reference.combined(sweep.CATALOGUE["x^2"], sweep.CATALOGUE["x^3"], sp.Rational(-1, 2))  # x^2 - x^3 / 2
+    q = mp.mpf("0.7")
+    truth = [q, -3 * q**1.5 / 2, q * mp.sqrt(2), -(q**1.5) * mp.sqrt(6) / 2, 0]
+    found = [reference.polynomial_coefficient(function.expr, q, r) for r in range(5)]
+    assert max(abs(a - b) for a, b in zip(found, truth, strict=True)) < mp.mpf("1e-55")
+    panels = reference.coefficients(function, reference.profile(function, q), 5)
+    assert max(abs(a - b) for a, b in zip(panels, truth, strict=True)) < mp.mpf("1e-46")
+    assert reference.polynomial_coefficient(sweep.CATALOGUE["relu"].expr, q, 0) is None
+
+
 def test_panels_of_a_kernel_reach_beyond_a_gap():
     sweep, reference = load("enclosure_sweep"), load("mpmath_reference")
     # u and v exceed 1/2 at 24 standard deviations
