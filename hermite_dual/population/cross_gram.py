@@ -4,7 +4,7 @@ At equal norms, or of a homogeneous activation at any, the entry is a function o
 formed. At other norms, and for proofs, the entries are a block of the square kernel of X and Y together.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CrossGram:
     """A rectangular block of a population kernel, between n samples X and p samples Y.
 
@@ -46,7 +46,12 @@ class CrossGram:
     estimated_error: float
     depth: int | None
     tangent: bool
-    model: Model = field(repr=False)
+    model: Model
+
+    def __repr__(self) -> str:
+        """Return what it is of; the numbers are in `matrix`."""
+        what = f"shape={self.shape}, activation={self.model.activation.name!r}, tangent={self.tangent}"
+        return f"CrossGram({what}, depth={self.depth}, estimated_error={self.estimated_error:.1e})"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the matrix, for NumPy."""

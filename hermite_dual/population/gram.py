@@ -1,6 +1,6 @@
 """The Gram matrix of an infinitely wide deep equilibrium model."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,7 @@ class Model:
     row_error: float = 0.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Gram:
     """A population Gram matrix `K`, a symmetric (n, n) array with what is known about it.
 
@@ -75,7 +75,7 @@ class Gram:
     variances: Array
     estimated_error: float
     depth: int | None
-    model: Model = field(repr=False)
+    model: Model
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the matrix, for NumPy."""
@@ -86,6 +86,11 @@ class Gram:
                 )
             return self.matrix.astype(dtype)
         return self.matrix.copy() if copy else self.matrix
+
+    def __repr__(self) -> str:
+        """Return what it is of; the numbers are in `matrix`."""
+        what = f"shape={self.shape}, dtype={self.matrix.dtype}, activation={self.model.activation.name!r}"
+        return f"{type(self).__name__}({what}, depth={self.depth}, estimated_error={self.estimated_error:.1e})"
 
     def _repr_html_(self) -> str:
         """Return a small table for notebooks; what is proven is shown where it is known already."""

@@ -35,7 +35,7 @@ Array = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TangentGram(Gram):
     """The tangent kernel `Theta` of the samples, a `Gram` in all respects.
 
