@@ -249,3 +249,13 @@ def test_products_in_panels_are_those_in_one_piece(monkeypatch, n):
     assert np.allclose(np.triu(parts), np.triu(whole), rtol=1e-14, atol=1e-14)
     products.add_upper_product(parts, X, -0.3)
     assert np.allclose(np.triu(parts), 0.0, atol=1e-14)
+
+
+def test_a_table_has_the_same_bits_on_one_thread_and_on_all():
+    from hermite_dual.numeric.dual_table import dual_table
+
+    table = dual_table(hd.activation("gelu"), 1.3, 1.3).table
+    x = np.cos(np.linspace(0, np.pi, 1000)).reshape(200, 5)
+    block, ones = x.copy(), (np.ones(200), np.ones(5))
+    table.apply(block, ones, ones, 0.0)
+    assert np.array_equal(table(x), block)

@@ -47,7 +47,11 @@ def test_a_gram_matrix_shows_what_it_is_of_and_proves_nothing():
 
 def test_a_matrix_is_named_in_one_line():
     model = hd.DEQ("tanh", 0.3)
-    for found, start in ((model.gram(X), "Gram("), (model.ntk(X), "TangentGram("), (model.gram(X, X[:2]), "CrossGram(")):
+    for found, start in (
+        (model.gram(X), "Gram("),
+        (model.ntk(X), "TangentGram("),
+        (model.gram(X, X[:2]), "CrossGram("),
+    ):
         text = repr(found)
         assert text.startswith(start)
         assert f"shape={found.shape}" in text
