@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import hermite_dual as hd
 from hermite_dual.errors import AccuracyError
+from hermite_dual.numeric.dual_table import dual_table
 from hermite_dual.numeric.gaussian import coefficients, mean
 from hermite_dual.numeric.wave_kernel import wave_kernel
 
@@ -82,6 +83,37 @@ def test_many_correlations_of_snake_at_a_large_variance_are_exact():
         expected = np.array([float(snake(mp.mpf(LARGE), mp.mpf(LARGE), mp.mpf(v))) for v in c])
     assert np.abs(value - expected).max() < 1e-15 * LARGE
     assert (np.abs(value - expected) <= error).all()
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_tables_of_waves_at_large_variances(name):
+    phi, form = KNOWN[name]
+    table = dual_table(hd.activation(phi), 1e4, 1e4)
+    # correlations exactly representable in 1 - |rho| down to where the kernel varies, and a few in the middle
+    rho = np.concatenate([sign * (1 - 2.0 ** -np.arange(1, 30)) for sign in (-1, 1)] + [[-1.0, -0.3, 0.0, 0.4, 1.0]])
+    with mp.workdps(60):
+        q = mp.mpf(10000)
+        expected = np.array([float(form(q, q, q * mp.mpf(r))) for r in rho])
+        scale = float(form(q, q, q))
+    found = table(rho)
+    assert np.abs(found - expected).max() <= 5e-14 * scale
+    assert np.abs(found - expected).max() <= table.error
+
+
+def test_gram_matrices_of_waves_at_large_scales():
+    X = hd.on_sphere(np.random.default_rng(3).standard_normal((6, 4)))
+    X[5] = X[0] + 1e-3 * X[1]
+    X = hd.on_sphere(X)
+    model = hd.DEQ("snake", 0.2, sigma_u=100.0)
+    G = model.gram(X, depth=1)
+    inner = (1e4 / 4) * (X @ X.T)
+    with mp.workdps(40):
+        q = mp.mpf(10000)
+        near = float(snake(q, q, mp.mpf(inner[0, 5])))
+    assert abs(G.matrix[0, 5] - near) <= G.estimated_error
+    limit = model.gram(X)
+    again = model.gram(X, depth=40)
+    assert np.abs(limit.matrix - again.matrix).max() <= 2 * (limit.estimated_error + again.estimated_error)
 
 
 def test_coefficients_of_fast_oscillations_are_resolved():

@@ -10,6 +10,7 @@ from hermite_dual.activation import Activation
 from hermite_dual.numeric.graded_table import GradedTable, graded_table
 from hermite_dual.numeric.kernel import angle_surrogate
 from hermite_dual.numeric.mehler import EPS, hermite_series, mehler_sum
+from hermite_dual.numeric.wave_kernel import waves_at
 
 Array = NDArray[np.float64]
 
@@ -33,12 +34,17 @@ class DualTable:
 
 @lru_cache(maxsize=64)
 def dual_table(activation: Activation, q1: float, q2: float) -> DualTable:
-    """Tabulate the kernel, from Mehler's series where it converges and from quadrature elsewhere.
+    """Tabulate the kernel, from Mehler's series where it converges, from a closed form or quadrature elsewhere.
 
     Raises:
         AccuracyError: quadrature finds no interpolant in the angle.
         NotIntegrableError: phi is not square-integrable at one of the variances.
     """
+    waves = waves_at(activation, q1, q2)
+    if waves is not None:
+        found = graded_table(lambda sign, u: waves(q1, q2, sign * (1.0 - u), u * (2.0 - u))[0])
+        values, errors = waves(q1, q2, np.array([-1.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0]))
+        return DualTable(found, float(errors.max()) + found.error + 4.0 * EPS * float(np.abs(values).max()))
     first, second = hermite_series(activation, q1), hermite_series(activation, q2)
     if first.converged and second.converged:
         count = min(first.coefficients.size, second.coefficients.size)

@@ -17,7 +17,7 @@ from hermite_dual.numeric.exact_sums import two_product
 from hermite_dual.numeric.gaussian import CHECK_ORDER, mean, product_moment, rounding_factor, second_moment
 from hermite_dual.numeric.iterated import iterated_kernel, iterated_kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series, mehler_sum
-from hermite_dual.numeric.wave_kernel import wave_kernel
+from hermite_dual.numeric.wave_kernel import waves_at
 
 Array = NDArray[np.float64]
 
@@ -27,10 +27,6 @@ _FEW = 40
 """Up to this many costly correlations per pair of variances are integrated one by one; more go to an interpolant."""
 _ROUNDING = 4.0
 _COVARIANCE_SLACK = 4.0 * EPS
-_LARGE_FOR_WAVES = 16.0
-"""Variance below which quadrature always serves; waves are not looked for."""
-_WAVE_ROUNDING = 64.0
-"""Rounding, in eps of the scale, up to which the closed form of a sum of waves is taken without looking further."""
 _SURROGATE_TOLERANCE = 4e-15
 """Tolerance of the interpolant in the angle, relative to the kernel's scale."""
 
@@ -78,12 +74,12 @@ def _check_arguments(q1: Array, q2: Array, c: Array) -> None:
 def _one_pair(activation: Activation, q1: float, q2: float, c: Array) -> tuple[Array, Array]:
     if q1 == 0.0:
         return _degenerate(activation, q2, c)
-    waves = _waves(activation, q1, q2, c)
-    if waves is not None:
-        return waves
     root = np.sqrt(q1) * np.sqrt(q2)
     rho = np.clip(c / root, -1.0, 1.0)
     gap = _gap(q1, q2, c)
+    waves = waves_at(activation, q1, q2)
+    if waves is not None:
+        return waves(q1, q2, rho, gap)
     first, second = hermite_series(activation, q1), hermite_series(activation, q2)
     value, remainder, rounding = mehler_sum(first, second, rho)
     error = remainder + rounding
@@ -109,19 +105,6 @@ def _one_pair(activation: Activation, q1: float, q2: float, c: Array) -> tuple[A
         if estimate < error[i]:
             value[i], error[i] = better, estimate
     return value, error
-
-
-def _waves(activation: Activation, q1: float, q2: float, c: Array) -> tuple[Array, Array] | None:
-    """Return the kernel of a sum of waves at variances that are large for them, or None."""
-    if max(q1, q2) < _LARGE_FOR_WAVES:
-        return None
-    kernel = wave_kernel(activation)
-    if kernel is None or not kernel.serves(q1, q2):
-        return None
-    own = [float(kernel(q, q, np.array([q]))[0][0]) for q in (q1, q2)]
-    value, error = kernel(q1, q2, c)
-    scale = np.sqrt(max(own[0], 0.0)) * np.sqrt(max(own[1], 0.0))
-    return (value, error) if (error <= _WAVE_ROUNDING * EPS * scale).all() else None
 
 
 def integrated_kernel(activation: Activation, q1: float, q2: float, c: float) -> tuple[float, float]:
@@ -175,8 +158,12 @@ def angle_surrogate(activation: Activation, q1: float, q2: float) -> tuple[Piece
     scale = np.sqrt(second_moment(activation, q1) * second_moment(activation, q2))
     first, second = hermite_series(activation, q1), hermite_series(activation, q2)
 
+    waves = waves_at(activation, q1, q2)
+
     def evaluate(angles: Array) -> Array:
         rho, gap = np.cos(angles), np.sin(angles) ** 2
+        if waves is not None:
+            return waves(q1, q2, rho, gap)[0]
         value, remainder, rounding = mehler_sum(first, second, rho)
         for i in np.flatnonzero(remainder > rounding):
             value[i] = iterated_kernel(activation, q1, q2, float(rho[i]), float(gap[i]))[0]

@@ -3,13 +3,15 @@
 With `phi(x) = sum_j C_j x^(m_j) exp(i a_j x)` the kernel is a sum over pairs, by completing the square,
 
     E[u^m v^n exp(i a u + i b v)] = exp(-E/2) E[(u + i s)^m (v + i t)^n],
-    E = a^2 q1 + 2 a b c + b^2 q2,   s = a q1 + b c,   t = a c + b q2.
+    E = Var(a u + b v) = D^2 + 2 a b r1 r2 e,   s = r1 (D + b r2 e),   t = r2 (sign(rho) D + a r1 e),
+    r1 = sqrt(q1),   r2 = sqrt(q2),   D = a r1 + sign(rho) b r2,
+    e = rho - sign(rho) = -sign(rho) (1 - rho^2) / (1 + |rho|).
 
-E, s and t are differences of large numbers at correlations near 1; they are summed with the rounding errors of their
-products and sums.
+D is a difference of large numbers; it is summed with the rounding errors of its products, roots and frequencies.
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -31,6 +33,10 @@ _EPS = float(np.finfo(np.float64).eps)
 _UNDERFLOW = float(np.finfo(np.float64).tiny)
 _DIGITS = 40
 _MOST_TERMS = 32
+_LARGE = 16.0
+"""Variance below which quadrature always serves, and waves are not looked for."""
+_ACCEPTED = 64.0
+"""Rounding at correlation 1, in eps of the scale, up to which the form is taken."""
 _LEAST_PHASE = 8.0
 """Standard deviation of the fastest oscillation, in radians, from which on quadrature is slow or impossible."""
 _ROUNDING = 8.0
@@ -43,7 +49,6 @@ class _Pair:
 
     weight: complex
     powers: tuple[int, int]
-    exponent: tuple[Double, Double, Double]  # notation: a^2, 2 a b, b^2
     frequencies: tuple[Double, Double]
 
 
@@ -59,24 +64,22 @@ class WaveKernel:
     pairs: tuple[_Pair, ...]
     fastest: float
 
-    def serves(self, q1: float, q2: float) -> bool:
-        """Say whether oscillations are fast against the larger variance."""
-        return bool(self.fastest * np.sqrt(max(q1, q2)) >= _LEAST_PHASE)
-
-    def __call__(self, q1: float, q2: float, c: Array) -> tuple[Array, Array]:
-        """Return the kernel and an estimate of its rounding, for covariances of shape (n,)."""
-        value, error = np.zeros(c.shape), np.full(c.shape, _UNDERFLOW)
-        one, two = np.full(c.shape, q1), np.full(c.shape, q2)
+    def __call__(self, q1: float, q2: float, rho: Array, gap: Array) -> tuple[Array, Array]:
+        """Return the kernel and an estimate of its rounding, for correlations of shape (n,) and `1 - rho^2`."""
+        value, error = np.zeros(rho.shape), np.full(rho.shape, _UNDERFLOW)
+        first, second = _root(q1), _root(q2)
+        r1, r2 = first[0], second[0]
+        sign = np.where(rho < 0.0, -1.0, 1.0)
+        rest = -sign * gap / (1.0 + np.abs(rho))
         for pair in self.pairs:
-            squares = [(pair.exponent[0], one), (pair.exponent[1], c), (pair.exponent[2], two)]
-            # |c| may exceed sqrt(q1 q2) by a rounding
-            exponent = np.maximum(_sum_of_products(squares), 0.0)
-            a, b = pair.frequencies
-            shifts = _sum_of_products([(a, one), (b, c)]), _sum_of_products([(a, c), (b, two)])
+            (a, a_rest), (b, b_rest) = pair.frequencies
+            difference = _sum_of_products(np.full(rho.shape, a), a_rest, first, sign * b, sign * b_rest, second)
+            exponent = np.maximum(difference * difference + 2.0 * a * b * r1 * r2 * rest, 0.0)
+            shifts = r1 * (difference + b * r2 * rest), r2 * (sign * difference + a * r1 * rest)
             damping = np.exp(-0.5 * exponent)
-            moment, size = _shifted_moment(pair.powers, q1, q2, c, shifts)
+            moment, size = _shifted_moment(pair.powers, q1, q2, rho * (r1 * r2), shifts)
             value += damping * (pair.weight * moment).real
-            roundings = _ROUNDING + exponent + 4.0 * sum(pair.powers)
+            roundings = _ROUNDING + 4.0 * exponent + 8.0 * sum(pair.powers)
             error += roundings * _EPS * damping * abs(pair.weight) * size
         return value, error
 
@@ -93,19 +96,28 @@ def wave_kernel(activation: Activation) -> WaveKernel | None:
         return None
     if len(terms) > _MOST_TERMS or any(t.gate is not None or t.quadratic != 0 or sp.re(t.linear) != 0 for t in terms):
         return None
-    frequencies = [sp.im(term.linear) for term in terms]
+    frequencies = [_double(sp.im(term.linear)) for term in terms]
     weights = [complex(sp.N(term.coefficient * sp.exp(term.constant), 20)) for term in terms]
     pairs = tuple(
-        _Pair(
-            w * z,
-            (left.power, right.power),
-            (_double(a * a), _double(2 * a * b), _double(b * b)),
-            (_double(a), _double(b)),
-        )
+        _Pair(w * z, (left.power, right.power), (a, b))
         for left, w, a in zip(terms, weights, frequencies, strict=True)
         for right, z, b in zip(terms, weights, frequencies, strict=True)
     )
-    return WaveKernel(pairs, max(abs(float(a)) for a in frequencies))
+    return WaveKernel(pairs, max(abs(a) for a, _ in frequencies))
+
+
+@lru_cache(maxsize=1024)
+def waves_at(activation: Activation, q1: float, q2: float) -> WaveKernel | None:
+    """Return the kernel of a sum of waves at two variances that are large for them, or None."""
+    if max(q1, q2) < _LARGE:
+        return None
+    kernel = wave_kernel(activation)
+    if kernel is None or kernel.fastest * math.sqrt(max(q1, q2)) < _LEAST_PHASE:
+        return None
+    top, nothing = np.ones(1), np.zeros(1)
+    own = [float(kernel(q, q, top, nothing)[0][0]) for q in (q1, q2)]
+    error = float(kernel(q1, q2, top, nothing)[1][0])
+    return kernel if error <= _ACCEPTED * _EPS * math.sqrt(max(own[0], 0.0)) * math.sqrt(max(own[1], 0.0)) else None
 
 
 def _double(value: sp.Expr) -> Double:
@@ -113,14 +125,19 @@ def _double(value: sp.Expr) -> Double:
     return high, float(sp.N(value - sp.Rational(high), _DIGITS))
 
 
-def _sum_of_products(terms: list[tuple[Double, Array]]) -> Array:
-    """Return `sum_k a_k x_k` with a relative error of about `eps + eps^2 sum_k |a_k x_k| / |sum|`."""
-    total, low = np.zeros_like(terms[0][1]), np.zeros_like(terms[0][1])
-    for (high, rest), x in terms:
-        product, product_error = two_product(np.float64(high), x)
-        total, sum_error = two_sum(total, product)
-        low += product_error + sum_error + rest * x
-    return total + low
+def _root(q: float) -> Double:
+    """Return `sqrt(q)` as the sum of a float and what it leaves."""
+    root = np.sqrt(np.float64(q))
+    square, error = two_product(root, root)
+    return float(root), float(((q - square) - error) / (2.0 * root))
+
+
+def _sum_of_products(a: Array, a_rest: float, x: Double, b: Array, b_rest: Array, y: Double) -> Array:
+    """Return `a x + b y` to the last digits of the sum, however much of it cancels."""
+    left, left_error = two_product(a, np.float64(x[0]))
+    right, right_error = two_product(b, np.float64(y[0]))
+    total, sum_error = two_sum(left, right)
+    return total + (sum_error + left_error + right_error + (a_rest * x[0] + a * x[1]) + (b_rest * y[0] + b * y[1]))
 
 
 def _shifted_moment(
