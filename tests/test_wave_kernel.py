@@ -137,3 +137,10 @@ def test_others_are_no_waves(phi):
 def test_what_nothing_resolves_is_refused():
     with pytest.raises(AccuracyError, match="oscillates too fast"):
         hd.dual(sp.tanh(sp.sin(100 * x))).kernel(1e6, 1e6, 5e5)
+
+
+def test_a_small_value_that_cancels_beside_a_large_one_shows_in_the_estimate():
+    """squareplus(x) squareplus(-x) = 1, and the factor at -x is a difference of two numbers near x."""
+    q = 116229.52447905958
+    value, error = hd.dual("squareplus").kernel(q, q, -q, return_error=True)
+    assert abs(value - 1) <= error <= 1e-10

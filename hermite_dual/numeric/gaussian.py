@@ -115,18 +115,30 @@ def product_moment(
     activation: Activation, q1: float, q2: float, sign: float, order: int = ORDER
 ) -> tuple[float, float]:
     """Return `E[phi(sqrt(q1) Z) phi(sign sqrt(q2) Z)]` and its sum of magnitudes, the correlation being +-1."""
+    density, u, v = _product_rule(activation, q1, q2, sign, order)
+    terms = density * at_nodes(activation, u) * at_nodes(activation, v)
+    return float(terms.sum()), float(np.abs(terms).sum())
+
+
+def product_noise(activation: Activation, q1: float, q2: float) -> float:
+    """Return what phi's own noise makes of the product moment at correlation -1, four standard deviations of it.
+
+    There a large value meets one that is small, and may be so by cancellation (squareplus).
+    """
+    density, u, v = _product_rule(activation, q1, q2, -1.0, CHECK_ORDER)
+    first, second = np.abs(at_nodes(activation, u)), np.abs(at_nodes(activation, v))
+    own = first * noise(activation, v) + second * noise(activation, u)
+    return 4.0 * float(np.sqrt(np.sum((density * own) ** 2)))
+
+
+def _product_rule(activation: Activation, q1: float, q2: float, sign: float, order: int) -> tuple[Array, Array, Array]:
+    """Weights with the density, and both arguments."""
     reach = max(radii(activation, q1)[1], radii(activation, q2)[1])
     base = np.linspace(-reach, reach, 2 * int(np.ceil(reach)) + 1)
     cuts = [panels(activation, np.sqrt(q) * reach) / np.sqrt(q) for q in (q1, q2)]
     edges = np.unique(np.concatenate([base, cuts[0], sign * cuts[1]]))
     z, weights = panel_nodes(edges[np.abs(edges) <= reach], order)
-    terms = (
-        weights
-        * normal_density(z)
-        * at_nodes(activation, np.sqrt(q1) * z)
-        * at_nodes(activation, sign * np.sqrt(q2) * z)
-    )
-    return float(terms.sum()), float(np.abs(terms).sum())
+    return weights * normal_density(z), np.sqrt(q1) * z, sign * np.sqrt(q2) * z
 
 
 def mean(activation: Activation, variance: float, order: int = ORDER) -> tuple[float, float]:

@@ -14,7 +14,14 @@ from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.numeric.chebyshev import PiecewiseChebyshev, interpolate, reflected
 from hermite_dual.numeric.exact_sums import two_product
-from hermite_dual.numeric.gaussian import CHECK_ORDER, mean, product_moment, rounding_factor, second_moment
+from hermite_dual.numeric.gaussian import (
+    CHECK_ORDER,
+    mean,
+    product_moment,
+    product_noise,
+    rounding_factor,
+    second_moment,
+)
 from hermite_dual.numeric.iterated import iterated_kernel, iterated_kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series, mehler_sum
 from hermite_dual.numeric.wave_kernel import waves_at
@@ -145,7 +152,8 @@ def _at_end(activation: Activation, q1: float, q2: float, sign: float) -> tuple[
     value, magnitude = product_moment(activation, q1, q2, sign)
     check, _ = product_moment(activation, q1, q2, sign, CHECK_ORDER)
     factor = max(rounding_factor(activation, q1), rounding_factor(activation, q2))
-    return value, abs(value - check) + factor * EPS * magnitude
+    own = product_noise(activation, q1, q2) if sign < 0.0 else 0.0
+    return value, abs(value - check) + factor * EPS * magnitude + own
 
 
 @lru_cache(maxsize=64)
