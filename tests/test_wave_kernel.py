@@ -134,6 +134,12 @@ def test_others_are_no_waves(phi):
     assert wave_kernel(hd.activation(phi)) is None
 
 
+@pytest.mark.parametrize("phi", [x + sp.sin(x) ** 2 + sp.cos(x) ** 2, sp.sin(x) + x - sp.sin(x) * sp.cos(x - x)])
+def test_waves_that_cancel_leave_a_polynomial(phi):
+    value, error = hd.dual(phi).kernel(900.0, 400.0, 300.0, return_error=True)
+    assert abs(value - (301.0 if phi.has(sp.cos) else 300.0)) <= error <= 1e-10
+
+
 def test_what_nothing_resolves_is_refused():
     with pytest.raises(AccuracyError, match="oscillates too fast"):
         hd.dual(sp.tanh(sp.sin(100 * x))).kernel(1e6, 1e6, 5e5)

@@ -86,7 +86,7 @@ class WaveKernel:
 
 @lru_cache(maxsize=256)
 def wave_kernel(activation: Activation) -> WaveKernel | None:
-    """Return the kernel of an activation that is a sum of waves and powers, with one wave at the least."""
+    """Return the kernel of an activation that is a sum of waves and powers, or None of another."""
     expr = activation.expr
     if expr is None or not expr.has(sp.sin, sp.cos) or expr.free_symbols != {activation.symbol} or activation.kinks:
         return None
@@ -103,7 +103,7 @@ def wave_kernel(activation: Activation) -> WaveKernel | None:
         for left, w, a in zip(terms, weights, frequencies, strict=True)
         for right, z, b in zip(terms, weights, frequencies, strict=True)
     )
-    return WaveKernel(pairs, max(abs(a) for a, _ in frequencies))
+    return WaveKernel(pairs, max((abs(a) for a, _ in frequencies), default=0.0))
 
 
 @lru_cache(maxsize=1024)
