@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.certified.float_cholesky import TINY, UNIT, gamma
+from hermite_dual.numeric.exact_sums import two_product, two_sum
 
 Matrix = NDArray[np.float64]
 
 _UP = 1 + 2.0**-48
-_SPLITTER = 2.0**27 + 1.0
 _SAFE = 1e140
 """Beyond this modulus the splitting of a product could overflow."""
 
@@ -73,19 +73,8 @@ def squared_norms(X: Matrix) -> tuple[Matrix, Matrix]:
         return squares, (gamma(d + 2) * squares * _UP * (1 + gamma(d)) + d * TINY)
     total, low = np.zeros(n), np.zeros(n)
     for column in X.T:
-        product, rest = _square(column)
-        following = total + product
-        back = following - total
-        low += rest + ((total - (following - back)) + (product - back))
-        total = following
+        product, rest = two_product(column, column)
+        total, lost = two_sum(total, product)
+        low += rest + lost
     squares = total + low
     return squares, ((UNIT + 4 * gamma(d + 2) ** 2) * squares * _UP + 16 * d * TINY)
-
-
-def _square(x: Matrix) -> tuple[Matrix, Matrix]:
-    """The float square and its exact error, but for underflow."""
-    product = x * x
-    scaled = _SPLITTER * x
-    high = scaled - (scaled - x)
-    low = x - high
-    return product, ((high * high - product) + 2.0 * high * low) + low * low

@@ -165,7 +165,6 @@ def angle_surrogate(activation: Activation, q1: float, q2: float) -> tuple[Piece
     """
     scale = np.sqrt(second_moment(activation, q1) * second_moment(activation, q2))
     first, second = hermite_series(activation, q1), hermite_series(activation, q2)
-
     waves = waves_at(activation, q1, q2)
 
     def evaluate(angles: Array) -> Array:
