@@ -3,19 +3,21 @@
 import functools
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
-from hermite_dual.errors import HermiteDualError, InvalidInputError
+from hermite_dual.errors import HermiteDualError, InvalidInputError, NotIntegrableError
 from hermite_dual.expressions.catalogue import close_names, lookup, string_functions
 from hermite_dual.expressions.float_function import Array, FloatFunction, float_function
-from hermite_dual.expressions.kinks import branch_at, find_kinks, removable_points
 from hermite_dual.expressions.lipschitz import supremum_of_magnitude
 from hermite_dual.expressions.parser import MAX_LENGTH, parse_activation
+from hermite_dual.outcome import Outcome
+from hermite_dual.shape.pieces import HOLE
+from hermite_dual.shape.shape import Shape, shape_of
+from hermite_dual.shape.singular import POLES, in_known_functions, unknown_functions
 from hermite_dual.symbols import x
 
 ActivationLike = Any
@@ -23,12 +25,16 @@ ActivationLike = Any
 
 _PROBES = np.array([-300.0, -30.0, -7.3, -2.1, -0.6, -1e-3, 1e-3, 0.6, 2.1, 7.3, 30.0, 300.0])
 """Where a new activation is looked at: complex values and NaN show here."""
-_MAX_PARITY_KINKS, _MAX_PARITY_OPERATIONS = 12, 40
-"""Up to these sizes parity is proven by algebra; beyond, none is claimed, which costs speed and nothing else."""
+_REACH = 1e3
+"""Kinks this far out are known to the estimate of a Lipschitz constant."""
+_WINDOW = 64.0
+"""Half-width of the window in which poles are looked for where there may be infinitely many."""
+SINGULAR = (sp.Pow, sp.Piecewise, sp.tan, sp.cot, sp.sec, sp.csc, sp.coth, sp.csch, sp.atanh, sp.acoth)
+"""What a pole or a hole comes from."""
+STEPPED = (sp.floor, sp.ceiling, sp.frac, sp.Mod)
 _SYMPY_ERRORS = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, RuntimeError)
 """What SymPy and NumPy raise at a formula that makes no sense, such as a comparison of complex values."""
-_PARITY_TOLERANCE = sp.Float("1e-20")
-"""A mirror image further off than this at one point, of 30 digits, is none; closer ones go to algebra."""
+_PARITIES = {1: "even", -1: "odd", 0: None}
 
 
 class Activation:
@@ -87,14 +93,25 @@ class Activation:
     def __reduce__(self) -> tuple[Callable[..., "Activation"], tuple[Any, ...]]:
         """Pickle the formula, or the Python function as pickle can, and compile again on the other side."""
         if self.expr is not None:
-            return _formula_again, (self.expr, self.name, self._kinks, self.source, self._exact_lipschitz)
+            return _formula_again, (self.expr, self.name, self.source, self._exact_lipschitz)
         function = getattr(self._function, "__wrapped__", self._function)
         return _function_again, (function, self.name, self._kinks, self._derivative)
 
+    @cached_property
+    def shape(self) -> Shape:
+        """Kinks, pieces, values, jumps, parity, poles: what all layers know of the formula."""
+        return Shape(None, self.symbol, self._kinks) if self.expr is None else shape_of(self.expr, self.symbol)
+
     @property
     def kinks(self) -> tuple[sp.Expr, ...]:
-        """The points where phi may fail to be analytic on the real line, in increasing order."""
-        return self._kinks
+        """The points where phi is not analytic on the real line, increasing; of infinitely many those in [-64, 64]."""
+        return self.shape.kinks
+
+    def kinks_within(self, radius: float) -> Array:
+        """Return the kinks in [-radius, radius] as float64, increasing, however many there are in all."""
+        pieces = None if self.shape.complete or not np.isfinite(radius) else self.shape.within(radius)
+        places = np.array([float(kink) for kink in (self.kinks if pieces is None else pieces.kinks)])
+        return places[np.abs(places) <= radius]
 
     @property
     def parameters(self) -> frozenset[sp.Symbol]:
@@ -105,10 +122,7 @@ class Activation:
     def parity(self) -> str | None:
         """`"even"`, `"odd"`, or None; of a plain Python function as seen at 40 points."""
         if self.expr is not None:
-            try:
-                return _symbolic_parity(self.expr, self.symbol, self.kinks)
-            except _SYMPY_ERRORS:
-                return None  # no proof, no claim
+            return _PARITIES[self.shape.parity]
         points = np.geomspace(1e-4, 30.0, 40)
         right, left = self(points), self(-points)
         for parity, sign in (("even", 1.0), ("odd", -1.0)):
@@ -120,30 +134,38 @@ class Activation:
     def lipschitz(self) -> float:
         """The Lipschitz constant `sup |phi'|` over the real line, infinite where there is none.
 
-        From the catalogue where it is elementary; otherwise a float64 maximization, which is an estimate, not a bound.
+        Of a formula the proven bound, rounded up; where none is proven, and for Python functions, a float64
+        maximization, which is an estimate: features narrower than its samples can be missed.
+
+        Raises:
+            InvalidInputError: phi has parameters without a value.
         """
         if self._exact_lipschitz is not None:
-            return float(self._exact_lipschitz)
-        if self.expr is not None:
-            if self.jumps:
-                return float("inf")
+            return _rounded_up(self._exact_lipschitz)
+        if self.expr is None:
+            slope = self.derivative() if self._derivative is not None else _divided_difference(self._function)
+            return supremum_of_magnitude(slope, [])
+        from hermite_dual.certified.constants import derivative_bound
+
+        bound = derivative_bound(self.expr, self.symbol)
+        if bound.outcome is not Outcome.UNDECIDED:
+            return bound.upper
+        try:
             slope = self.derivative()
-            return supremum_of_magnitude(slope, [float(kink) for kink in self.kinks])
-        if self._derivative is not None:
-            return supremum_of_magnitude(self.derivative(), [])
-        return supremum_of_magnitude(_divided_difference(self._function), [])
+        except (InvalidInputError, NotIntegrableError):
+            return float("inf")
+        return max(bound.lower, supremum_of_magnitude(slope, self.kinks_within(_REACH).tolist()))
 
     @cached_property
     def jumps(self) -> tuple[sp.Expr, ...]:
-        """The kinks at which phi is discontinuous."""
-        steps = [(kink, 1e-9 * max(1.0, abs(float(kink)))) for kink in self.kinks]
-        found = []
-        for kink, step in steps:
-            left, right = self(np.array([float(kink) - step, float(kink) + step]))
-            near_left, near_right = self(np.array([float(kink) - step / 8, float(kink) + step / 8]))
-            if abs(near_right - near_left) > 0.5 * abs(right - left) > 0.0:
-                found.append(kink)
-        return tuple(found)
+        """The kinks at which phi is discontinuous; where that is not proven, as seen in float64."""
+        seen = [kink for kink in self.shape.doubtful if self._seems_to_jump(float(kink))]
+        return tuple(sorted((*self.shape.jumps, *seen), key=float))
+
+    def _seems_to_jump(self, place: float) -> bool:
+        step = 1e-9 * max(1.0, abs(place))
+        left, right, near_left, near_right = self(place + step * np.array([-1.0, 1.0, -0.125, 0.125]))
+        return bool(abs(near_right - near_left) > 0.5 * abs(right - left) > 0.0)
 
     def derivative(self) -> "Activation":
         """Return `phi'`, almost everywhere.
@@ -275,10 +297,10 @@ def _from_expression(expr: sp.Expr, name: str, *, source: str = "", lipschitz: s
             raise _complex_values(expr)
         expr = sp.simplify(real)
     try:
+        _check_functions(expr, name)
+        found = Activation(expr, _function_of(expr), name, source=source, lipschitz=lipschitz)
         if expr.free_symbols <= {x}:
-            _check_values(expr)
-        kinks, function = find_kinks(expr, x), _function_of(expr)
-        found = Activation(expr, function, name, kinks=kinks, source=source, lipschitz=lipschitz)
+            _check_values(found)
     except _SYMPY_ERRORS as error:
         if isinstance(error, HermiteDualError):
             raise
@@ -289,10 +311,8 @@ def _from_expression(expr: sp.Expr, name: str, *, source: str = "", lipschitz: s
     return found
 
 
-def _formula_again(
-    expr: sp.Expr, name: str, kinks: tuple[sp.Expr, ...], source: str, lipschitz: sp.Expr | None
-) -> Activation:
-    return Activation(expr, _function_of(expr), name, kinks=kinks, source=source, lipschitz=lipschitz)
+def _formula_again(expr: sp.Expr, name: str, source: str, lipschitz: sp.Expr | None) -> Activation:
+    return Activation(expr, _function_of(expr), name, source=source, lipschitz=lipschitz)
 
 
 def _function_again(
@@ -304,7 +324,7 @@ def _function_again(
 def _function_of(expr: sp.Expr) -> FloatFunction:
     parameters = sorted(map(str, expr.free_symbols - {x}))
     if not parameters:
-        return float_function(expr, x, removable_points(expr, x))
+        return float_function(expr, x, shape_of(expr, x).removable if expr.has(*SINGULAR) else ())
 
     def refuse(values: Array) -> Array:
         raise InvalidInputError(
@@ -315,6 +335,18 @@ def _function_of(expr: sp.Expr) -> FloatFunction:
     return refuse
 
 
+def _rounded_up(constant: sp.Expr) -> float:
+    """The float64 number not below a constant of the catalogue."""
+    if constant.is_Integer or constant in (sp.oo, sp.S.Half):
+        return float(constant)
+    if constant.is_infinite:
+        return float("inf")
+    from hermite_dual.certified.ball_functions import constant_ball
+    from hermite_dual.certified.precision import upper_float
+
+    return upper_float(constant_ball(constant))
+
+
 def _complex_values(expr: sp.Expr) -> InvalidInputError:
     return InvalidInputError(
         f"activation {expr} takes complex values on the real line: an activation is real; "
@@ -322,9 +354,42 @@ def _complex_values(expr: sp.Expr) -> InvalidInputError:
     )
 
 
-def _check_values(expr: sp.Expr) -> None:
-    if np.isnan(float_function(expr, x)(_PROBES)).any():
-        raise _complex_values(expr)
+def _check_functions(expr: sp.Expr, name: str) -> None:
+    """Refuse functions of whose singularities nothing is known."""
+    if expr.has(*STEPPED):
+        raise InvalidInputError(
+            f"activation {name}: floor, ceiling, frac and Mod have infinitely many jumps, for which no quadrature "
+            "here is accurate; write the pieces that matter as a Piecewise"
+        )
+    unknown = sorted(unknown_functions(in_known_functions(expr)))
+    if unknown:
+        poles = "".join(f"; {function} has poles at {POLES[function]}" for function in unknown if function in POLES)
+        raise InvalidInputError(
+            f"activation {name}: the function {unknown[0]} is not among those whose kinks and poles are known{poles}. "
+            "Elementary functions, erf and its kin are; any other goes in as a Python function, such as one of "
+            "scipy.special, for float64 results"
+        )
+
+
+def _check_values(phi: Activation) -> None:
+    """Refuse complex values, intervals without a value, and poles next to which phi^2 is not integrable."""
+    shape = phi.shape
+    pieces = shape.within(_WINDOW) if phi.expr is not None and phi.expr.has(*SINGULAR) else None
+    if pieces is not None and HOLE in pieces.expressions:
+        ends = [-sp.oo, *pieces.kinks, sp.oo]
+        i = pieces.expressions.index(HOLE)
+        raise InvalidInputError(
+            f"activation {phi.name} has no value between {ends[i]} and {ends[i + 1]}: its conditions leave a hole; "
+            "add a branch with the condition True"
+        )
+    if np.isnan(phi(_PROBES)).any():
+        raise _complex_values(phi.expr)
+    if pieces is not None and shape.poles:
+        pole = min(shape.poles, key=lambda place: abs(float(place)))
+        raise NotIntegrableError(
+            f"activation {phi.name} has a pole at x = {pole}, next to which phi^2 is not integrable: no Gaussian "
+            "integral of it exists; bound it there"
+        )
 
 
 def _from_callable(
@@ -356,26 +421,6 @@ def _checked_callable(function: Callable[..., Any]) -> FloatFunction:
         return np.asarray(result, dtype=np.float64)
 
     return evaluate
-
-
-def _symbolic_parity(expr: sp.Expr, symbol: sp.Symbol, kinks: tuple[sp.Expr, ...]) -> str | None:
-    """Return the parity, proven by algebra on each interval between kinks; None where there is none or no proof."""
-    mirrored = expr.subs(symbol, -symbol)
-    for parity, sign in (("even", 1), ("odd", -1)):
-        if mirrored == sign * expr:
-            return parity
-    if expr.free_symbols - {symbol}:
-        return next((p for p, s in (("even", 1), ("odd", -1)) if sp.simplify(mirrored - s * expr) == 0), None)
-    if len(kinks) > _MAX_PARITY_KINKS or expr.count_ops() > _MAX_PARITY_OPERATIONS:
-        return None
-    edges = sorted({abs(kink) for kink in kinks} | {sp.Integer(0)}, key=float)
-    middles = [(a + b) / 2 for a, b in pairwise(edges)] + [edges[-1] + 1]
-    for parity, sign in (("even", 1), ("odd", -1)):
-        pairs = [(branch_at(expr, symbol, m), branch_at(expr, symbol, -m).subs(symbol, -symbol)) for m in middles]
-        gaps = [right - sign * left for right, left in pairs]
-        if all(abs(sp.N(gap.subs(symbol, m), 30)) < _PARITY_TOLERANCE for gap, m in zip(gaps, middles, strict=True)):
-            return parity if all(sp.simplify(gap) == 0 for gap in gaps) else None
-    return None
 
 
 def _divided_difference(function: FloatFunction) -> FloatFunction:

@@ -10,11 +10,11 @@ from flint import acb, arb
 
 from hermite_dual.certified.ball_functions import BallFunction, constant_ball
 from hermite_dual.certified.constants import derivative_bound
-from hermite_dual.certified.pieces import split
 from hermite_dual.certified.precision import lower_float, to_ball, upper_float, working_precision
 from hermite_dual.certified.tails import tail
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
+from hermite_dual.shape.shape import shape_of
 
 x = sp.Symbol("x", real=True)
 GELU = x * (1 + sp.erf(x / sp.sqrt(2))) / 2
@@ -151,14 +151,16 @@ def test_tail_expansions_contain_the_function(name, side):
 
 
 def test_pieces_of_hardswish():
-    pieces = split(x * sp.Min(sp.Max(x + 3, 0), 6) / 6, x)
+    pieces = shape_of(x * sp.Min(sp.Max(x + 3, 0), 6) / 6, x).pieces
     assert pieces.kinks == (-3, 3)
     assert [sp.expand(e) for e in pieces.expressions] == [0, sp.expand(x * (x + 3) / 6), x]
 
 
-def test_unsolvable_break_points_are_refused():
+def test_undecided_break_points_are_refused():
+    # a double zero at no short fraction: two curves that touch
+    touch = sp.exp(x - sp.sqrt(2)) - 1 - (x - sp.sqrt(2))
     with pytest.raises(InvalidInputError, match="Piecewise"):
-        split(sp.Max(sp.tanh(x), x * sp.exp(x) - 1), x)
+        _ = shape_of(sp.Max(touch, 0), x).pieces
 
 
 @pytest.mark.parametrize(

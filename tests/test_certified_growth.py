@@ -14,7 +14,6 @@ from hermite_dual.certified.kernel import kernel_ball
 from hermite_dual.certified.monomials import TailError, monomial
 from hermite_dual.certified.precision import working_precision
 from hermite_dual.certified.tails import tail
-from hermite_dual.errors import AccuracyError
 from hermite_dual.outcome import Outcome
 
 P, R, U = Outcome.PROVEN, Outcome.REFUTED, Outcome.UNDECIDED
@@ -184,10 +183,23 @@ def test_the_common_rate(phi, expected):
     assert rate is None if expected is None else sp.simplify(rate - expected) == 0
 
 
-@pytest.mark.parametrize("phi", [x * sp.coth(x / 3), x / sp.sinh(x)])
-def test_removable_singularities_are_refused(phi):
-    with pytest.raises(AccuracyError, match="were not reached"):
-        coefficient_balls(phi, x, 3, 1, 15)
+@pytest.mark.parametrize(
+    "phi",
+    [x * sp.coth(x / 3), x / sp.sinh(x), (sp.exp(x) - 1) / x, (1 - sp.cos(x)) / x**2, sp.tanh(x) / x],
+)
+def test_removable_singularities_are_continued(phi):
+    balls = coefficient_balls(phi, x, 3, 1, 15)
+    function = sp.lambdify(x, phi, "mpmath")
+    with mp.workdps(25):
+        for r, ball in enumerate(balls):
+
+            def integrand(z, r=r):
+                weight = mp.hermite(r, z / mp.sqrt(2)) / mp.sqrt(mp.mpf(2) ** r * mp.factorial(r))
+                return function(z) * weight * mp.npdf(z)
+
+            value = mp.quad(integrand, [-12, -6, -3, -1, 0, 1, 3, 6, 12])
+            assert abs(value - mp.mpf(ball.mid().str(25, radius=False))) < 1e-13
+            assert ball.rad() < 1e-14
 
 
 def test_a_function_without_a_rule_for_growth_says_so():

@@ -12,10 +12,10 @@ from hermite_dual.certified.certificate import make_certificate, verify
 from hermite_dual.certified.eigenvalues import least_eigenvalue
 from hermite_dual.certified.homogeneous import homogeneous_kernel
 from hermite_dual.certified.nearly_parallel import homogeneous_kernel_of
-from hermite_dual.certified.pieces import split
 from hermite_dual.certified.plain_bounds import plain_lower_bound, plain_upper_bound
 from hermite_dual.certified.rebuild import parameters_of, rebuild
 from hermite_dual.certified.sliced_product import sliced_product
+from hermite_dual.shape.shape import shape_of
 
 x = sp.Symbol("x", real=True)
 
@@ -76,7 +76,7 @@ def test_plain_bounds_are_right_and_narrow(n, seed):
 
 @pytest.mark.parametrize("phi", [sp.Max(x, 0), sp.Abs(x), sp.Piecewise((x, x > 0), (x / 7, True)), x / 5])
 def test_two_closed_forms_of_the_homogeneous_kernel_agree(phi):
-    kernel = homogeneous_kernel_of(split(phi, x), x)
+    kernel = homogeneous_kernel_of(shape_of(phi, x).pieces, x)
     rho = np.array([-1.0, -0.999, -0.3, 0.0, 0.5, 0.96, 1 - 1e-9, 1.0])
     other = homogeneous_kernel(phi, x, rho)
     for value, error, r in zip(other.values, other.errors, rho.tolist(), strict=True):
@@ -85,11 +85,11 @@ def test_two_closed_forms_of_the_homogeneous_kernel_agree(phi):
 
 @pytest.mark.parametrize("phi", [sp.Max(x - 1, 0), sp.tanh(x), sp.Max(x, 0) + 1, x**2, sp.Max(x, 0) ** 2])
 def test_other_activations_have_no_homogeneous_kernel(phi):
-    assert homogeneous_kernel_of(split(phi, x), x) is None
+    assert homogeneous_kernel_of(shape_of(phi, x).pieces, x) is None
 
 
 def test_the_fixed_point_of_a_pair_is_found():
-    kernel = homogeneous_kernel_of(split(sp.Max(x, 0), x), x)
+    kernel = homogeneous_kernel_of(shape_of(sp.Max(x, 0), x).pieces, x)
     t, lengths = np.array([1.6, 1.99, -1.2]), np.array([2.1, 2.1, 2.1])
     old, rho, new, error = kernel.solve(t, lengths, 0.1, np.zeros(3))
     np.testing.assert_allclose(new, old, atol=1e-15)

@@ -17,6 +17,8 @@ from flint import acb, arb
 from hermite_dual.certified.elementary import COMPLEX_FUNCTIONS, REAL_FUNCTIONS, complex_power, real_power
 from hermite_dual.certified.nonsmooth import complex_choice, complex_extremum, real_choice, real_extremum
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.shape.deflated import Deflated, compiled
+from hermite_dual.shape.numbers import root_number
 
 RealMap = Callable[[arb], arb]
 ComplexMap = Callable[[acb, bool], acb]
@@ -98,6 +100,10 @@ def _compile(expr: sp.Expr, symbol: sp.Symbol) -> tuple[RealMap, ComplexMap]:
     if not expr.args:
         return _constant(lambda: number_ball(expr))
     if not expr.free_symbols:
+        if hasattr(expr, "enclosure"):  # the isolated zero of a function
+            return _constant(expr.enclosure)
+        if isinstance(expr, sp.CRootOf):
+            return _constant(root_number(expr).enclosure)
         real, _ = _compile_node(expr, symbol)
         return _constant(lambda: real(arb(0)))
     return _compile_node(expr, symbol)
@@ -120,6 +126,8 @@ def _compile_node(expr: sp.Expr, symbol: sp.Symbol) -> tuple[RealMap, ComplexMap
     """Translate a node with arguments."""
     if isinstance(expr, sp.Piecewise):
         return _compile_piecewise(expr, symbol)
+    if isinstance(expr, Deflated):
+        return compiled(expr, symbol)
     if expr.is_Pow:
         return _compile_power(expr.base, expr.exp, symbol)
     children = [_compile(argument, symbol) for argument in expr.args]

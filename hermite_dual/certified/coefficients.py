@@ -15,11 +15,11 @@ from hermite_dual.certified.ball_functions import BallFunction, constant_ball
 from hermite_dual.certified.hermite_sums import density
 from hermite_dual.certified.monomials import TailError
 from hermite_dual.certified.panels import panel_coefficients
-from hermite_dual.certified.pieces import Pieces, split
 from hermite_dual.certified.precision import bits_for, to_ball, working_precision
 from hermite_dual.certified.tails import tail
 from hermite_dual.certified.trapezoid import trapezoid_coefficients
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
+from hermite_dual.shape.shape import Pieces, shape_of
 
 MAX_DIGITS = 1000
 MAX_DEGREES = 4000
@@ -90,34 +90,26 @@ def _cached(expr: sp.Expr, symbol: sp.Symbol, n: int, variance: _Variance, digit
     q = variance.ball
     if q.is_zero():
         with working_precision(bits_for(digits)):
-            return (BallFunction(expr, symbol)(arb(0)), *[arb(0)] * (n - 1))
+            return (value_ball(expr, symbol), *[arb(0)] * (n - 1))
     polynomial = _polynomial(pieces)
     if polynomial is not None:
         with working_precision(bits_for(digits) + 2 * n):
             return tuple(_polynomial_coefficients(polynomial, q, n))
     refuse_if_not_square_integrable(pieces, q)
-    return tuple(_refined(pieces, q, n, digits, parity_of(pieces)))
+    return tuple(_refined(pieces, q, n, digits, pieces.parity))
 
 
-@lru_cache(maxsize=256)
 def pieces_of(expr: sp.Expr, symbol: sp.Symbol) -> Pieces:
     """The smooth pieces of an activation, remembered."""
-    return split(expr, symbol)
+    return shape_of(expr, symbol).pieces
 
 
-def parity_of(pieces: Pieces) -> int:
-    """1 if the function is proven even, -1 if proven odd, else 0."""
-    mirror = {pieces.symbol: -pieces.symbol}
-    if any(sp.expand(a + b) != 0 for a, b in zip(pieces.kinks, reversed(pieces.kinks), strict=True)):
-        return 0
-    for parity in (1, -1):
-        pairs = zip(pieces.expressions, reversed(pieces.expressions), strict=True)
-        if all(
-            left == parity * right.xreplace(mirror) or sp.expand(left - parity * right.xreplace(mirror)) == 0
-            for left, right in pairs
-        ):
-            return parity
-    return 0
+def value_ball(expr: sp.Expr, symbol: sp.Symbol) -> arb:
+    """`phi(0)`, what a variance of 0 leaves of phi."""
+    value = shape_of(expr, symbol).value(sp.S.Zero)
+    if value is None:
+        raise InvalidInputError(f"{expr} has no value at 0, which a variance of 0 asks for; take a positive variance")
+    return constant_ball(value)
 
 
 def _polynomial(pieces: Pieces) -> sp.Poly | None:
@@ -140,7 +132,11 @@ def _polynomial_coefficients(polynomial: sp.Poly, q: arb, n: int) -> list[arb]:
 
 
 def refuse_if_not_square_integrable(pieces: Pieces, q: arb) -> None:
-    """Raise if a tail is proven to grow at least like `exp(x^2/(4q))` in modulus."""
+    """Raise if a tail is proven to grow at least like `exp(x^2/(4q))` in modulus, or phi like a pole at a kink."""
+    for pole in pieces.singular(1.0):
+        raise NotIntegrableError(
+            f"the function grows at least like 1/|x - c| towards c = {pole}: its Gaussian integrals are infinite"
+        )
     for expr, side in ((pieces.expressions[-1], 1), (pieces.expressions[0], -1)):
         for start in (16, 256):
             try:

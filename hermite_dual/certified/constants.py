@@ -13,12 +13,17 @@ from flint import arb
 
 from hermite_dual.certified.ball_functions import BallFunction, constant_ball
 from hermite_dual.certified.monomials import ONE, Expansion, TailError, monomial_sup
-from hermite_dual.certified.pieces import Pieces, split
 from hermite_dual.certified.precision import interval, lower_float, magnitude, upper_float, working_precision
 from hermite_dual.certified.tails import tail
 from hermite_dual.certified.unbounded import grows_along_points
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
+from hermite_dual.shape.deflated import plain
+from hermite_dual.shape.numbers import between
+from hermite_dual.shape.periods import period_of
+from hermite_dual.shape.pieces import HOLE
+from hermite_dual.shape.shape import Pieces, Shape, shape_of
+from hermite_dual.shape.singular import in_known_functions, vanishes_at
 
 _BITS = 128
 _STARTS = (8, 16, 32, 64, 256, 2**12, 2**30)
@@ -74,38 +79,67 @@ def derivative_bound(
     """
     if not isinstance(order, int) or order < 0:
         raise InvalidInputError(f"order = {order!r} is not an integer >= 0; 1 is the first derivative")
-    pieces = split(expr, symbol)
+    shape = shape_of(expr, symbol)
+    period = period_of(in_known_functions(shape.expr), symbol)
+    pieces = shape.pieces if shape.complete else None if period is None else shape.within(float(period) + 1)
+    if pieces is None or HOLE in pieces.expressions:
+        if order and shape.continuous is False:
+            return _unbounded(f"phi is not continuous at {symbol} = {shape.jumps[0]}")
+        return _undecided(shape.doubt or f"{expr} is not defined everywhere")
     with working_precision(_BITS):
-        jump = None if between_kinks else _jump(pieces, order)
-        if jump is not None:
-            return jump
+        if not _real(pieces):
+            return _undecided(f"{expr} is not proven to take real values everywhere")
         derived = tuple(e.diff(symbol, order) if order else e for e in pieces.expressions)
-        pole = _pole(derived, pieces)
-        if pole is not None:
-            return pole
+        found = _pole(derived, pieces)
+        if found is None and not between_kinks:
+            found = _jump(shape, pieces, order)
+        if found is not None:
+            return found
+        if period is not None:
+            return _middle(derived, pieces, (arb(0), constant_ball(period)), arb(0), arb(0))
         outer = _tails(derived, symbol, pieces)
         if isinstance(outer, DerivativeBound):
             return outer
         start, tail_lower, tail_upper = outer
-        return _middle(derived, pieces, start, tail_lower, tail_upper)
+        return _middle(derived, pieces, (-start, start), tail_lower, tail_upper)
 
 
-def _jump(pieces: Pieces, order: int) -> DerivativeBound | None:
+def _unbounded(reason: str) -> DerivativeBound:
+    return DerivativeBound(float("inf"), float("inf"), Outcome.REFUTED, reason)
+
+
+def _undecided(reason: str) -> DerivativeBound:
+    return DerivativeBound(0.0, float("inf"), Outcome.UNDECIDED, reason)
+
+
+def _real(pieces: Pieces) -> bool:
+    """Whether phi is real everywhere: so at a point of each piece, since what it depends on vanishes at kinks alone."""
+    edges = [-sp.oo, *pieces.kinks, sp.oo]
+    samples = [constant_ball(between(*ends)) for ends in pairwise(edges)]
+    functions = [BallFunction(expression, pieces.symbol) for expression in pieces.expressions]
+    return all(function(sample).is_finite() for function, sample in zip(functions, samples, strict=True))
+
+
+def _jump(shape: Shape, pieces: Pieces, order: int) -> DerivativeBound | None:
     """REFUTED if a derivative below the order jumps at a kink, UNDECIDED if a jump cannot be excluded."""
     for index, kink in enumerate(pieces.kinks):
         for k in range(order):
-            sides = []
-            for expression in pieces.expressions[index : index + 2]:
-                derivative = expression.diff(pieces.symbol, k)
-                sides.append(BallFunction(derivative, pieces.symbol)(constant_ball(kink)))
-            gap = sides[1] - sides[0]
-            if gap > 0 or gap < 0:
-                reason = f"the derivative of order {k} jumps at {pieces.symbol} = {kink}"
-                return DerivativeBound(float("inf"), float("inf"), Outcome.REFUTED, reason)
-            if not gap.is_zero() and not _equal_at(pieces, index, k):
-                reason = f"a jump of the derivative of order {k} at {kink} cannot be excluded"
-                return DerivativeBound(0.0, float("inf"), Outcome.UNDECIDED, reason)
+            agree = pieces.continuous_at(index) if k == 0 else _smooth(pieces, index, k)
+            if agree is False:
+                return _unbounded(f"the derivative of order {k} jumps at {pieces.symbol} = {kink}")
+            if agree is None:
+                return _undecided(f"a jump of the derivative of order {k} at {kink} cannot be excluded")
     return None
+
+
+def _smooth(pieces: Pieces, index: int, k: int) -> bool | None:
+    """Whether the derivatives of order k from both sides of a kink agree; None if undecided."""
+    left, right = (e.diff(pieces.symbol, k) for e in pieces.expressions[index : index + 2])
+    place = constant_ball(pieces.kinks[index])
+    gap = BallFunction(right, pieces.symbol)(place) - BallFunction(left, pieces.symbol)(place)
+    if gap > 0 or gap < 0:
+        return False
+    return True if gap.is_zero() or vanishes_at(right - left, pieces.symbol, pieces.kinks[index]) else None
 
 
 def _pole(derived: tuple[sp.Expr, ...], pieces: Pieces) -> DerivativeBound | None:
@@ -117,7 +151,7 @@ def _pole(derived: tuple[sp.Expr, ...], pieces: Pieces) -> DerivativeBound | Non
                 continue
             for start in _STARTS:
                 try:
-                    growth = _half_line(tail(expression.subs(pieces.symbol, kink + side / far), far, 1, start))
+                    growth = _half_line(tail(plain(expression).subs(pieces.symbol, kink + side / far), far, 1, start))
                 except TailError:
                     continue
                 if growth is None:
@@ -127,19 +161,14 @@ def _pole(derived: tuple[sp.Expr, ...], pieces: Pieces) -> DerivativeBound | Non
     return None
 
 
-def _equal_at(pieces: Pieces, index: int, k: int) -> bool:
-    """Whether sympy proves both sides of a kink equal."""
-    left, right = (e.diff(pieces.symbol, k) for e in pieces.expressions[index : index + 2])
-    difference = (right - left).subs(pieces.symbol, pieces.kinks[index])
-    return bool(difference == 0 or sp.simplify(difference) == 0)
-
-
 def _tails(derived: tuple[sp.Expr, ...], symbol: sp.Symbol, pieces: Pieces) -> DerivativeBound | tuple[arb, arb, arb]:
     """Start and bounds of the supremum over both half lines, or the verdict if it is infinite or unknown."""
     beyond = max([0.0] + [float(abs(constant_ball(k)).upper()) for k in pieces.kinks])
     best: tuple[arb, arb, arb] | None = None
     # common factors outside: `1/7 - tanh(x/7)^2/7` cancels in balls only where 1/7 does not enter
     right, left = (sp.factor_terms(expression) for expression in (derived[-1], derived[0]))
+    if not pieces.kinks and (period := period_of(right, symbol)) is not None:
+        return constant_ball(period).upper(), arb(0), arb(0)
     for start in _STARTS:
         if start <= beyond:
             continue
@@ -181,11 +210,15 @@ def _half_line(expansion: Expansion) -> tuple[arb, arb] | None:
 
 
 def _middle(
-    derived: tuple[sp.Expr, ...], pieces: Pieces, start: arb, tail_lower: arb, tail_upper: arb
+    derived: tuple[sp.Expr, ...], pieces: Pieces, outer: tuple[arb, arb], tail_lower: arb, tail_upper: arb
 ) -> DerivativeBound:
-    """Branch and bound between the two half lines."""
+    """Branch and bound between two points."""
     symbol = pieces.symbol
-    ends = [-start, *map(constant_ball, pieces.kinks), start]
+    places = list(map(constant_ball, pieces.kinks))
+    first = sum(1 for place in places if not place > outer[0])
+    inner = [place for place in places[first:] if place < outer[1]]
+    derived = derived[first : first + len(inner) + 1]
+    ends = [outer[0], *inner, outer[1]]
     lower, count = arb(tail_lower.lower()), 0
     heap: list[_Box] = []
     searches = [_Search(expression, symbol) for expression in derived]

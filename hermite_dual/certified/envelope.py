@@ -12,9 +12,9 @@ from flint import acb, arb
 
 from hermite_dual.certified.ball_functions import BallFunction
 from hermite_dual.certified.monomials import Expansion, Exponents, TailError, fraction_ball
-from hermite_dual.certified.pieces import Pieces
 from hermite_dual.certified.precision import exact_fraction, interval, magnitude, working_precision
 from hermite_dual.certified.tails import tail
+from hermite_dual.shape.shape import Pieces
 
 _BITS = 64
 _STARTS = (4, 8, 16, 32, 64, 128, 512, 2048, 16384)

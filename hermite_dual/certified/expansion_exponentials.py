@@ -5,11 +5,13 @@ from fractions import Fraction
 from flint import acb, arb
 
 from hermite_dual.certified.expansion_arithmetic import Arithmetic, disc
-from hermite_dual.certified.monomials import ONE, Expansion, Exponents, TailError, fraction_ball
+from hermite_dual.certified.monomials import ONE, Expansion, Exponents, TailError, fraction_ball, monomial
 from hermite_dual.certified.precision import exact_fraction, interval, magnitude
 
 _LOG_POWER = Fraction(1, 8)
 _DENOMINATOR = 2**40
+_STEEP = arb(2) ** 16
+"""Rates are kept as exact fractions, which larger ones would fill the memory with; a smaller bound holds as well."""
 
 
 def _ceiling(ball: arb) -> Fraction:
@@ -69,10 +71,16 @@ class Exponentials(Arithmetic):
         return slot, -abs(ball).lower() * (fraction_ball(power - (2 - slot)) * self.start.log()).exp().lower()
 
     def lower_growth(self, key: Exponents) -> arb:
-        """A number g >= 0 with `t^p exp(b t + a t^2) >= g t` on the half line, for exponents with b, a, p >= 0."""
-        if min(key) < 0:
+        """A number g >= 0 with `t^p exp(b t + a t^2) >= g t` on the half line, for exponents with b, a >= 0.
+
+        `t^(p-1) exp(b t + a t^2)` rises where `p - 1 + b t + 2 a t^2 >= 0`, and from the start on if it does there.
+        """
+        a, b, p = key
+        if min(a, b) < 0:
             return arb(0)
-        return arb(1) if key[2] >= 1 else fraction_ball(max(key[1], key[0]))
+        slope = fraction_ball(p - 1) + fraction_ball(b) * self.start + 2 * fraction_ball(a) * self.start**2
+        growth = monomial((a, b, p - 1), self.start).min(_STEEP) if slope >= 0 else arb(0)
+        return arb(growth.lower())
 
     def rule_log(self, argument: Expansion) -> Expansion:
         """`log(m B) = log m + log B`, with `0 <= log t <= (8/e) t^(1/8)`."""

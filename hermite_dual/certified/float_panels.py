@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from hermite_dual.certified.ball_functions import BallFunction
 from hermite_dual.certified.float_cholesky import TINY, UNIT
 from hermite_dual.certified.panels import ellipse_box
-from hermite_dual.certified.pieces import Pieces
 from hermite_dual.certified.precision import magnitude, upper_float, working_precision
 from hermite_dual.errors import AccuracyError
 from hermite_dual.numeric.jit import kernel, prange
+from hermite_dual.shape.shape import Pieces
 
 Matrix = NDArray[np.float64]
 

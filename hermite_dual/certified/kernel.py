@@ -13,8 +13,7 @@ import numpy as np
 import sympy as sp
 from flint import arb
 
-from hermite_dual.certified.ball_functions import BallFunction
-from hermite_dual.certified.coefficients import coefficient_balls, pieces_of
+from hermite_dual.certified.coefficients import coefficient_balls, pieces_of, value_ball
 from hermite_dual.certified.elementary import integer_power
 from hermite_dual.certified.lattice import lattice_kernel
 from hermite_dual.certified.precision import bits_for, exact_fraction, to_ball, working_precision
@@ -112,7 +111,7 @@ def _determinant(exact: list[Fraction | None], balls: list[arb]) -> arb:
 def _degenerate(expr: sp.Expr, symbol: sp.Symbol, balls: list[arb], digits: int) -> arb:
     """A variance is zero: `phi(0) E[phi(v)]`."""
     other = balls[1] if balls[0].is_zero() else balls[0]
-    origin = BallFunction(expr, symbol)(arb(0))
+    origin = value_ball(expr, symbol)
     return origin * coefficient_balls(expr, symbol, 1, other, digits + 1)[0]
 
 

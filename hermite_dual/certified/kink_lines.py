@@ -11,7 +11,7 @@ from typing import Any
 from flint import arb
 
 from hermite_dual.certified.ball_functions import BallFunction, constant_ball
-from hermite_dual.certified.pieces import Pieces
+from hermite_dual.shape.shape import Pieces
 
 
 @dataclass(frozen=True)

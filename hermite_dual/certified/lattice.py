@@ -12,9 +12,9 @@ from flint import arb, arb_poly
 from hermite_dual.certified.ball_functions import BallFunction
 from hermite_dual.certified.envelope import Envelope
 from hermite_dual.certified.hermite_sums import density
-from hermite_dual.certified.pieces import Pieces
 from hermite_dual.certified.precision import working_precision
 from hermite_dual.certified.trapezoid import Strip, best_strip, dyadic_below
+from hermite_dual.shape.shape import Pieces
 
 _GUARD_BITS = 64
 _MAX_LATTICE = 400_000

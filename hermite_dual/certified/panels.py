@@ -19,9 +19,9 @@ from flint import acb, arb
 from hermite_dual.certified.ball_functions import BallFunction, constant_ball
 from hermite_dual.certified.envelope import Envelope, line_envelope
 from hermite_dual.certified.hermite_sums import Node, density, hermite_sums, recurrence_loss, weighted_bound
-from hermite_dual.certified.pieces import Pieces
 from hermite_dual.certified.precision import interval, magnitude, working_precision
 from hermite_dual.certified.trapezoid import cut_off
+from hermite_dual.shape.shape import Pieces
 
 _ELLIPSES = (12.0, 7.0, 4.0, 2.5, 1.8)
 _WIDTH = 1.5

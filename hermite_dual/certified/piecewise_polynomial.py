@@ -17,8 +17,8 @@ from flint import arb
 from hermite_dual.certified.ball_functions import BallFunction, constant_ball
 from hermite_dual.certified.coefficients import coefficient_balls, pieces_of
 from hermite_dual.certified.hermite_sums import density, recurrence_loss
-from hermite_dual.certified.pieces import Pieces
 from hermite_dual.certified.precision import bits_for, to_ball, working_precision
+from hermite_dual.shape.shape import Pieces
 
 Jump = tuple[arb, list[arb]]
 """A kink and the jumps of the derivatives of order 0, 1, ... there."""

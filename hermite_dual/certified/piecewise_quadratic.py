@@ -18,15 +18,15 @@ from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.ball_functions import constant_ball
-from hermite_dual.certified.coefficients import parity_of, pieces_of
+from hermite_dual.certified.coefficients import pieces_of
 from hermite_dual.certified.curved_kink_integrals import curved_kink_integrals
 from hermite_dual.certified.entry_error import SeriesValues
 from hermite_dual.certified.float_cholesky import TINY, UNIT
 from hermite_dual.certified.hermite_sums import density
 from hermite_dual.certified.kink_integrals import KinkTable, kink_integrals
-from hermite_dual.certified.pieces import Pieces
 from hermite_dual.certified.precision import upper_float, working_precision
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.shape.shape import Pieces
 
 Matrix = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -169,7 +169,7 @@ def _averages(kinks: list[arb], pieces: list[list[arb]]) -> tuple[list[arb], arb
 def _pairs(pieces: Pieces) -> Indices:
     """Pairs of kinks; of an even or odd activation `(s, t)` and `(-s, -t)` contribute the same, and one is kept."""
     count = len(pieces.kinks)
-    if parity_of(pieces) == 0:
+    if pieces.parity == 0:
         return np.array([(s, t, 1) for s, t in product(range(count), repeat=2)], dtype=np.intp)
     kept = []
     for s, t in product(range(count), repeat=2):

@@ -17,7 +17,7 @@ from flint import arb, fmpq
 from numpy.typing import NDArray
 
 from hermite_dual.activation import activation
-from hermite_dual.certified.coefficients import coefficient_balls, parity_of, pieces_of
+from hermite_dual.certified.coefficients import coefficient_balls, pieces_of
 from hermite_dual.certified.constants import derivative_bound
 from hermite_dual.certified.nearly_parallel import HomogeneousKernel, homogeneous_kernel_of
 from hermite_dual.certified.panels import panel_coefficients
@@ -196,7 +196,7 @@ def _panels(expr: sp.Expr, symbol: sp.Symbol, q: arb, count: int) -> list[arb]:
     balls = panel_coefficients(pieces, q, count, arb(10) ** -_ACCURACY * (q.sqrt() + 1))
     if balls is None:
         raise AccuracyError(f"the coefficients of {expr} are out of reach of panels")
-    parity = parity_of(pieces)
+    parity = pieces.parity
     return [arb(0) if parity and (r % 2 == 0) != (parity > 0) else ball for r, ball in enumerate(balls)]
 
 

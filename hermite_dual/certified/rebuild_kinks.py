@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from hermite_dual.certified.ball_functions import constant_ball
 from hermite_dual.certified.hermite_sums import density
 from hermite_dual.certified.panels import gauss_legendre
-from hermite_dual.certified.pieces import Pieces
 from hermite_dual.certified.precision import upper_float, working_precision
+from hermite_dual.shape.shape import Pieces
 
 Matrix = NDArray[np.float64]
 

@@ -14,13 +14,13 @@ from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.ball_functions import BallFunction
-from hermite_dual.certified.coefficients import parity_of, pieces_of
+from hermite_dual.certified.coefficients import pieces_of
 from hermite_dual.certified.envelope import line_envelope
 from hermite_dual.certified.hermite_sums import density, recurrence_loss, weighted_prefactor
 from hermite_dual.certified.panels import PanelPlan, gauss_legendre
-from hermite_dual.certified.pieces import Pieces
 from hermite_dual.certified.precision import interval, upper_float, working_precision
 from hermite_dual.errors import AccuracyError
+from hermite_dual.shape.shape import Pieces
 
 Matrix = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def row_moments(expr: sp.Expr, symbol: sp.Symbol, scales: Matrix, count: int) ->
         group = order[start:stop]
         values[group], errors[group] = _group(pieces, scales[group], count)
         start = stop
-    parity = parity_of(pieces)
+    parity = pieces.parity
     if parity:
         absent = slice(1, None, 2) if parity > 0 else slice(0, None, 2)
         values[:, absent], errors[:, absent] = 0.0, 0.0

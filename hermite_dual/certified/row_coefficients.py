@@ -13,16 +13,16 @@ import sympy as sp
 from flint import arb
 from numpy.typing import NDArray
 
-from hermite_dual.certified.coefficients import parity_of, pieces_of, refuse_if_not_square_integrable
+from hermite_dual.certified.coefficients import pieces_of, refuse_if_not_square_integrable
 from hermite_dual.certified.constants import derivative_bound
 from hermite_dual.certified.float_cholesky import TINY, UNIT, gamma
 from hermite_dual.certified.float_panels import FloatPanels, float_panels, is_tabulated
 from hermite_dual.certified.hermite_functions import HermiteFunctions, hermite_functions, wide_unit
-from hermite_dual.certified.pieces import Pieces
 from hermite_dual.certified.precision import working_precision
 from hermite_dual.certified.row_quadrature import RowQuadrature, row_quadrature
 from hermite_dual.errors import AccuracyError
 from hermite_dual.outcome import Outcome
+from hermite_dual.shape.shape import Pieces
 
 Matrix = NDArray[np.float64]
 
@@ -107,7 +107,7 @@ def row_coefficients(
     # within one unit roundoff of sqrt(q); the Lipschitz constant pays for it
     scales = np.sqrt(variances)
     panels = float_panels(pieces, float(scales.min()), _REACH * float(scales.max()))
-    rows = _Rows(pieces, panels, slope.upper, parity_of(pieces))
+    rows = _Rows(pieces, panels, slope.upper, pieces.parity)
     degrees = _degrees(rows, float(scales.max()), largest) if count is None else count
     if degrees * len(scales) > _MOST_ENTRIES:
         degrees = max(_FEWEST, 2 ** int(math.log2(_MOST_ENTRIES / len(scales)))) if count is None else degrees

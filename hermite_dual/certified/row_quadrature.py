@@ -20,10 +20,10 @@ from hermite_dual.certified.envelope import Envelope, line_envelope
 from hermite_dual.certified.hermite_functions import exact_ball, split_exactly, wide_unit
 from hermite_dual.certified.hermite_sums import density, weighted_bound, weighted_prefactor
 from hermite_dual.certified.panels import ellipse_box, gauss_legendre
-from hermite_dual.certified.pieces import Pieces
 from hermite_dual.certified.precision import interval, magnitude, upper_float, working_precision
 from hermite_dual.certified.trapezoid import best_strip, dyadic_below
 from hermite_dual.errors import AccuracyError
+from hermite_dual.shape.shape import Pieces
 
 Wide = NDArray[np.longdouble]
 

@@ -16,6 +16,7 @@ from hermite_dual.certified.ball_functions import constant_ball
 from hermite_dual.certified.exact_rates import carried_back, common_rate, rescaled
 from hermite_dual.certified.expansion_functions import Functions
 from hermite_dual.certified.monomials import ONE, Expansion, TailError
+from hermite_dual.shape.deflated import plain
 
 Frozen = Mapping[sp.Symbol, arb]
 """Balls for symbols that stand for parts of an expression: at every t there are numbers in them."""
@@ -45,6 +46,7 @@ def tail(
     Raises:
         TailError: the expression's behaviour there is not understood, or the half strip starts too early.
     """
+    expr = plain(expr)
     rate = common_rate(expr, symbol)
     if rate is None:
         return _walk(expr, symbol, side, arb(start), offset, frozen)

@@ -23,8 +23,8 @@ from hermite_dual.certified.hermite_sums import (
     recurrence_loss,
     weighted_prefactor,
 )
-from hermite_dual.certified.pieces import Pieces
 from hermite_dual.certified.precision import working_precision
+from hermite_dual.shape.shape import Pieces
 
 _FIRST_RAW_HEIGHT = 0.2
 _GROWTH = 2.0

@@ -13,13 +13,12 @@ from itertools import pairwise
 from flint import arb
 
 from hermite_dual.certified.ball_functions import BallFunction
-from hermite_dual.certified.coefficients import parity_of
 from hermite_dual.certified.envelope import line_envelope
 from hermite_dual.certified.kink_lines import KinkLines
 from hermite_dual.certified.lattice import Factor
-from hermite_dual.certified.pieces import Pieces
 from hermite_dual.certified.precision import working_precision
 from hermite_dual.certified.wedge_cells import Cells
+from hermite_dual.shape.shape import Pieces
 
 _SHARE = 128
 _GUARD_BITS = 64
@@ -86,7 +85,7 @@ def _symmetries(pieces: Pieces, q1: arb, q2: arb, sign: int) -> tuple[bool, bool
     other. An even or odd activation makes the integrand the same at `(-x, -y)`.
     """
     swap = q1.is_exact() and q2.is_exact() and q1 == q2
-    parity = parity_of(pieces) != 0
+    parity = pieces.parity != 0
     if swap and parity:
         return True, True
     if swap:

@@ -104,9 +104,7 @@ def panels(activation: Activation, reach: float) -> Array:
 @lru_cache(maxsize=256)
 def _window(activation: Activation, exponent: int) -> Array:
     size = 2.0**exponent
-    kinks = np.array([float(kink) for kink in activation.kinks])
-    kinks = kinks[np.abs(kinks) < size]
-    edges = np.unique(np.concatenate([[-size, 0.0, size], kinks]))
+    edges = np.unique(np.concatenate([[-size, 0.0, size], activation.kinks_within(size)]))
     grid, envelope = _envelope(activation, size)
     finished = [edges]
     low, high = edges[:-1], edges[1:]

@@ -35,6 +35,7 @@ from hermite_dual.population.limit_bounds import (
     positive_roots,
     tiles,
 )
+from hermite_dual.population.local_lipschitz import local_lipschitz
 
 Array = NDArray[np.float64]
 
@@ -118,7 +119,7 @@ def entry_bounds(model: Model, matrix: Array, variances: Array) -> EntryBounds:
         return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, "K(0) = 0 by definition", 0.0, {})
     try:
         if model.depth is not None:
-            return _layers(model, matrix, proven_lipschitz(model))
+            return _layers(model, matrix, finite_lipschitz(model))
         return _limit(model, matrix, variances, contracting_lipschitz(model))
     except (AccuracyError, InvalidInputError, NotIntegrableError) as error:
         return undecided(str(error))
@@ -153,6 +154,12 @@ def proven_lipschitz(model: Model) -> float:
     if slope.outcome is not Outcome.PROVEN:
         raise AccuracyError(f"no Lipschitz constant of phi is proven: {slope.reason}")
     return slope.upper
+
+
+def finite_lipschitz(model: Model) -> float | None:
+    """The same where there is one; finitely many layers do without."""
+    slope = derivative_bound(model.activation.expr, model.activation.symbol, 1)
+    return slope.upper if slope.outcome is Outcome.PROVEN else None
 
 
 def contracting_lipschitz(model: Model) -> float:
@@ -272,6 +279,7 @@ class Layer:
         matrix: floats close to `K = k(S)`.
         errors: bounds of their distance.
         evaluation: the largest error of the kernel's evaluation.
+        lipschitz: L, or what takes its place at these variances.
     """
 
     variances: Array
@@ -282,10 +290,11 @@ class Layer:
     matrix: Array
     errors: Array
     evaluation: float
+    lipschitz: float
 
 
-def certified_layers(model: Model, inner: Inputs, lipschitz: float) -> Iterator[Layer]:
-    """Compute every layer of a model of finite depth with its error."""
+def certified_layers(model: Model, inner: Inputs, lipschitz: float | None) -> Iterator[Layer]:
+    """Compute every layer of a model of finite depth with its error, with a Lipschitz constant or without."""
     weight = model.sigma_w**2
     t = np.diagonal(inner.values).copy()
     start = np.full_like(t, t.mean()) if np.ptp(t) <= EQUAL_NORMS * t.max() else t
@@ -302,24 +311,25 @@ def certified_layers(model: Model, inner: Inputs, lipschitz: float) -> Iterator[
         if not (e < 0.5 * roots).all():
             raise AccuracyError("a variance is known too poorly to bound the entries of its row")
         found, norms = kernel.evaluate(rho), kernel.norms()
-        moved = perturbation(norms, roots, e, lipschitz, covariance, slack, (slice(None), slice(None)))
+        slope = local_lipschitz(model.activation, roots, e) if lipschitz is None else lipschitz
+        moved = perturbation(norms, roots, e, slope, covariance, slack, (slice(None), slice(None)))
         middle, radius = kernel.rounded_moments()
         K, dK = found.values, (found.errors + moved) * _UP
-        change = moment_change(norms, e, lipschitz)
+        change = moment_change(norms, e, slope)
         np.fill_diagonal(K, middle)
         np.fill_diagonal(dK, (radius + change) * _UP)
-        yield Layer(q, e, covariance, slack, rho, K, dK, float(found.errors.max()))
+        yield Layer(q, e, covariance, slack, rho, K, dK, float(found.errors.max()), slope)
         rounding = gamma(4 + PARAMETER_UNITS) * (weight * middle + start)
         off = weight * SCALES * (radius + change)
         q, dq = weight * middle + start, (off + np.abs(start - t) + np.diagonal(inner.errors) + rounding) * _UP
 
 
-def _layers(model: Model, matrix: Array, lipschitz: float) -> EntryBounds:
+def _layers(model: Model, matrix: Array, lipschitz: float | None) -> EntryBounds:
     """Compute every layer again with its error."""
     inner = inputs_part(model)
-    evaluation = 0.0
+    evaluation = slope = 0.0
     for layer in certified_layers(model, inner, lipschitz):
-        evaluation, K, dK = max(evaluation, layer.evaluation), layer.matrix, layer.errors
+        evaluation, K, dK, slope = max(evaluation, layer.evaluation), layer.matrix, layer.errors, layer.lipschitz
     errors = (np.abs(matrix - K) + dK) * _UP + TINY
     budget = {"inner products and scaling": float(inner.errors.max()), "kernel evaluation": evaluation}
-    return EntryBounds(errors, None, Outcome.PROVEN, f"{model.depth} layers with their errors", lipschitz, budget)
+    return EntryBounds(errors, None, Outcome.PROVEN, f"{model.depth} layers with their errors", slope, budget)

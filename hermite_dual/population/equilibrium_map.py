@@ -59,10 +59,10 @@ def equilibrium_map(activation: Activation, weight: float, top: float, depth: in
     variances = layer_variances(activation, weight, top, depth)
     duals = [dual_table(activation, q, q) for q in variances]
     q = variances[-1]
-    growth = weight * activation.lipschitz**2
     if depth == 1 or weight == 0.0:
         table, error = duals[-1].table, duals[-1].error
     elif depth is None:
+        growth = weight * activation.lipschitz**2
         solve = covariance_map(duals[0], weight, top, q, growth)
         table = graded_table(lambda sign, u: duals[0](solve(sign * (1.0 - u)) / q))
         # The solution is rounded, and so is the correlation it makes. A power series with non-negative coefficients,
@@ -80,8 +80,10 @@ def equilibrium_map(activation: Activation, weight: float, top: float, depth: in
 
         table = graded_table(composed)
         error = 0.0
-        for dual in duals:
-            error = dual.error + (growth * error if np.isfinite(growth) else 0.0)
+        for dual, variance in zip(duals, variances, strict=True):
+            # nowhere does the dual change faster than at 1
+            ends = dual(np.array([1.0, 1.0 - min(1.0, weight * error / variance + 4.0 * EPS)]))
+            error = dual.error + float(ends[0] - ends[1])
         error += table.error
     return EquilibriumMap(top, table, q, moment(activation, q), error)
 

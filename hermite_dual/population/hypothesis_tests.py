@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.certified.ball_functions import BallFunction
-from hermite_dual.certified.coefficients import parity_of, pieces_of
+from hermite_dual.certified.coefficients import pieces_of
 from hermite_dual.certified.constants import DerivativeBound, derivative_bound
 from hermite_dual.certified.float_cholesky import UNIT
 from hermite_dual.certified.inner_products import inner_products, squared_norms
@@ -189,7 +189,7 @@ def parity(phi: Activation) -> Hypothesis:
     """The parity of phi: which Hermite coefficients vanish for that reason."""
     if phi.expr is None:
         return Hypothesis("parity", Outcome.UNDECIDED, None, "nothing can be proven of a Python function")
-    known = parity_of(pieces_of(phi.expr, phi.symbol))
+    known = phi.shape.parity
     if known:
         word, gone = ("even", "odd") if known > 0 else ("odd", "even")
         explanation = f"phi is {word}: coefficients of {gone} degree vanish"

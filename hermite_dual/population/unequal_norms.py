@@ -9,6 +9,7 @@ from hermite_dual.activation import Activation
 from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.kernel import integrated_kernel
 from hermite_dual.numeric.mehler import EPS
+from hermite_dual.population.kernel_slope import largest_slope
 from hermite_dual.population.norm_surrogate import NormSurrogate, norm_surrogate
 from hermite_dual.population.pair_entries import pair_entries
 from hermite_dual.population.variances import moments_with_error, row_variances
@@ -117,7 +118,7 @@ class UnequalNorms:
         layers = [layer[used] for layer in self.layers]
         few = pair_entries(phi, self.weight, self.inputs[used], layers, self.diagonal[used], self.depth is None)
         values, resolved, _ = few.at(index[: rows.size], index[rows.size :], t)
-        slope = phi.lipschitz**2 if np.isfinite(phi.lipschitz) else 1.0
+        slope = self._slope()
         room = max(1.0 - self.weight * slope, EPS) if self.depth is None else 1.0
         error = (slope * self.rounding * float(self.inputs.max()) + _SERIES * float(self.diagonal.max())) / room
         if not resolved.all():
@@ -127,10 +128,16 @@ class UnequalNorms:
         self.error = max(self.error, error + self._slack)
         return values
 
+    def _slope(self) -> float:
+        """How much of an error of the covariance arrives in an entry: L^2 in the limit, where there is such an L."""
+        if self.depth is None:
+            return float(self.activation.lipschitz**2)
+        return max(largest_slope(self.activation, layer) for layer in self.layers)
+
     def _integrated(self, rows: Indices, columns: Indices, t: Array, near: Array) -> tuple[Array, float]:
         """Return entries from quadrature and an estimate of their error; `near` are values close to them."""
         pairs = [(layer[rows], layer[columns]) for layer in self.layers]
-        growth = self.weight * self.activation.lipschitz**2 if self.weight else 0.0
+        growth = self.weight * self._slope() if self.weight else 0.0
         if self.depth is None:
             found = [
                 _fixed_point(self.activation, self.weight, growth, float(q1), float(q2), float(at), float(start))
@@ -138,7 +145,7 @@ class UnequalNorms:
             ]
         else:
             found = [
-                _layers(self.activation, self.weight, growth if np.isfinite(growth) else 0.0, own, float(at))
+                _layers(self.activation, self.weight, growth, own, float(at))
                 for own, at in zip(np.moveaxis(np.array(pairs), -1, 0), t, strict=True)
             ]
         values, errors = np.array(found).T

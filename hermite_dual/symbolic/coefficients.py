@@ -12,8 +12,7 @@ from hermite_dual.symbolic.coefficient_integral import CoefficientIntegral
 from hermite_dual.symbolic.gaussian_integrals import Summand, expect_product
 from hermite_dual.symbolic.ground import Ground
 from hermite_dual.symbolic.hermite import hermite_integers, normalized_hermite
-from hermite_dual.symbolic.pieces import split
-from hermite_dual.symbolic.rewriting import to_terms
+from hermite_dual.symbolic.rewriting import split, to_terms
 from hermite_dual.symbolic.terms import OutsideClassError, Term, group_terms
 
 MAX_DEGREE = 300
@@ -104,13 +103,13 @@ def _integral(expr: sp.Expr, symbol: sp.Symbol, r: int, q: sp.Expr) -> sp.Expr:
         pieces = split(activation, real)
     except OutsideClassError:
         return CoefficientIntegral(activation.subs(real, sp.sqrt(q) * z) * weight, (z, -sp.oo, sp.oo))
-    if parity != 0 and not pieces.breaks:
+    if parity != 0 and not pieces.kinks:
         return 2 * CoefficientIntegral(activation.subs(real, sp.sqrt(q) * z) * weight, (z, 0, sp.oo))
-    edges = [-sp.oo, *(point / sp.sqrt(q) for point in pieces.breaks), sp.oo]
+    edges = [-sp.oo, *(point / sp.sqrt(q) for point in pieces.kinks), sp.oo]
     return sp.Add(
         *(
             CoefficientIntegral(part.subs(real, sp.sqrt(q) * z) * weight, (z, low, high))
-            for part, low, high in zip(pieces.parts, edges, edges[1:], strict=False)
+            for part, low, high in zip(pieces.plain, edges, edges[1:], strict=False)
             if part != 0
         )
     )

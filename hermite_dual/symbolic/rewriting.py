@@ -7,11 +7,15 @@ from functools import lru_cache
 
 import sympy as sp
 
-from hermite_dual.symbolic.pieces import Pieces, sign_of, split
+from hermite_dual.shape.numbers import UndecidedError, sign_of
+from hermite_dual.shape.pieces import HOLE
+from hermite_dual.shape.shape import Pieces, shape_of
 from hermite_dual.symbolic.terms import Gate, OutsideClassError, Term, collect_terms
 
 MAX_POWER = 64
 """Largest integer power that is expanded."""
+MAX_PIECES = 24
+"""More pieces than this would give a form of thousands of terms, which nobody reads."""
 MAX_TERMS = 400
 """Most terms of one smooth piece; a form from more is of no use to a reader."""
 _CLASS = "x**p*exp(a*x**2 + b*x + g)*F(x) with F = 1, a step or one normal CDF"
@@ -58,10 +62,28 @@ def to_terms(expr: sp.Expr, symbol: sp.Symbol) -> tuple[Term, ...]:
     if expr.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise OutsideClassError(f"{expr} is not a finite function of {symbol}.")
     pieces = split(_flatten(expr), real)
-    terms = collect_terms(_join(pieces, [_smooth(part, real) for part in pieces.parts]))
+    terms = collect_terms(_join(pieces, [_smooth(part, real) for part in pieces.plain]))
     if not _is_real(terms):
         raise OutsideClassError(f"{expr} is not real, as an activation has to be.")
     return terms
+
+
+def split(expr: sp.Expr, symbol: sp.Symbol) -> Pieces:
+    """Return the pieces between kinks of an expression that may have parameters.
+
+    Raises:
+        OutsideClassError: they are not known, too many, or leave a hole.
+    """
+    try:
+        pieces = shape_of(expr, symbol).pieces
+    except UndecidedError as error:
+        message = str(error)
+        raise OutsideClassError(f"{message[0].upper()}{message[1:]}.") from None
+    if HOLE in pieces.expressions:
+        raise OutsideClassError(f"{expr} is not defined on the whole real line.")
+    if len(pieces.expressions) > MAX_PIECES:
+        raise OutsideClassError(f"The activation has more than {MAX_PIECES} pieces.")
+    return pieces
 
 
 def _is_real(terms: tuple[Term, ...]) -> bool:
@@ -226,7 +248,10 @@ def _wave(factor: sp.Expr, first: sp.Expr, second: sp.Expr) -> Callable[[sp.Expr
 def _error_function(node: sp.Expr, symbol: sp.Symbol) -> Sum:
     """Rewrite `erf(a x + b)` as `2 Phi(sqrt(2) (a x + b)) - 1`, and erfc as its complement."""
     offset, slope = _polynomial(node.args[0], symbol, 1, node)
-    direction = sign_of(slope, f"The sign of {slope} in {node} is not known.")
+    try:
+        direction = sign_of(slope)
+    except UndecidedError:
+        raise OutsideClassError(f"The sign of {slope} in {node} is not known.") from None
     gate = Gate(sp.cancel(-offset / slope), 1 / (2 * slope**2), 1)
     value = 1 if node.func is sp.erf else -1
     one = sp.Integer(direction) * value
@@ -264,7 +289,7 @@ def _join(pieces: Pieces, sums: list[Sum]) -> list[Term]:
         side = _open_side(sample, heights)
         base = heights[0] if side > 0 else heights[-1]
         result.append(_with(sample, base, None))
-        for point, jump in zip(pieces.breaks, jumps, strict=True):
+        for point, jump in zip(pieces.kinks, jumps, strict=True):
             if jump != 0:
                 result.append(_with(sample, side * jump, Gate(point, sp.S.Zero, side)))
     return result
@@ -285,7 +310,7 @@ def _open_side(term: Term, heights: list[sp.Expr]) -> int:
 
 def _refuse_cut(term: Term, pieces: Pieces) -> None:
     """Raise if a term that is not a real exponential is multiplied by a step."""
-    where = ", ".join(str(point) for point in pieces.breaks)
+    where = ", ".join(str(point) for point in pieces.kinks)
     if term.linear.has(sp.I):
         frequency = sp.im(term.linear)
         raise OutsideClassError(

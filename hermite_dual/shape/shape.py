@@ -1,0 +1,447 @@
+"""The shape of a formula: what every layer asks about an activation, decided once.
+
+A *kink* is a real point where phi is not analytic, removable singularities being removed: a corner, a jump, a value of
+its own at one point, a branch point, a pole. Between neighbouring kinks phi equals one formula without case
+distinctions, analytic there.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from typing import Any
+
+import sympy as sp
+
+from hermite_dual.shape.approximate import seen_kinks
+from hermite_dual.shape.deflated import Deflated, plain
+from hermite_dual.shape.numbers import UndecidedError, compare, finite_value, is_zero
+from hermite_dual.shape.pieces import HOLE, cut
+from hermite_dual.shape.singular import (
+    Limit,
+    continued,
+    in_known_functions,
+    limit_at,
+    places,
+    unknown_functions,
+    vanishes_at,
+)
+from hermite_dual.shape.zeros import InfinitelyManyError, Interval
+
+_LINE: Interval = (-sp.oo, sp.oo)
+_WINDOW = 64
+"""Half-width of the window in which the kinks of a function with infinitely many are listed."""
+_MOST_OPERATIONS = 80
+
+
+@dataclass(frozen=True)
+class Singularity:
+    """A kink at which a piece is not analytic.
+
+    Attributes:
+        left: behaviour from the left.
+        right: behaviour from the right.
+    """
+
+    left: Limit
+    right: Limit
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A formula cut at its kinks.
+
+    Attributes:
+        symbol: the argument.
+        kinks: increasing, exact or isolated real constants.
+        expressions: `len(kinks) + 1` formulas, left to right, analytic on their open intervals and continued over
+            removable singularities.
+        points: formulas that hold at the kinks; None where phi has no value.
+        source: the function as one formula.
+    """
+
+    symbol: sp.Symbol
+    kinks: tuple[sp.Expr, ...]
+    expressions: tuple[sp.Expr, ...]
+    points: tuple[sp.Expr | None, ...]
+    source: sp.Expr
+
+    @property
+    def plain(self) -> tuple[sp.Expr, ...]:
+        """The pieces as formulas that people read."""
+        return tuple(map(plain, self.expressions))
+
+    @cached_property
+    def values(self) -> tuple[sp.Expr | None, ...]:
+        """Exact values at the kinks; None where phi is undefined there."""
+        pairs = zip(self.kinks, self.points, strict=True)
+        return tuple(None if at is None else _value(at, self.symbol, kink) for kink, at in pairs)
+
+    @cached_property
+    def sides(self) -> tuple[Singularity, ...]:
+        """Behaviour on both sides of every kink."""
+        return _sides(self)
+
+    def singular(self, power: float) -> tuple[sp.Expr, ...]:
+        """Return the kinks towards which the modulus is proven to grow at least like `distance^-power`."""
+        growth = [[side.growth or 0.0 for side in (both.left, both.right)] for both in self.sides]
+        return tuple(kink for kink, powers in zip(self.kinks, growth, strict=True) if max(powers) >= power)
+
+    @property
+    def slope(self) -> sp.Expr:
+        """The derivative between the kinks as one formula."""
+        parts = [part.diff(self.symbol) for part in self.expressions]
+        branches = [(part, self.symbol < kink) for part, kink in zip(parts, self.kinks, strict=False)]
+        return sp.Piecewise(*branches, (parts[-1], True)) if branches else parts[0]
+
+    def continuous_at(self, index: int) -> bool | None:
+        """Whether phi is continuous at a kink, its own value included; None if that is not decided."""
+        return _continuous(self, index, self.sides[index])
+
+    @cached_property
+    def parity(self) -> int:
+        """1 if the function is proven even, -1 if proven odd, else 0."""
+        try:
+            if any(compare(a, -b) != 0 for a, b in zip(self.kinks, reversed(self.kinks), strict=True)):
+                return 0
+            parts, values = self.plain, self.values
+            for parity in (1, -1):
+                pairs = zip(parts[: (len(parts) + 1) // 2], reversed(parts), strict=False)
+                mirrored = all(_mirrored(left, right, self.symbol, parity) for left, right in pairs)
+                if mirrored and all(_opposite(a, b, parity) for a, b in zip(values, reversed(values), strict=True)):
+                    return parity
+        except (UndecidedError, ArithmeticError, TypeError, ValueError):
+            return 0  # no proof, no claim
+        return 0
+
+
+class Shape:
+    """What is decided about `phi`, a formula in one variable.
+
+    Attributes:
+        expr: phi; None for a Python function, of which nothing but the kinks given is known.
+        symbol: its variable.
+
+    >>> x = sp.Symbol("x", real=True)
+    >>> Shape(x * sp.sign(sp.Max(x, 0)), x).pieces.expressions
+    (0, x)
+    """
+
+    def __init__(self, expr: sp.Expr | None, symbol: sp.Symbol, given: tuple[sp.Expr, ...] = ()) -> None:
+        self.expr, self.symbol, self._given = expr, symbol, given
+
+    @cached_property
+    def _found(self) -> tuple[Pieces | None, str | None, bool]:
+        """The pieces, or the reason why there are none, and whether the kinks are infinitely many."""
+        if self.expr is None:
+            return None, "nothing is known of a Python function: give it as a formula", False
+        unknown = unknown_functions(in_known_functions(self.expr))
+        if unknown:
+            return None, f"nothing is known of the singularities of {', '.join(sorted(unknown))}", False
+        try:
+            return _pieces(self.expr, self.symbol, _LINE), None, False
+        except InfinitelyManyError as error:
+            return None, f"{self.expr} has, or may have, infinitely many kinks ({error})", True
+        except UndecidedError as error:
+            return None, str(error), False
+
+    @property
+    def complete(self) -> bool:
+        """Whether every kink is known, and with it every piece."""
+        return self._found[0] is not None
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the shape is not complete."""
+        return self._found[1]
+
+    @property
+    def pieces(self) -> Pieces:
+        """The pieces between all kinks.
+
+        Raises:
+            UndecidedError: the shape is not complete.
+        """
+        found, doubt, _ = self._found
+        if found is None:
+            raise UndecidedError(f"{doubt}; write the activation as a Piecewise with explicit break points")
+        return found
+
+    @cached_property
+    def _near(self) -> Pieces | None:
+        """The pieces, of an incomplete shape in a window around 0; None where not even they are known."""
+        if self.complete or not self._found[2]:
+            return self._found[0]
+        return self.within(_WINDOW)
+
+    @property
+    def kinks(self) -> tuple[sp.Expr, ...]:
+        """The kinks, increasing; of a shape that is not complete those in [-64, 64] as far as they are known."""
+        if self._near is not None:
+            return self._near.kinks
+        if self.expr is None or self.expr.free_symbols != {self.symbol}:
+            return self._given
+        return seen_kinks(self.expr, self.symbol)
+
+    def within(self, radius: float) -> Pieces | None:
+        """Return the pieces inside `(-radius, radius)`, or None where they are not known."""
+        if self.complete or not self._found[2]:
+            return self._found[0]
+        try:
+            return _window(self, sp.Integer(2) ** max(0, sp.ceiling(sp.log(sp.Rational(radius), 2))))
+        except UndecidedError:
+            return None
+
+    def value(self, point: sp.Expr) -> sp.Expr | None:
+        """Return phi at a real number as an exact constant, None where phi is undefined there."""
+        pieces = self.pieces
+        index = 0
+        for kink, at in zip(pieces.kinks, pieces.points, strict=True):
+            order = compare(kink, point)
+            if order == 0:
+                return None if at is None else _value(at, self.symbol, kink)
+            index += order < 0
+        return _value(pieces.expressions[index], self.symbol, point)
+
+    @cached_property
+    def values(self) -> tuple[sp.Expr | None, ...]:
+        """Values at the kinks; None where phi is undefined there."""
+        return () if self._near is None else self._near.values
+
+    @cached_property
+    def sides(self) -> tuple[Singularity, ...]:
+        """Behaviour on both sides of every kink."""
+        return () if self._near is None else self._near.sides
+
+    @cached_property
+    def jumps(self) -> tuple[sp.Expr, ...]:
+        """The kinks at which phi is proven not continuous, one-sided limits and its value there compared."""
+        if self._near is None:
+            return ()
+        return tuple(kink for i, kink in enumerate(self._near.kinks) if self._near.continuous_at(i) is False)
+
+    @cached_property
+    def doubtful(self) -> tuple[sp.Expr, ...]:
+        """The kinks at which it is not decided whether phi is continuous."""
+        if self._near is None:
+            return self.kinks
+        return tuple(kink for i, kink in enumerate(self._near.kinks) if self._near.continuous_at(i) is None)
+
+    @cached_property
+    def continuous(self) -> bool | None:
+        """Whether phi is proven continuous on the line (True), or proven not to be (False); None if undecided."""
+        if self._near is None:
+            return None
+        answers = [self._near.continuous_at(i) for i in range(len(self._near.kinks))]
+        return False if False in answers else True if self.complete and None not in answers else None
+
+    @cached_property
+    def poles(self) -> tuple[sp.Expr, ...]:
+        """The kinks next to which phi^2 is proven not integrable."""
+        return () if self._near is None else self._near.singular(0.5)
+
+    @cached_property
+    def undefined(self) -> tuple[sp.Expr, ...]:
+        """The kinks at which phi has no value."""
+        return tuple(kink for kink, value in zip(self.kinks, self.values, strict=True) if value is None)
+
+    @cached_property
+    def removable(self) -> tuple[float, ...]:
+        """The points to which phi is continued, such as 0 for `sin(x)/x`; of infinitely many those in [-64, 64]."""
+        if self._near is None:
+            return ()
+        nodes = {node for part in self._near.expressions for node in part.atoms(Deflated)}
+        return tuple(sorted({float(node.args[2]) for node in nodes}))
+
+    @cached_property
+    def parity(self) -> int:
+        """1 if phi is proven even, -1 if proven odd, else 0."""
+        if self.complete:
+            return self.pieces.parity
+        if self.expr is None:
+            return 0
+        mirrored = self.expr.subs(self.symbol, -self.symbol)
+        return next((sign for sign in (1, -1) if sp.expand(mirrored - sign * self.expr) == 0), 0)
+
+    @cached_property
+    def homogeneous(self) -> bool:
+        """Whether phi is proven homogeneous, `phi(t x) = t phi(x)` for `t > 0`."""
+        if not self.complete or any(kink != 0 for kink in self.kinks) or self.continuous is not True:
+            return False
+        parts = self.pieces.plain
+        return all(
+            part.is_polynomial(self.symbol) and sp.expand(part - part.coeff(self.symbol, 1) * self.symbol) == 0
+            for part in map(sp.expand, parts)
+        )
+
+    @cached_property
+    def degree(self) -> int | None:
+        """The degree, if phi is a polynomial; 0 for constants."""
+        if not self.complete or self.pieces.kinks:
+            return None
+        part = self.pieces.plain[0]
+        if not part.is_polynomial(self.symbol):
+            return None
+        return max(0, int(sp.Poly(part, self.symbol).degree())) if part != 0 else 0
+
+
+@lru_cache(maxsize=1024)
+def shape_of(expr: sp.Expr, symbol: sp.Symbol) -> Shape:
+    """Return the shape of a formula, remembered."""
+    return Shape(expr, symbol)
+
+
+@lru_cache(maxsize=64)
+def _window(shape: Shape, radius: sp.Integer) -> Pieces:
+    return _pieces(shape.expr, shape.symbol, (-radius, radius))
+
+
+def exact_floats(expr: sp.Expr) -> sp.Expr:
+    """Return the expression with every Float replaced by the dyadic number that it stores."""
+    return expr.xreplace({number: sp.Rational(number) for number in expr.atoms(sp.Float)})
+
+
+def _pieces(expr: sp.Expr, symbol: sp.Symbol, interval: Interval) -> Pieces:
+    """Cut at case distinctions, then at singularities that stay."""
+    source = exact_floats(expr)
+    known = in_known_functions(source)
+    row = cut(known, symbol, interval)
+    edges = [interval[0], *row.breaks, interval[1]]
+    kinks: list[sp.Expr] = []
+    parts: list[sp.Expr] = []
+    points: list[sp.Expr | None] = []
+    for index, (ends, part) in enumerate(zip(pairwise(edges), row.cells, strict=True)):
+        if index:
+            kinks.append(row.breaks[index - 1])
+            points.append(_at(row.points[index - 1], symbol, row.breaks[index - 1]))
+        whole, inner = _without_removable(part, symbol, ends)
+        parts += [whole] * (len(inner) + 1)
+        kinks += inner
+        points += [_at(part, symbol, place) for place in inner]
+    return _merged(Pieces(symbol, tuple(kinks), tuple(parts), tuple(points), _source(known, symbol, kinks, parts)))
+
+
+def _source(expr: sp.Expr, symbol: sp.Symbol, kinks: list[sp.Expr], parts: list[sp.Expr]) -> sp.Expr:
+    """Return the formula as given, or put together from its pieces where one is continued over a singularity."""
+    if not any(part.has(Deflated) for part in parts):
+        return expr
+    branches = [(part, symbol < kink) for part, kink in zip(parts, kinks, strict=False)]
+    return sp.Piecewise(*branches, (parts[-1], True)) if branches else parts[0]
+
+
+def _without_removable(part: sp.Expr, symbol: sp.Symbol, ends: Interval) -> tuple[sp.Expr, list[sp.Expr]]:
+    """Return a part continued over its removable singularities, and the singularities that stay."""
+    if part == HOLE or part.free_symbols - {symbol}:
+        return part, []
+    kept = []
+    for place in places(part, symbol, ends):
+        found = continued(part, symbol, place)
+        if found is None:
+            kept.append(place)
+        else:
+            part = found
+    return part, kept
+
+
+def _at(part: sp.Basic, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
+    """Return a formula that has phi's value at a point, None where phi has none."""
+    if part == HOLE:
+        return None
+    if finite_value(part, symbol, point) is not None:
+        return part
+    if not part.has(symbol) or part.free_symbols - {symbol} or part.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+        return None
+    return continued(part, symbol, point)
+
+
+def _value(part: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
+    """Return a formula's value at a point, continued over a removable singularity."""
+    value = finite_value(part, symbol, point)
+    if value is None or value.has(Deflated):
+        limit = sp.limit(plain(part), symbol, point)
+        value = None if limit.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.AccumBounds) else limit
+    return value
+
+
+def _merged(pieces: Pieces) -> Pieces:
+    """Drop kinks at which phi is analytic: the same formula on both sides and its value in between."""
+    keep = []
+    for i, kink in enumerate(pieces.kinks):
+        left, right = pieces.expressions[i : i + 2]
+        if left == right and left != HOLE and not left.free_symbols - {pieces.symbol}:
+            own = pieces.points[i]
+            if continued(left, pieces.symbol, kink) is not None and own is not None:
+                there, value = (_value(part, pieces.symbol, kink) for part in (left, own))
+                if there is not None and value is not None and is_zero(value - there):
+                    continue
+        keep.append(i)
+    expressions = [pieces.expressions[0], *(pieces.expressions[i + 1] for i in keep)]
+    kinks = tuple(pieces.kinks[i] for i in keep)
+    return Pieces(pieces.symbol, kinks, tuple(expressions), tuple(pieces.points[i] for i in keep), pieces.source)
+
+
+def _sides(pieces: Pieces) -> tuple[Singularity, ...]:
+    found = []
+    for i, kink in enumerate(pieces.kinks):
+        sides = [_limit(pieces.expressions[i + k], pieces.symbol, kink, (-1, 1)[k]) for k in (0, 1)]
+        found.append(Singularity(*sides))
+    return tuple(found)
+
+
+def _limit(part: sp.Expr, symbol: sp.Symbol, kink: sp.Expr, side: int) -> Limit:
+    """The one-sided limit: the value where the part is analytic, else from its expansion."""
+    if part == HOLE or part.free_symbols - {symbol}:
+        return Limit(None, None)
+    ball = _ball(part, symbol, kink)
+    return Limit(ball, 0.0) if ball.is_finite() else limit_at(part, symbol, kink, side)
+
+
+def _continuous(pieces: Pieces, index: int, sides: Singularity) -> bool | None:
+    """Whether both limits and the value at a kink agree."""
+    if sides.left.unbounded or sides.right.unbounded:
+        return False
+    symbol, kink = pieces.symbol, pieces.kinks[index]
+    left, right = ((pieces.expressions[index + k], (sides.left, sides.right)[k].value) for k in (0, 1))
+    own = pieces.points[index]
+    answers = [_agree(left, right, symbol, kink)]
+    if own is not None:
+        answers.append(_agree(right, (own, _ball(own, symbol, kink)), symbol, kink))
+    return False if False in answers else None if None in answers else True
+
+
+def _ball(part: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> Any:
+    """Return a ball of a formula's value, NaN where the formula has none."""
+    from hermite_dual.certified.ball_functions import BallFunction, constant_ball
+    from hermite_dual.certified.precision import working_precision
+
+    with working_precision(128):
+        return BallFunction(part, symbol)(constant_ball(point))
+
+
+def _agree(first: tuple[sp.Expr, Any], second: tuple[sp.Expr, Any], symbol: sp.Symbol, point: sp.Expr) -> bool | None:
+    """Whether two formulas, with balls of their limits, have the same limit at a point; None if undecided."""
+    if first[1] is None or second[1] is None:
+        return None
+    gap = first[1] - second[1]
+    if gap > 0 or gap < 0:
+        return False
+    return True if gap.is_zero() or vanishes_at(first[0] - second[0], symbol, point) else None
+
+
+def _opposite(first: sp.Expr | None, second: sp.Expr | None, parity: int) -> bool:
+    """Whether two values are equal, or opposite for parity -1."""
+    if first is None or second is None:
+        return first is second
+    return is_zero(first - parity * second)
+
+
+def _mirrored(left: sp.Expr, right: sp.Expr, symbol: sp.Symbol, parity: int) -> bool:
+    """Whether `left(x) = parity * right(-x)`: seen at points first, proven by algebra then."""
+    gap = left - parity * right.xreplace({symbol: -symbol})
+    if gap == 0 or sp.expand(gap) == 0:
+        return True
+    if gap.free_symbols == {symbol}:
+        for probe in (sp.Rational(-17, 13), sp.Rational(7, 5)):
+            value = gap.subs(symbol, probe)
+            if not value.has(sp.nan, sp.zoo) and value.is_real and abs(sp.N(value, 30)) > sp.Float("1e-20"):
+                return False
+    return bool(gap.count_ops() <= _MOST_OPERATIONS and sp.simplify(gap) == 0)
