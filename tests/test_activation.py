@@ -184,7 +184,7 @@ BAD = [
     ("1/0", "division by zero"),
     ("relu(x, 3)", r"relu has 0 parameter\(s\), received 1"),
     ("hermite(x, n=10**9)", "allowed are the integers 0 to 64"),
-    ("Piecewise((x, x > 0))", "the last condition of Piecewise must be True"),
+    ("Piecewise((x, x > 0))", "Piecewise has a hole: no condition holds where x <= 0"),
     ("x > 0", "is not a finite real formula"),
 ]
 

@@ -23,6 +23,13 @@ OPEN = [
     "sech",
     "squareplus",
     "asinh",
+    "penalized_tanh",
+    "bipolar_sigmoid",
+    "lecun_tanh",
+    "tanh_shrink",
+    "log_sigmoid",
+    "serf",
+    "bent_identity",
 ]
 CLOSED = [entry.name for entry in hd.catalogue() if entry.name not in OPEN]
 
