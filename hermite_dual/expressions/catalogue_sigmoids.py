@@ -114,7 +114,8 @@ SIGMOIDS: list[CatalogueEntry] = [
     CatalogueEntry("asinh", sp.asinh, lipschitz=ONE, aliases=("arcsinh",)),
     CatalogueEntry(
         "bent_identity",
-        lambda z: z + (sp.sqrt(1 + z**2) - 1) / 2,
+        # (sqrt(1 + z^2) - 1) / 2 without its cancellation at 0.
+        lambda z: z + z**2 / (2 * (sp.sqrt(1 + z**2) + 1)),
         lipschitz=constant(sp.Rational(3, 2)),
         aliases=("bentid",),
     ),
