@@ -74,9 +74,16 @@ def parameter(name: str, value: object) -> sp.Expr:
     """
     if isinstance(value, sp.Expr) and (value.free_symbols or (value.is_real and value.is_finite)):
         return value
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not _is_finite_float(value):
         raise InvalidInputError(f"parameter {name} = {value!r}: give a finite number or a SymPy expression")
     return sp.Rational(str(value))
+
+
+def _is_finite_float(value: numbers.Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond float64
+        return False
 
 
 def nonzero(name: str, value: sp.Expr | int) -> sp.Expr:

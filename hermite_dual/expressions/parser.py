@@ -151,7 +151,10 @@ class _Reader:
     def _name(self, name: str) -> sp.Expr:
         if name in self.parameters:
             self.used.add(name)
-            return self.parameters[name]
+            value = self.parameters[name]
+            if not value.free_symbols:
+                self._check_constant(value)
+            return value
         if name in CONSTANTS:
             return CONSTANTS[name]
         if is_function(name, self.named):
