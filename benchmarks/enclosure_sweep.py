@@ -47,7 +47,9 @@ SHAPES = {
     "celu": (np.inf, 1, 0), "laplace": (np.inf, 1, 0), "gaussian": (4, 0, 0), "rbf": (3, 0, 0), "gabor": (2.5, 1, 0),
     "tanh": (1.5, 0, 0), "sigmoid": (3, 0, 0), "softplus": (3, 0, 0), "silu": (3, 0, 0), "mish": (2.2, 0, 0),
     "arctan": (1, 0, 0), "softsign": (1, 0, 0), "log_cosh": (1.5, 0, 0), "sech": (1.5, 0, 0), "squareplus": (2, 0, 0),
-    "asinh": (1, 0, 0), "runge": (0.2, 0, 0), "root": (1, 0, 0), "log": (1, 0, 0),
+    "asinh": (1, 0, 0), "penalized_tanh": (1.5, 0, 0),
+    "bipolar_sigmoid": (3, 0, 0), "lecun_tanh": (2.3, 0, 0), "tanh_shrink": (1.5, 0, 0), "log_sigmoid": (3, 0, 0),
+    "serf": (2.2, 0, 0), "bent_identity": (1, 0, 0), "runge": (0.2, 0, 0), "root": (1, 0, 0), "log": (1, 0, 0),
 }  # fmt: skip
 POLYNOMIAL_PIECES = (np.inf, 0, 0)
 GAPS = {"hard_shrink": 0.5, "soft_shrink": 0.5, "threshold": 1.0}

@@ -21,7 +21,8 @@ from hermite_dual.errors import (
     NotIntegrableError,
     ParseError,
 )
-from hermite_dual.expressions.catalogue import CatalogueEntry, catalogue
+from hermite_dual.expressions.catalogue import catalogue
+from hermite_dual.expressions.catalogue_entry import CatalogueEntry
 from hermite_dual.outcome import Outcome
 from hermite_dual.symbolic.bivariate_normal import LAMBDIFY_MODULES, BivariateNormalCDF
 from hermite_dual.symbolic.closed_forms import DualForm

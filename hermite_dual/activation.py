@@ -10,8 +10,10 @@ import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.errors import HermiteDualError, InvalidInputError, NotIntegrableError
-from hermite_dual.expressions.catalogue import close_names, lookup, string_functions
+from hermite_dual.expressions.catalogue import close_names, lookup, reason_against, string_functions
+from hermite_dual.expressions.catalogue_entry import parameter
 from hermite_dual.expressions.float_function import Array, FloatFunction, float_function
+from hermite_dual.expressions.formula_functions import is_function
 from hermite_dual.expressions.lipschitz import supremum_of_magnitude
 from hermite_dual.expressions.parser import MAX_LENGTH, parse_activation
 from hermite_dual.outcome import Outcome
@@ -209,7 +211,7 @@ def activation(
             a vectorised Python function of one float64 array (numeric only).
         kinks: for a Python function, the points where it is not smooth.
         derivative: for a Python function, its derivative.
-        **parameters: parameters of a catalogue name, such as `alpha=0.2`.
+        **parameters: parameters of a catalogue name, such as `alpha=0.2`, or of a formula in a string.
 
     Raises:
         InvalidInputError: `spec` names no real function of one variable.
@@ -248,19 +250,27 @@ def _from_string(text: str, parameters: dict[str, object]) -> Activation:
     if entry is not None:
         values = entry.parameters(parameters)
         constant = entry.lipschitz(**values) if entry.lipschitz is not None else None
-        label = ", ".join(f"{key}={value}" for key, value in values.items() if value != entry.defaults[key])
+        label = ", ".join(f"{key}={value}" for key, value in values.items() if value != entry.defaults.get(key))
         name = f"{entry.name}({label})" if label else entry.name
         return _from_expression(entry.expression(**parameters), name, source=entry.source, lipschitz=constant)
-    if parameters:
-        raise InvalidInputError(f"parameters {sorted(parameters)} go with a catalogue name, and {text!r} is none")
+    if len(text) <= MAX_LENGTH and (reason := reason_against(text)) is not None:
+        raise InvalidInputError(f"{text.strip()} {reason}")
+    functions = string_functions()
     if len(text) <= MAX_LENGTH and text.strip().isidentifier() and text.strip() != "x":
-        close = close_names(text)
-        hint = (
-            f"did you mean {' or '.join(map(repr, close))}?" if close else "the names are in hermite_dual.catalogue()."
-        )
-        raise InvalidInputError(f"unknown activation {text!r}: {hint} A formula is a string such as 'x*erf(x)'")
-    expr = parse_activation(text, string_functions())
-    return _from_expression(expr, text.strip())
+        raise InvalidInputError(f"unknown activation {text!r}: {_hint(text, functions)}")
+    values = {key: parameter(key, value) for key, value in parameters.items()}
+    label = ", ".join(f"{key}={value}" for key, value in values.items())
+    name = f"{text.strip()} with {label}" if label else text.strip()
+    return _from_expression(parse_activation(text, functions, values), name)
+
+
+def _hint(text: str, functions: dict[str, Callable[..., sp.Expr]]) -> str:
+    name = text.strip()
+    if is_function(name, functions):
+        return f"write '{name}(x)', with its further arguments if it has any"
+    close = close_names(name)
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "the names are in hermite_dual.catalogue()."
+    return f"{hint} A formula is a string such as 'x*erf(x)'"
 
 
 def _from_lambda(function: sp.Lambda) -> Activation:
@@ -294,7 +304,7 @@ def _from_expression(expr: sp.Expr, name: str, *, source: str = "", lipschitz: s
     if expr.has(sp.I):
         real, imaginary = expr.expand(complex=True).as_real_imag()
         if sp.simplify(imaginary) != 0:
-            raise _complex_values(expr)
+            raise _complex_values(name)
         expr = sp.simplify(real)
     try:
         _check_functions(expr, name)
@@ -347,9 +357,9 @@ def _rounded_up(constant: sp.Expr) -> float:
     return upper_float(constant_ball(constant))
 
 
-def _complex_values(expr: sp.Expr) -> InvalidInputError:
+def _complex_values(name: str) -> InvalidInputError:
     return InvalidInputError(
-        f"activation {expr} takes complex values on the real line: an activation is real; "
+        f"activation {name} takes complex values on the real line: an activation is real; "
         "write sqrt(Abs(x)) for sqrt(x), log(1 + x**2) for log(x), or a Piecewise"
     )
 
@@ -383,7 +393,7 @@ def _check_values(phi: Activation) -> None:
             "add a branch with the condition True"
         )
     if np.isnan(phi(_PROBES)).any():
-        raise _complex_values(phi.expr)
+        raise _complex_values(phi.name)
     if pieces is not None and shape.poles:
         pole = min(shape.poles, key=lambda place: abs(float(place)))
         raise NotIntegrableError(

@@ -31,6 +31,12 @@ def test_show_tells_formula_constants_and_coefficients():
     assert "1.1289041" in result.stdout
 
 
+def test_show_says_which_convention_a_name_follows_and_names_the_other():
+    assert "note: the tanh approximation" in run("show", "gelu_tanh", "--coefficients", 1).stdout
+    assert "gaussian" in json.loads(run("show", "rbf", "--json", "--coefficients", 1).stdout)["note"]
+    assert json.loads(run("show", "sin(x)", "--json", "--coefficients", 1).stdout)["note"] == ""
+
+
 def test_show_prints_json_for_programs():
     content = json.loads(run("show", "abs", "--json", "--coefficients", 2).stdout)
     assert content["parity"] == "even"

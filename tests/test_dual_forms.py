@@ -23,6 +23,13 @@ OPEN = [
     "sech",
     "squareplus",
     "asinh",
+    "penalized_tanh",
+    "bipolar_sigmoid",
+    "lecun_tanh",
+    "tanh_shrink",
+    "log_sigmoid",
+    "serf",
+    "bent_identity",
 ]
 CLOSED = [entry.name for entry in hd.catalogue() if entry.name not in OPEN]
 
@@ -47,7 +54,7 @@ def test_activations_outside_the_class_say_why(name):
     k = hd.dual(name)
     assert k.closed_form is None
     assert k.closed_form_general is None
-    assert any(word in k.no_closed_form_because for word in ("pole", "branch point"))
+    assert any(word in k.no_closed_form_because for word in ("pole", "branch point", "is not a polynomial"))
 
 
 def test_every_catalogue_name_is_in_one_of_the_two_lists():

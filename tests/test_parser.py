@@ -41,8 +41,24 @@ SIGNS = [
     ":",
     "#",
     ";",
+    *"|√²⁹⁻·−π",
+    "==",
 ]
-CALLS = ["exp", "erf(", "max(", "tanh(", "sinh(", "relu(", "elu(", "hermite(", "Piecewise((", "eval("]
+CALLS = [
+    "exp",
+    "erf(",
+    "max(",
+    "tanh(",
+    "sinh(",
+    "relu(",
+    "elu(",
+    "hermite(",
+    "Piecewise((",
+    "where(",
+    "clip(",
+    "pow(",
+    "eval(",
+]
 WORDS = ["x", "y", "1", "2", "0.5", "1e9", "10", "99", "pi", "**9", "**64", "n=", "1j", "True", "and", "or", "not"]
 TOKENS = st.sampled_from([*SIGNS, *CALLS, *WORDS, "lambda", "import"])
 

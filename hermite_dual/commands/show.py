@@ -20,15 +20,20 @@ def show(
     """
     with errors_to_exit_codes():
         import hermite_dual as hd
+        from hermite_dual.expressions.catalogue import lookup
 
         keys = ["expression", "dual", "derivative_dual", "coefficients", "lipschitz", "second_derivative"]
         keys += ["sigma_w", "sigma_w_finite"]
         dual = hd.dual(activation)
+        entry = lookup(activation)
+        note = entry.note if entry else ""
         found = hd.table([dual.activation], ["name", *keys], coefficients=coefficients, digits=digits)
         if as_json:
-            print_json(_facts(dual) | found.to_dict()["rows"][0])
+            print_json(_facts(dual) | {"note": note} | found.to_dict()["rows"][0])
             return
         typer.echo(f"{dual.activation.name}: parity {dual.activation.parity or 'none'}, kinks {_kinks(dual) or 'none'}")
+        if note:
+            typer.echo(f"note: {note}")
         typer.echo(found.to_text(layout="long"))
 
 

@@ -12,6 +12,10 @@ from collections.abc import Callable, Mapping
 import sympy as sp
 
 from hermite_dual.errors import ParseError
+from hermite_dual.expressions.coverage import uncovered, uncovered_text
+from hermite_dual.expressions.formula_functions import ARITIES, CONSTANTS, FUNCTIONS, is_function
+from hermite_dual.expressions.spelling import name_key, plain_formula, shown
+from hermite_dual.expressions.variable_names import close_functions, is_variable, not_a_variable
 from hermite_dual.symbols import x
 
 MAX_LENGTH = 1000
@@ -23,100 +27,82 @@ MAX_EXPONENT = 64
 MAX_MAGNITUDE = 1e100
 """Largest magnitude of a constant, so that no product of a few of them overflows."""
 
-_CONSTANTS: dict[str, sp.Expr] = {"pi": sp.pi, "E": sp.E, "e": sp.E}
-
-
-def _normal_cdf(z: sp.Expr) -> sp.Expr:
-    return (1 + sp.erf(z / sp.sqrt(2))) / 2
-
-
-_FUNCTIONS: dict[str, Callable[..., sp.Expr]] = {
-    "exp": sp.exp,
-    "log": sp.log,
-    "ln": sp.log,
-    "log1p": lambda z: sp.log(1 + z),
-    "expm1": lambda z: sp.exp(z) - 1,
-    "sqrt": sp.sqrt,
-    "cbrt": lambda z: sp.sign(z) * sp.Abs(z) ** sp.Rational(1, 3),
-    "sin": sp.sin,
-    "cos": sp.cos,
-    "tan": sp.tan,
-    "sinc": sp.sinc,
-    "sinh": sp.sinh,
-    "cosh": sp.cosh,
-    "tanh": sp.tanh,
-    "sech": sp.sech,
-    "atan": sp.atan,
-    "arctan": sp.atan,
-    "asinh": sp.asinh,
-    "arcsinh": sp.asinh,
-    "erf": sp.erf,
-    "erfc": sp.erfc,
-    "Phi": _normal_cdf,
-    "normcdf": _normal_cdf,
-    "Abs": sp.Abs,
-    "abs": sp.Abs,
-    "sign": sp.sign,
-    "Heaviside": sp.Heaviside,
-    "Max": sp.Max,
-    "max": sp.Max,
-    "Min": sp.Min,
-    "min": sp.Min,
-}
-
-_ARITIES = {"Heaviside": (1, 2), "Max": (2, 8), "max": (2, 8), "Min": (2, 8), "min": (2, 8)}
 _COMPARISONS: dict[type[ast.cmpop], Callable[..., sp.Basic]] = {
     ast.Lt: sp.Lt,
     ast.LtE: sp.Le,
     ast.Gt: sp.Gt,
     ast.GtE: sp.Ge,
+    ast.Eq: sp.Eq,
 }
 
 
-def parse_activation(text: str, named: Mapping[str, Callable[..., sp.Expr]] | None = None) -> sp.Expr:
+def parse_activation(
+    text: str,
+    named: Mapping[str, Callable[..., sp.Expr]] | None = None,
+    parameters: Mapping[str, sp.Expr] | None = None,
+) -> sp.Expr:
     """Return the expression in `x` that a string such as `"x*erf(x)"` spells.
 
-    Read are numbers (decimals exactly, as fractions), one variable of any name, `+ - * / ** ^`, the usual functions,
-    `Piecewise((value, condition), ...)` and the functions in `named`.
+    Read are numbers (decimals exactly, as fractions), one variable (a letter or the name of a Greek one), `+ - * / ^`,
+    the signs of `plain_formula`, the usual functions, `Piecewise((value, condition), ...)` and those in `named`.
 
     Args:
         text: the string, at most `MAX_LENGTH` characters.
-        named: further functions by name; the activation catalogue passes its own. They take keyword numbers.
+        named: further functions by `name_key`; the activation catalogue passes its own. They take keyword numbers.
+        parameters: values of further names in the formula; each of them must occur.
 
     Raises:
         ParseError: the string holds anything else; nothing of it is executed.
     """
     if len(text) > MAX_LENGTH:
         raise ParseError(f"activation string of {len(text)} characters: at most {MAX_LENGTH} are read; pass SymPy")
+    plain = plain_formula(text)
     try:
-        tree = ast.parse(text.replace("^", "**").strip(), mode="eval")
+        tree = ast.parse(plain, mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise ParseError(
-            f"activation {_shown(text)} is not a formula: {getattr(error, 'msg', error)}; write it like 'x*erf(x)'"
+            f"activation {shown(text)} is not a formula: {getattr(error, 'msg', error)}; write it like 'x*erf(x)'"
         ) from None
-    result = _Reader(text, named or {}).read(tree.body, 0)
+    reader = _Reader(text, plain, named or {}, parameters or {})
+    result = reader.read(tree.body, 0)
+    reader.finish()
     if not isinstance(result, sp.Expr) or result.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
-        raise ParseError(f"activation {_shown(text)} is not a finite real formula of one variable")
+        raise ParseError(f"activation {shown(text)} is not a finite real formula of one variable")
     return result
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
 class _Reader:
     """Rebuild one syntax tree, holding the name of the variable once it is seen."""
 
-    def __init__(self, text: str, named: Mapping[str, Callable[..., sp.Expr]]) -> None:
+    def __init__(
+        self,
+        text: str,
+        plain: str,
+        named: Mapping[str, Callable[..., sp.Expr]],
+        parameters: Mapping[str, sp.Expr],
+    ) -> None:
         self.text = text
+        self.plain = plain
         self.named = named
+        self.parameters = parameters
+        self.used: set[str] = set()
         self.variable: str | None = None
+        self.called_with_numbers: dict[str, str] = {}
+        self.called_with_variable: set[str] = set()
 
     def fail(self, what: str) -> ParseError:
-        return ParseError(
-            f"activation {_shown(self.text)}: {what}. Allowed are numbers, one variable, + - * / **, Piecewise and "
-            f"the functions {', '.join(sorted(_FUNCTIONS))}; for anything else pass a SymPy expression"
-        )
+        return ParseError(f"activation {shown(self.text)}: {what}")
+
+    def finish(self) -> None:
+        """Refuse what only the whole formula shows: values that nothing takes, numbers in the variable's place."""
+        unused = sorted(set(self.parameters) - self.used)
+        if unused:
+            raise self.fail(f"the formula has no parameter {unused[0]}")
+        if self.used and self.variable is None:
+            raise self.fail("every name has a value, and no variable is left")
+        for key, message in self.called_with_numbers.items():
+            if key not in self.called_with_variable:
+                raise self.fail(message)
 
     def read(self, node: ast.AST, depth: int) -> sp.Basic:
         if depth > MAX_DEPTH:
@@ -159,18 +145,28 @@ class _Reader:
             raise self.fail(f"a constant must have a magnitude between {1 / MAX_MAGNITUDE} and {MAX_MAGNITUDE}")
         if isinstance(node.value, int):
             return sp.Integer(node.value)
-        literal = ast.get_source_segment(self.text.replace("^", "**").strip(), node)
+        literal = ast.get_source_segment(self.plain, node)
         return sp.Rational((literal or repr(node.value)).replace("_", ""))
 
     def _name(self, name: str) -> sp.Expr:
-        if name in _CONSTANTS and name != self.variable:
-            return _CONSTANTS[name]
-        if name in _FUNCTIONS or name in self.named:
+        if name in self.parameters:
+            self.used.add(name)
+            value = self.parameters[name]
+            if not value.free_symbols:
+                self._check_constant(value)
+            return value
+        if name in CONSTANTS:
+            return CONSTANTS[name]
+        if is_function(name, self.named):
             raise self.fail(f"the function {name} needs an argument: write {name}(x)")
+        if not is_variable(name):
+            raise self.fail(not_a_variable(name, self.named))
         if self.variable not in (None, name):
+            value = self.variable if name == "x" else name
             raise self.fail(
-                f"two variables, {self.variable} and {name}: give the second a value, or pass "
-                f"sympy.Lambda({self.variable}, ...), which names the variable and keeps the rest as parameters"
+                f"two variables, {self.variable} and {name}: give one a value by keyword, as in "
+                f"activation({shown(self.text)}, {value}=2), or pass sympy.Lambda, which names the variable and keeps "
+                "the rest as parameters"
             )
         self.variable = name
         return x
@@ -213,19 +209,31 @@ class _Reader:
         if not isinstance(node.func, ast.Name):
             raise self.fail("only named functions are called")
         name = node.func.id
-        if name == "Piecewise":
+        key = name if name in FUNCTIONS else name_key(name)
+        if key == "piecewise":
             return self._piecewise(node, depth)
+        if key == "where":
+            return self._where(node, depth)
+        if key not in FUNCTIONS and key not in self.named:
+            raise self.fail(self._unknown_function(name))
         arguments = [self._expression(argument, depth) for argument in node.args]
-        if name in self.named and name not in _FUNCTIONS:
-            return self._named(name, arguments, node.keywords, depth)
-        if name not in _FUNCTIONS:
-            raise self.fail(f"unknown function {name!r}")
-        low, high = _ARITIES.get(name, (1, 1))
+        if key in self.named and (node.keywords or key not in FUNCTIONS):
+            return self._named(name, key, arguments, node.keywords, depth)
+        low, high = ARITIES.get(key, (1, 1))
         if node.keywords or not low <= len(arguments) <= high:
             raise self.fail(f"{name} takes {low if low == high else f'{low} to {high}'} argument(s)")
         if all(not argument.free_symbols for argument in arguments):
-            self._check_growth(name, arguments)
-        return _FUNCTIONS[name](*arguments)
+            self._check_growth(key, arguments)
+        if key == "pow":
+            return self._power(*arguments)
+        return FUNCTIONS[key](*arguments)
+
+    def _unknown_function(self, name: str) -> str:
+        if name in self.parameters or name in CONSTANTS or is_variable(name):
+            return f"a product needs its sign: write {name}*(...)"
+        close = close_functions(name, self.named)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(sorted(FUNCTIONS))}."
+        return f"unknown function {name!r}: {hint} For anything else pass a SymPy expression"
 
     def _check_growth(self, name: str, arguments: list[sp.Expr]) -> None:
         """Refuse constants such as `exp(10**9)` before SymPy is asked to compare them."""
@@ -233,7 +241,7 @@ class _Reader:
         if name in {"exp", "expm1", "sinh", "cosh"} and any(abs(float(argument)) > limit for argument in arguments):
             raise self.fail(f"{name} of a constant beyond {limit:.0f} overflows")
 
-    def _named(self, name: str, arguments: list[sp.Expr], keywords: list[ast.keyword], depth: int) -> sp.Expr:
+    def _named(self, name: str, key: str, arguments: list[sp.Expr], keywords: list[ast.keyword], depth: int) -> sp.Expr:
         options = {}
         for keyword in keywords:
             if keyword.arg is None:
@@ -241,13 +249,25 @@ class _Reader:
             options[keyword.arg] = self._expression(keyword.value, depth)
         if not arguments:
             arguments = [self._name(self.variable or "x")]
-        parameters = [*arguments[1:], *options.values()]
-        if any(parameter.free_symbols for parameter in parameters):
+        if any(x in parameter.free_symbols for parameter in [*arguments[1:], *options.values()]):
             raise self.fail(f"the parameters of {name} must be numbers")
+        self._note_call(name, key, arguments, options)
         try:
-            return self.named[name](*arguments, **options)
+            return self.named[key](*arguments, **options)
         except (TypeError, ValueError) as error:
-            raise self.fail(f"{name}: {error}") from None
+            raise self.fail(str(error) if str(error).startswith(name) else f"{name}: {error}") from None
+
+    def _note_call(self, name: str, key: str, arguments: list[sp.Expr], options: Mapping[str, sp.Expr]) -> None:
+        """Remember whether the variable stands in a function with parameters, as `leaky_relu(0.2)` forgets it."""
+        names = getattr(self.named[key], "parameter_names", ())
+        if x in arguments[0].free_symbols:
+            self.called_with_variable.add(key)
+        elif names and not options and len(arguments) == 1:
+            value = arguments[0]
+            self.called_with_numbers[key] = (
+                f"{name}({value}) has a number where the variable belongs: write {name}(x, {value}), "
+                f"or activation({name!r}, {names[0]}={value})"
+            )
 
     def _piecewise(self, node: ast.Call, depth: int) -> sp.Expr:
         if node.keywords or not node.args:
@@ -259,8 +279,28 @@ class _Reader:
             value, condition = argument.elts
             pairs.append((self._expression(value, depth), self._condition(condition, depth + 1)))
         if pairs[-1][1] != sp.true:
-            raise self.fail("the last condition of Piecewise must be True, so that every x has a value")
-        return sp.Piecewise(*pairs)
+            self._check_cover(pairs)
+        # Where the conditions cover the line, the last one holds wherever the others do not.
+        return sp.Piecewise(*pairs[:-1], (pairs[-1][0], True))
+
+    def _check_cover(self, pairs: list[tuple[sp.Expr, sp.Basic]]) -> None:
+        # The values do not matter here, and equal ones would be merged.
+        probe = sp.Piecewise(*((sp.Symbol(f"v{i}"), condition) for i, (_, condition) in enumerate(pairs)))
+        missing = uncovered(probe, x) if isinstance(probe, sp.Piecewise) else sp.S.Reals
+        if missing is None:
+            raise self.fail("whether the conditions of Piecewise cover the line is not decided: let the last be True")
+        if missing is not sp.S.EmptySet:
+            where = uncovered_text(missing, self.variable or "x")
+            raise self.fail(
+                f"Piecewise has a hole: no condition holds where {where}; give a value there, or end with (value, True)"
+            )
+
+    def _where(self, node: ast.Call, depth: int) -> sp.Expr:
+        if node.keywords or len(node.args) != 3:
+            raise self.fail("where takes a condition and two values: where(x > 0, x, 0)")
+        condition, *values = node.args
+        first, second = (self._expression(value, depth) for value in values)
+        return sp.Piecewise((first, self._condition(condition, depth + 1)), (second, True))
 
     def _condition(self, node: ast.AST, depth: int) -> sp.Basic:
         if depth > MAX_DEPTH:
@@ -275,7 +315,7 @@ class _Reader:
             parts = []
             for operator, left, right in zip(node.ops, terms[:-1], terms[1:], strict=True):
                 if type(operator) not in _COMPARISONS:
-                    raise self.fail("conditions compare with <, <=, > or >=")
+                    raise self.fail("conditions compare with <, <=, >, >= or ==")
                 parts.append(_COMPARISONS[type(operator)](left, right))
             return sp.And(*parts)
         raise self.fail("a condition is made of comparisons, 'and', 'or' and True")
