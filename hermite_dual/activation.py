@@ -1,21 +1,22 @@
 """One object for every way to name an activation function."""
 
-import functools
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from hermite_dual.errors import HermiteDualError, InvalidInputError, NotIntegrableError
 from hermite_dual.expressions.catalogue import close_names, lookup, reason_against, string_functions
 from hermite_dual.expressions.catalogue_entry import parameter
+from hermite_dual.expressions.features import feature_probes
 from hermite_dual.expressions.float_function import Array, FloatFunction, float_function
 from hermite_dual.expressions.formula_functions import is_function
 from hermite_dual.expressions.lipschitz import supremum_of_magnitude
 from hermite_dual.expressions.parser import MAX_LENGTH, parse_activation
+from hermite_dual.expressions.python_function import as_formula, checked, divided_difference, refuse_random
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.pieces import HOLE
 from hermite_dual.shape.shape import Shape, shape_of
@@ -36,6 +37,8 @@ SINGULAR = (sp.Pow, sp.Piecewise, sp.tan, sp.cot, sp.sec, sp.csc, sp.coth, sp.cs
 STEPPED = (sp.floor, sp.ceiling, sp.frac, sp.Mod)
 _SYMPY_ERRORS = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, RuntimeError)
 """What SymPy and NumPy raise at a formula that makes no sense, such as a comparison of complex values."""
+_ASSUMPTIONS = ("positive", "negative", "nonnegative", "nonpositive", "integer", "rational", "irrational", "nonzero")
+"""What a variable must not be declared to be: SymPy simplifies with it."""
 _PARITIES = {1: "even", -1: "odd", 0: None}
 
 
@@ -71,8 +74,12 @@ class Activation:
         self._exact_lipschitz = lipschitz
         self._derivative = derivative
 
-    def __call__(self, values: ArrayLike) -> Array:
-        """Return `phi(values)` elementwise, float64 of the same shape."""
+    def __call__(self, values: ArrayLike) -> Any:
+        """Return `phi(values)` elementwise, float64 of the same shape; of a SymPy expression the expression."""
+        if isinstance(values, sp.Expr) and not values.is_number:
+            if self.expr is None:
+                raise InvalidInputError(f"{self.name} is a Python function and has no formula for {values}")
+            return self.expr.subs(self.symbol, values)
         argument = np.asarray(values, dtype=np.float64)
         return self._function(argument)
 
@@ -115,6 +122,11 @@ class Activation:
         places = np.array([float(kink) for kink in (self.kinks if pieces is None else pieces.kinks)])
         return places[np.abs(places) <= radius]
 
+    @cached_property
+    def probes(self) -> Array:
+        """Points around the places where the formula may vary fast: see `hermite_dual.expressions.features`."""
+        return feature_probes(self.expr, self.symbol)
+
     @property
     def parameters(self) -> frozenset[sp.Symbol]:
         """The symbols that stand for parameters; numbers need them to be substituted first."""
@@ -145,7 +157,7 @@ class Activation:
         if self._exact_lipschitz is not None:
             return _rounded_up(self._exact_lipschitz)
         if self.expr is None:
-            slope = self.derivative() if self._derivative is not None else _divided_difference(self._function)
+            slope = self.derivative() if self._derivative is not None else divided_difference(self._function)
             return supremum_of_magnitude(slope, [])
         from hermite_dual.certified.constants import derivative_bound
 
@@ -182,7 +194,7 @@ class Activation:
                     f"the derivative of the Python function {self.name!r} is not known: "
                     "pass activation(f, derivative=df), or a SymPy expression"
                 )
-            return Activation(None, _checked_callable(self._derivative), f"{self.name}'", kinks=self._kinks)
+            return Activation(None, checked(self._derivative), f"{self.name}'", kinks=self._kinks)
         if not self.parameters and self.jumps:
             raise InvalidInputError(
                 f"activation {self.expr} jumps at {', '.join(map(str, self.jumps))}: its derivative is a "
@@ -225,19 +237,25 @@ def activation(
     >>> activation("x*erf(x)").expr
     x*erf(x)
     """
+    if isinstance(getattr(spec, "activation", None), Activation):
+        spec = spec.activation  # of a Dual or a model
     if isinstance(spec, Activation):
-        return spec
+        return _with_nothing_else(spec, parameters, kinks, derivative)
+    if isinstance(spec, str | sp.Lambda | sp.Expr | sp.FunctionClass) and (kinks is not None or derivative is not None):
+        raise InvalidInputError(f"kinks= and derivative= go with a Python function: those of {spec!r} are derived")
     if isinstance(spec, str):
         return _from_string(spec, parameters)
-    if parameters:
-        raise InvalidInputError(f"parameters {sorted(parameters)} go with a catalogue name, not with {spec!r}")
     if isinstance(spec, sp.Lambda):
-        return _from_lambda(spec)
+        return _from_lambda(spec, parameters)
     if isinstance(spec, sp.Expr):
-        return _from_free_expression(spec)
+        return _from_free_expression(spec, parameters)
     if isinstance(spec, sp.FunctionClass):
-        return _from_function_class(spec)
+        return _from_function_class(_with_nothing_else(spec, parameters))
     if callable(spec):
+        _with_nothing_else(spec, parameters)
+        formula = as_formula(spec, x) if kinks is None and derivative is None else None
+        if formula is not None:
+            return _from_expression(formula, str(formula))
         return _from_callable(spec, kinks or (), derivative)
     raise InvalidInputError(
         f"activation {spec!r} of type {type(spec).__name__}: give a name, a formula in a string, a SymPy function, "
@@ -273,21 +291,59 @@ def _hint(text: str, functions: dict[str, Callable[..., sp.Expr]]) -> str:
     return f"{hint} A formula is a string such as 'x*erf(x)'"
 
 
-def _from_lambda(function: sp.Lambda) -> Activation:
+def _with_nothing_else(
+    spec: Any,
+    parameters: dict[str, object],
+    kinks: Iterable[float] | None = None,
+    derivative: Callable[..., Any] | None = None,
+) -> Any:
+    options = {"kinks": kinks, "derivative": derivative}
+    given = [*parameters, *(name for name, value in options.items() if value is not None)]
+    if given:
+        raise InvalidInputError(f"{given[0]} = ... goes with a name, a formula or a Python function, not with {spec!r}")
+    return spec
+
+
+def _from_lambda(function: sp.Lambda, parameters: dict[str, object]) -> Activation:
     if len(function.variables) != 1:
         raise InvalidInputError(f"{function}: an activation has one variable, not {len(function.variables)}")
-    expr = sp.sympify(function.expr).subs(function.variables[0], x)
-    return _from_expression(expr, str(expr))
+    expr = _substituted(sp.sympify(function.expr), parameters)
+    return _in_x(expr, function.variables[0])
 
 
-def _from_free_expression(expr: sp.Expr) -> Activation:
+def _from_free_expression(expr: sp.Expr, parameters: dict[str, object]) -> Activation:
+    expr = _substituted(expr, parameters)
     symbols = sorted(expr.free_symbols, key=str)
     if len(symbols) > 1:
         raise InvalidInputError(
             f"expression {expr} has {len(symbols)} free symbols, {', '.join(map(str, symbols))}: which is the "
-            f"variable? Pass sympy.Lambda({symbols[-1]}, expr), or substitute values for the others"
+            f"variable? Pass sympy.Lambda({symbols[-1]}, expr), or give the others values: "
+            f"activation(expr, {symbols[0]}=2)"
         )
-    return _from_expression(expr.subs(symbols[0], x) if symbols else expr, str(expr))
+    return _in_x(expr, symbols[0] if symbols else x)
+
+
+def _substituted(expr: sp.Expr, parameters: dict[str, object]) -> sp.Expr:
+    """Give parameters, named by their symbols' names, their values."""
+    symbols = {symbol.name: symbol for symbol in expr.free_symbols}
+    for name, value in parameters.items():
+        if name not in symbols:
+            raise InvalidInputError(
+                f"parameter {name} does not occur in {expr}: its symbols are {', '.join(sorted(symbols)) or 'none'}"
+            )
+        expr = expr.subs(symbols[name], parameter(name, value))
+    return expr
+
+
+def _in_x(expr: sp.Expr, symbol: sp.Symbol) -> Activation:
+    """Write an expression in the one variable of all activations, which runs over the whole real line."""
+    for assumption in _ASSUMPTIONS:
+        if getattr(symbol, f"is_{assumption}") is True:
+            raise InvalidInputError(
+                f"the variable {symbol} of {expr} is declared {assumption}: SymPy has simplified with that, and an "
+                f"activation runs over all real numbers; declare it Symbol({symbol.name!r}, real=True)"
+            )
+    return _from_expression(expr.subs(symbol, x), str(expr))
 
 
 def _from_function_class(function: Any) -> Activation:
@@ -328,7 +384,7 @@ def _formula_again(expr: sp.Expr, name: str, source: str, lipschitz: sp.Expr | N
 def _function_again(
     function: Callable[..., Any], name: str, kinks: tuple[sp.Expr, ...], derivative: Callable[..., Any] | None
 ) -> Activation:
-    return Activation(None, _checked_callable(function), name, kinks=kinks, derivative=derivative)
+    return Activation(None, checked(function), name, kinks=kinks, derivative=derivative)
 
 
 def _function_of(expr: sp.Expr) -> FloatFunction:
@@ -406,38 +462,7 @@ def _from_callable(
     function: Callable[..., Any], kinks: Iterable[float], derivative: Callable[..., Any] | None
 ) -> Activation:
     name = getattr(function, "__name__", type(function).__name__)
-    checked = _checked_callable(function)
+    evaluate = checked(function)
+    refuse_random(evaluate, _PROBES, name)
     points = [sp.Float(float(kink), 17) for kink in sorted(kinks)]
-    found = Activation(None, checked, name, kinks=points, derivative=derivative)
-    if np.isnan(found(_PROBES)).any():
-        raise InvalidInputError(f"the Python function {name!r} returns NaN at finite arguments: an activation is real")
-    return found
-
-
-def _checked_callable(function: Callable[..., Any]) -> FloatFunction:
-    name = getattr(function, "__name__", repr(function))
-
-    @functools.wraps(function, assigned=(), updated=())
-    def evaluate(values: Array) -> Array:
-        with np.errstate(all="ignore"):
-            result: NDArray[Any] = np.asarray(function(values))
-        if np.iscomplexobj(result):
-            raise InvalidInputError(f"the Python function {name!r} returns complex values: an activation is real")
-        if result.shape != values.shape:
-            raise InvalidInputError(
-                f"the Python function {name!r} maps shape {values.shape} to {result.shape}: it must act elementwise "
-                "on float64 arrays; wrap a scalar function with numpy.vectorize"
-            )
-        return np.asarray(result, dtype=np.float64)
-
-    return evaluate
-
-
-def _divided_difference(function: FloatFunction) -> FloatFunction:
-    """Return central differences at the step that balances rounding and truncation."""
-
-    def slope(values: Array) -> Array:
-        step = 6e-6 * np.maximum(1.0, np.abs(values))
-        return (function(values + step) - function(values - step)) / (2.0 * step)
-
-    return slope
+    return Activation(None, evaluate, name, kinks=points, derivative=derivative)

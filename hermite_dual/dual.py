@@ -43,6 +43,10 @@ class HermiteExpansion:
     variance: float
 
 
+_RHO = rho
+"""The symbol, where an argument has its name."""
+
+
 class Dual:
     """The dual kernel `k(q1, q2, c) = E[phi(u) phi(v)]`, `(u, v) ~ N(0, [[q1, c], [c, q2]])`.
 
@@ -311,6 +315,8 @@ class Dual:
         Raises:
             InvalidInputError: a correlation lies outside [-1, 1], or an array of another library is not real floating.
         """
+        if isinstance(rho, sp.Expr) and not rho.is_number:
+            return self.to_sympy().subs(_RHO, rho)
         xp = namespace_of(rho)
         if xp is not np:
             from hermite_dual.dual_on_arrays import dual_on_array

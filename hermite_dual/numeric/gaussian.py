@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-from hermite_dual.errors import NotIntegrableError
+from hermite_dual.errors import AccuracyError, NotIntegrableError
 from hermite_dual.numeric.mesh import gauss_legendre, panels
 from hermite_dual.numeric.noise import noise
 
@@ -23,6 +23,7 @@ _UNDERFLOW = -500.0
 """Logarithm of `|phi| exp(-z^2/4)` below which the square, and with it every product with a normal density, is 0."""
 _SHIFT = 1e-4
 _EPS = float(np.finfo(np.float64).eps)
+_SQUARE_UNDERFLOWS = 1e-150
 _INNERMOST = np.array([1e-6, 1e-9, 1e-12])
 
 
@@ -37,15 +38,17 @@ def radii(activation: Activation, variance: float) -> tuple[float, float]:
         NotIntegrableError: no such radius exists up to 60 standard deviations, or phi^2 is not integrable at a kink.
     """
     scale = np.sqrt(variance)
-    magnitude = np.maximum(np.abs(activation(scale * _SCAN)), np.abs(activation(-scale * _SCAN)))
+    own = np.abs(activation.probes) / scale
+    scan = np.union1d(_SCAN, own[own < _SCAN[-1]])
+    magnitude = np.maximum(np.abs(activation(scale * scan)), np.abs(activation(-scale * scan)))
     _check_singularities(activation)
     with np.errstate(divide="ignore"):
         logs = np.log(magnitude)
-    slow = logs - 0.25 * _SCAN**2
+    slow = logs - 0.25 * scan**2
     finite = slow[np.isfinite(slow)]
     top = float(finite.max(initial=-700.0))
     # Whatever overflows below 53 deviations is not negligible: exp(-53^2/4) times the largest float64 exceeds 1.
-    outermost = slow[_SCAN >= 50.0]
+    outermost = slow[scan >= 50.0]
     # Where phi vanishes so far out, what follows is the largest there is: it counts unless it underflows and decays.
     absent = outermost.max() < _UNDERFLOW and outermost[-1] <= outermost.max() - 1.0
     if (outermost > top + _NEGLIGIBLE).any() and not absent:
@@ -53,10 +56,10 @@ def radii(activation: Activation, variance: float) -> tuple[float, float]:
             f"{activation!r} is not square-integrable under a normal law of variance {variance:g}, or too close to it "
             "for float64: phi(x)^2 exp(-x^2/(2q)) does not decay; reduce the variance, or damp the growth"
         )
-    fast = logs + np.maximum(logs, top) - 0.5 * _SCAN**2
+    fast = logs + np.maximum(logs, top) - 0.5 * scan**2
     peak = float(fast[np.isfinite(fast)].max(initial=-700.0))
-    outer = _SCAN[slow > top + _NEGLIGIBLE].max(initial=1.0) + _SCAN[1]
-    inner = _SCAN[fast > peak + _NEGLIGIBLE].max(initial=1.0) + _SCAN[1]
+    outer = scan[slow > top + _NEGLIGIBLE].max(initial=1.0) + _SCAN[1]
+    inner = scan[fast > peak + _NEGLIGIBLE].max(initial=1.0) + _SCAN[1]
     return float(outer), float(inner)
 
 
@@ -102,8 +105,7 @@ def panel_nodes(edges: Array, order: int) -> tuple[Array, Array]:
 def at_nodes(activation: Activation, points: Array) -> Array:
     """Return phi at quadrature nodes; a node that rounding has put onto an integrable singularity counts as 0."""
     values = activation(points)
-    values[~np.isfinite(values)] = 0.0
-    return values
+    return np.where(np.isfinite(values), values, 0.0)
 
 
 def normal_density(z: Array) -> Array:
@@ -151,7 +153,18 @@ def mean(activation: Activation, variance: float, order: int = ORDER) -> tuple[f
 def second_moment(activation: Activation, variance: float, order: int = ORDER) -> float:
     """Return `E[phi(sqrt(q) Z)^2]`."""
     z, weights = nodes(activation, variance, 1.0, order, False)
-    return float(np.sum(weights * normal_density(z) * at_nodes(activation, np.sqrt(variance) * z) ** 2))
+    values = at_nodes(activation, np.sqrt(variance) * z)
+    with np.errstate(over="ignore", under="ignore"):
+        # the density first: the square alone may overflow
+        moment = float(np.sum(weights * normal_density(z) * values * values))
+    largest = float(np.abs(values).max(initial=0.0))
+    if not np.isfinite(moment) or (moment == 0.0 and 0.0 < largest < _SQUARE_UNDERFLOWS):
+        kind, remedy = ("over", "down") if largest > 1.0 else ("under", "up")
+        raise AccuracyError(
+            f"{activation!r} at variance {variance:g}: its square {kind}flows float64; scale the activation {remedy}, "
+            "as c phi has c^2 times the kernel"
+        )
+    return moment
 
 
 @lru_cache(maxsize=4096)

@@ -89,7 +89,7 @@ def _outer_rule(
     scale = np.sqrt(q2) * rho
     smoothed = panels(second, np.sqrt(q2) * reach) / scale
     width = s / abs(rho)
-    kinks = np.array([float(kink) for kink in second.kinks]) / scale
+    kinks = second.kinks_within(np.sqrt(q2) * reach) / scale
     rounded = kinks
     if width < 1.0:
         # Where panels are narrower than the smoothing, phi has structure that it widens, as it does kinks.

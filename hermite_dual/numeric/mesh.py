@@ -79,10 +79,11 @@ def _expansion() -> Array:
 def _deviations(activation: Activation, low: Array, width: Array, values: Array) -> Array:
     """Return the largest distance of the expansion to phi at the probes of each panel; 0 where it has none."""
     order = np.argsort(low)
-    panel = np.searchsorted(low[order], _PROBES, side="right") - 1
+    probes = np.union1d(_PROBES, activation.probes)
+    panel = np.searchsorted(low[order], probes, side="right") - 1
     owner = order[np.maximum(panel, 0)]
-    inside = (panel >= 0) & (low[owner] < _PROBES) & (low[owner] + width[owner] > _PROBES)
-    points, owner = _PROBES[inside], owner[inside]
+    inside = (panel >= 0) & (low[owner] < probes) & (low[owner] + width[owner] > probes)
+    points, owner = probes[inside], owner[inside]
     position = 2.0 * (points - low[owner]) / width[owner] - 1.0
     basis = np.polynomial.legendre.legvander(position, TEST_ORDER - 1)
     with np.errstate(invalid="ignore"):
@@ -151,7 +152,8 @@ def _window(activation: Activation, exponent: int) -> Array:
 
 def _envelope(activation: Activation, size: float) -> tuple[Array, Array]:
     """Return radii and the largest magnitude of the activation within each."""
-    grid = np.concatenate([[0.0], np.geomspace(size * 1e-12, size, 400)])
+    own = np.abs(activation.probes)
+    grid = np.unique(np.concatenate([[0.0], np.geomspace(size * 1e-12, size, 400), own[own < size]]))
     magnitude = np.maximum(np.abs(activation(grid)), np.abs(activation(-grid)))
     magnitude[~np.isfinite(magnitude)] = 0.0
     envelope = np.maximum.accumulate(magnitude)

@@ -15,6 +15,7 @@ import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.symbolic.normal import (
+    EvaluatedFunction,
     GaussianWeight,
     NormalCDF,
     as_float_arrays,
@@ -24,7 +25,7 @@ from hermite_dual.symbolic.normal import (
 )
 
 
-class BivariateNormalCDF(sp.Function):
+class BivariateNormalCDF(EvaluatedFunction):
     r"""The probability $\Phi_2(h, k; \rho)$ that standard Gaussians of correlation rho are at most h and k.
 
     Args are h, k and rho in [-1, 1]. The function is symmetric in h and k and keeps them in a canonical order.
@@ -42,6 +43,8 @@ class BivariateNormalCDF(sp.Function):
     """
 
     nargs = (3,)
+    float64 = "hermite_dual.symbolic.bivariate_normal.bivariate_normal_cdf"
+    precise = "hermite_dual.symbolic.bivariate_normal.bivariate_normal_cdf_mp"
 
     @classmethod
     def eval(cls, h: sp.Expr, k: sp.Expr, rho: sp.Expr) -> sp.Expr | None:
@@ -144,19 +147,23 @@ def _owen(h: NDArray[np.float64], product: NDArray[np.float64]) -> NDArray[np.fl
     return np.where(h == 0.0, at_zero, owens_t(h, slope))
 
 
-def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec: int) -> mpmath.mpf:
+def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec: int | None = None) -> mpmath.mpf:
     """Return the bivariate normal CDF with a relative accuracy of about `prec` bits.
 
     Args:
         h: First upper limit.
         k: Second upper limit.
         rho: Correlation in [-1, 1].
-        prec: Bits.
+        prec: Bits; mpmath's own where not given.
 
     Returns:
         A number with `prec` bits.
     """
-    working = prec + 30
+    prec = mpmath.mp.prec if prec is None else prec
+    h, k, rho = map(mpmath.mpmathify, (h, k, rho))
+    # far out the result is this small: so many bits cancel
+    expected = -_tail_bits(h, k, rho)
+    working = prec + 30 + max(0, expected)
     for _ in range(8):
         with mpmath.workprec(working):
             value = _cdf_at_working_precision(h, k, rho)
@@ -166,6 +173,16 @@ def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec:
         working += prec - int(lost)
     with mpmath.workprec(prec):
         return +value
+
+
+def _tail_bits(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> int:
+    """Return the binary logarithm of about the density's largest value on the quadrant below (h, k), at most 0."""
+    with mpmath.workprec(53):
+        candidates = [min(h, 0) ** 2, min(k, 0) ** 2]
+        gap = 1 - rho * rho
+        if h < 0 and k < 0 and gap > 0 and k < rho * h and h < rho * k:
+            candidates.append((h * h - 2 * rho * h * k + k * k) / gap)
+        return -int(max(candidates) / (2 * mpmath.log(2)))
 
 
 def _cdf_at_working_precision(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf:

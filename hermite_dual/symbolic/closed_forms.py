@@ -14,13 +14,15 @@ import sympy as sp
 
 from hermite_dual import symbols
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.shape.numbers import RealZero
 from hermite_dual.symbolic.assembly import assemble
-from hermite_dual.symbolic.gaussian_integrals import Summand, expect_product
+from hermite_dual.symbolic.gaussian_integrals import PARAMETERS_REMEDY, Summand, expect_product
 from hermite_dual.symbolic.ground import Ground
 from hermite_dual.symbolic.polynomials import shortest
 from hermite_dual.symbolic.rewriting import to_terms
 from hermite_dual.symbolic.terms import FormTooLongError, OutsideClassError, Term, differentiate, group_terms
 
+_LARGEST_INTEGER, _DIGITS = 2**53, 30
 LONG_NUMBER = 10**6
 """Rational numbers with a larger numerator or denominator are carried as symbols, so that forms keep their shape."""
 _RESERVED = {symbols.q1, symbols.q2, symbols.c, symbols.rho}
@@ -190,10 +192,29 @@ def _derive(
     try:
         general = _form(left, right, (q1, c, q2), c).xreplace(numbers)
     except FormTooLongError as error:
+        if numbers:  # symbols for long numbers make forms longer: try with the numbers themselves
+            raise
         reason = f"In q1, q2, c: {error}"
+        if not any(number.free_symbols for number in (*numbers_of(left), *numbers_of(right))):
+            reason = reason.replace(PARAMETERS_REMEDY, ": the form at unit variances has numbers in their place.")
     if unit_reason is None:
         unit = _form(left, right, (sp.S.One, rho, sp.S.One), rho).xreplace(numbers)
-    return DualForm(general, unit, reason)
+    return DualForm(_evaluable(general), _evaluable(unit), reason)
+
+
+def _evaluable(form: sp.Expr | None) -> sp.Expr | None:
+    """Return a form whose integers fit float64 libraries, which have no square root of longer ones.
+
+    Constants with a number beyond 2^53, or with a root that has no formula, become Floats of 30 digits.
+    """
+    if form is None:
+        return None
+    long = any(max(abs(n.p), n.q) >= _LARGEST_INTEGER for n in form.atoms(sp.Rational))
+    if not long and not form.atoms(sp.CRootOf, RealZero):
+        return form
+    if not form.free_symbols:
+        return sp.N(form, _DIGITS)
+    return form.func(*map(_evaluable, form.args))
 
 
 def _form(left: tuple[Term, ...], right: tuple[Term, ...], covariance: Covariance, mirror: sp.Symbol) -> sp.Expr:

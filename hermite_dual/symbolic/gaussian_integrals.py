@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hermite_dual.symbolic.ground import Element, Ground, Polynomial
 from hermite_dual.symbolic.terms import FormTooLongError, Gate, Term
 
+PARAMETERS_REMEDY = ": give the parameters numbers, or lower the powers."
 MAX_COEFFICIENT_TERMS = 200
 """A moment with longer numerators gives a form of pages; the derivation stops there instead of going on for minutes."""
 Root = tuple[Element, Polynomial]  # notation: (A, P) stands for A sqrt(P)
@@ -113,7 +114,7 @@ class TiltedPair:
                     if len(total[key].numer) > MAX_COEFFICIENT_TERMS:
                         raise FormTooLongError(
                             "There is a closed form, but it would have coefficients of more than "
-                            f"{MAX_COEFFICIENT_TERMS} terms: give the parameters numbers, or lower the powers."
+                            f"{MAX_COEFFICIENT_TERMS} terms{PARAMETERS_REMEDY}"
                         )
 
         add(law.mean[i], held, powers)

@@ -12,7 +12,31 @@ import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 
-class NormalCDF(sp.Function):
+class EvaluatedFunction(sp.Function):
+    """A function whose generated code calls an evaluation of its own, so that `lambdify` needs no modules named.
+
+    Attributes:
+        float64: the dotted name of the evaluation on arrays.
+        precise: the dotted name of the evaluation on mpmath numbers.
+    """
+
+    float64 = ""
+    precise = ""
+
+    def _call(self, name: str, printer: Any) -> str:
+        arguments = ", ".join(printer._print(argument) for argument in self.args)
+        return f"{printer._module_format(name)}({arguments})"
+
+    def _numpycode(self, printer: Any) -> str:
+        return self._call(self.float64, printer)
+
+    _pythoncode = _lambdacode = _numpycode
+
+    def _mpmathcode(self, printer: Any) -> str:
+        return self._call(self.precise, printer)
+
+
+class NormalCDF(EvaluatedFunction):
     r"""The probability that a centred Gaussian of a given variance is at most z.
 
     $$\Phi\left(\frac{z}{\sqrt v}\right) = \frac12 \operatorname{erfc}\left(-\frac{z}{\sqrt{2 v}}\right),$$
@@ -29,6 +53,8 @@ class NormalCDF(sp.Function):
     """
 
     nargs = (1, 2)
+    float64 = "hermite_dual.symbolic.normal.normal_cdf"
+    precise = "hermite_dual.symbolic.normal.normal_cdf_mp"
 
     @classmethod
     def eval(cls, z: sp.Expr, variance: sp.Expr | None = None) -> sp.Expr | None:
@@ -86,9 +112,7 @@ class NormalCDF(sp.Function):
         if numbers is None:
             return None
         with mpmath.workprec(prec + 20):
-            z = numbers[0]
-            variance = numbers[1] if len(numbers) > 1 else mpmath.mpf(1)
-            value = mpmath.ncdf(z / mpmath.sqrt(variance)) if variance > 0 else mpmath.mpf(1 + mpmath.sign(z)) / 2
+            value = normal_cdf_mp(*numbers)
         return sp.Float._new(value._mpf_, prec)
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
@@ -96,7 +120,7 @@ class NormalCDF(sp.Function):
         return body if exp is None else rf"{body}^{{{exp}}}"
 
 
-class GaussianWeight(sp.Function):
+class GaussianWeight(EvaluatedFunction):
     r"""The weight `exp(-a / v)` with a, v >= 0: zero when v = 0 < a, one when both are zero.
 
     >>> a, v = sp.symbols("a v", positive=True)
@@ -105,6 +129,8 @@ class GaussianWeight(sp.Function):
     """
 
     nargs = (2,)
+    float64 = "hermite_dual.symbolic.normal.gaussian_weight"
+    precise = "hermite_dual.symbolic.normal.gaussian_weight_mp"
 
     @classmethod
     def eval(cls, a: sp.Expr, v: sp.Expr) -> sp.Expr | None:
@@ -136,9 +162,8 @@ class GaussianWeight(sp.Function):
         numbers = evaluate_arguments(self.args, prec)
         if numbers is None:
             return None
-        a, v = numbers
         with mpmath.workprec(prec + 20):
-            value = mpmath.exp(-a / v) if v > 0 else mpmath.mpf(1 if a == 0 else 0)
+            value = gaussian_weight_mp(*numbers)
         return sp.Float._new(value._mpf_, prec)
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
@@ -180,6 +205,16 @@ def normal_cdf(z: ArrayLike, variance: ArrayLike = 1.0) -> NDArray[np.float64]:
     positive = variance > 0
     smooth = ndtr(z / np.sqrt(np.where(positive, variance, 1.0)))
     return np.where(positive, smooth, 0.5 * (1.0 + np.sign(z)))[()]
+
+
+def normal_cdf_mp(z: Any, variance: Any = 1) -> Any:
+    """Return `Phi(z / sqrt(variance))` at mpmath's precision, with the step at variance 0."""
+    return mpmath.ncdf(z / mpmath.sqrt(variance)) if variance > 0 else mpmath.mpf(1 + mpmath.sign(z)) / 2
+
+
+def gaussian_weight_mp(a: Any, v: Any) -> Any:
+    """Return `exp(-a / v)` at mpmath's precision, with its limits at v = 0."""
+    return mpmath.exp(-a / v) if v > 0 else mpmath.mpf(1 if a == 0 else 0)
 
 
 def gaussian_weight(a: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
