@@ -453,8 +453,8 @@ def _check_values(phi: Activation) -> None:
     if pieces is not None and shape.poles:
         pole = min(shape.poles, key=lambda place: abs(float(place)))
         raise NotIntegrableError(
-            f"activation {phi.name} has a pole at x = {pole}, next to which phi^2 is not integrable: no Gaussian "
-            "integral of it exists; bound it there"
+            f"activation {phi.name} has a pole at x = {pole} and is not square-integrable: no Gaussian integral of "
+            "phi^2 exists; bound it there"
         )
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import mpmath as mp
 import numpy as np
@@ -221,3 +222,33 @@ def test_a_claim_between_the_bounds_is_undecided():
     assert found.outcome is hd.Outcome.UNDECIDED
     assert found.certificate is None
     assert "would decide" in str(found)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("power", [2, 3])
+def test_finite_depth_is_proven_without_a_lipschitz_constant(power, depth):
+    X = np.random.default_rng(3).integers(-4, 5, size=(5, 6)) / 4.0
+    X = X / np.sqrt(np.sum(X**2, axis=1))[:, None] if power == 3 else X
+    G = hd.DEQ(f"x^{power}", sigma_w=0.5, sigma_u=0.5).gram(X, depth=depth)
+    assert G.entry_bounds.outcome is hd.Outcome.PROVEN
+    rows = [[Fraction(float(v)) for v in row] for row in X]
+    exact = _exact_layers(rows, power, depth)
+    errors = np.broadcast_to(G.entry_bounds.errors, (5, 5))
+    for i in range(5):
+        for j in range(5):
+            assert abs(Fraction(float(G.matrix[i, j])) - exact[i][j]) <= Fraction(float(errors[i, j]))
+    assert errors.max() <= 1e-10 * np.abs(G.matrix).max()
+
+
+def _exact_layers(rows: list, power: int, depth: int) -> list:
+    """The kernels `q1 q2 + 2 c^2` of the square and `9 q1 q2 c + 6 c^3` of the cube, in fractions."""
+    inner = [[sum(a * b for a, b in zip(u, v, strict=True)) / len(u) / 4 for v in rows] for u in rows]
+    K = [[Fraction(0)] * len(rows) for _ in rows]
+    for _ in range(depth):
+        S = [[k / 4 + t for k, t in zip(*pair, strict=True)] for pair in zip(K, inner, strict=True)]
+        q = [S[i][i] for i in range(len(rows))]
+        K = [
+            [q[i] * q[j] + 2 * c**2 if power == 2 else 9 * q[i] * q[j] * c + 6 * c**3 for j, c in enumerate(row)]
+            for i, row in enumerate(S)
+        ]
+    return K

@@ -205,3 +205,56 @@ def test_removable_singularities_are_continued(phi):
 def test_a_function_without_a_rule_for_growth_says_so():
     with pytest.raises(TailError):
         tail(sp.acosh(x + 3) * sp.tan(x), x, 1, 8)
+
+
+S = (mp.sqrt(5) - 1) / 2
+T = (3 + mp.sqrt(5)) / 2
+TRUE_SUPREMA = [
+    (sp.exp(-sp.exp(x)), 1, mp.exp(-1)),
+    (sp.exp(-sp.exp(x)), 2, T * (T - 1) * mp.exp(-T)),  # t (t - 1) exp(-t) at t = exp(x), stationary at (3 +- sqrt 5)/2
+    (sp.exp(-sp.exp(-x)), 1, mp.exp(-1)),
+    (sp.exp(sp.sin(x)), 1, mp.sqrt(1 - S**2) * mp.exp(S)),  # sqrt(1 - s^2) exp(s), stationary at s^2 + s = 1
+    (sp.exp(sp.sin(x)), 2, mp.e),
+    (x + sp.sin(x) ** 2, 1, 2),
+    ((x + sp.sqrt(x**2 + 4)) / 2, 1, 1),
+    (sp.tanh(x - 10000), 1, 1),
+    (sp.tanh(10000 * (x - sp.Rational(777, 1000))) / 100, 1, 100),
+    (sp.Abs(sp.sin(x)), 1, 1),
+    (sp.log(1 + x**2), 2, 2),
+    (sp.sin(x) / x, 2, mp.mpf(1) / 3),
+    (sp.tanh(x) / x, 2, mp.mpf(2) / 3),
+    (sp.exp(-(10**6) * (x - sp.Rational(271, 100)) ** 2), 1, mp.sqrt(2 * mp.mpf(10) ** 6) * mp.exp(-0.5)),
+    (sp.Max(sp.tanh(x), x / 2), 1, 1),
+]
+
+
+@pytest.mark.parametrize(("phi", "order", "truth"), TRUE_SUPREMA)
+def test_suprema_are_enclosed_as_tightly_as_floats_find_them(phi, order, truth):
+    bound = derivative_bound(phi, x, order)
+    assert bound.outcome is Outcome.PROVEN
+    assert bound.lower <= truth * (1 + 1e-15)
+    assert bound.upper >= truth * (1 - 1e-15)
+    assert bound.upper <= bound.lower * (1 + 1e-6)
+
+
+@pytest.mark.parametrize(
+    "phi",
+    [
+        sp.atan(sp.tan(x)),
+        sp.acot(x),
+        sp.atan2(x, -1),
+        sp.tanh(x) + sp.atan(sp.tan(x)) / 10,
+        sp.tanh(1 / x),
+        sp.Piecewise((7, sp.Eq(x, 0)), (sp.Abs(x), True)),
+        sp.sign(sp.sin(x)),
+        sp.besselj(0, x),
+    ],
+)
+@pytest.mark.parametrize("order", [1, 2])
+def test_no_constant_is_proven_of_what_is_not_proven_continuous(phi, order):
+    assert derivative_bound(phi, x, order).outcome is not Outcome.PROVEN
+
+
+@pytest.mark.parametrize("phi", [sp.sqrt(sp.Abs(x)), sp.log(sp.Abs(x)), sp.sign(x) * sp.Abs(x) ** sp.Rational(1, 3)])
+def test_unbounded_slopes_at_a_point_are_refuted(phi):
+    assert derivative_bound(phi, x, 1).outcome is Outcome.REFUTED

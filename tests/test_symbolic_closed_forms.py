@@ -179,7 +179,7 @@ OUTSIDE = {  # expression, what the reason has to name
     "|sin|": (sp.Abs(sp.sin(x)), "sin(x)", "infinitely often"),
     "cubic exponent": (sp.exp(-(x**3)), "exp(-x**3)", "degree"),
     "complex": (sp.exp(sp.I * x), "exp(I*x)", "not real"),
-    "open order": (sp.Piecewise((x, x > a), (1, x > b), (0, True)), "sign of a - b is not known", ""),
+    "open order": (sp.Piecewise((x, x > a), (1, x > b), (0, True)), "sign of -a + b is not known", ""),
     "partial": (sp.Piecewise((x, x > 0)), "whole real line", ""),
     "clash": (sp.Max(x - c, 0), "rename", ""),
     "unknown function": (sp.Function("f")(x), "singularities of f", ""),

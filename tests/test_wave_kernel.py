@@ -66,7 +66,7 @@ def test_waves_have_the_kernel_of_their_closed_form(name, q1, ratio, gap, sign):
     c = sign * (1 - gap) * np.sqrt(q1) * np.sqrt(q2)
     with mp.workdps(60):
         exact = [mp.mpf(float(v)) for v in (q1, q2, c)]
-        if exact[2] ** 2 > exact[0] * exact[1]:
+        while exact[2] ** 2 > exact[0] * exact[1]:
             c = float(np.nextafter(c, 0))
             exact[2] = mp.mpf(c)
         expected = form(*exact)

@@ -26,7 +26,7 @@ from hermite_dual.shape.shape import Pieces, Shape, shape_of
 from hermite_dual.shape.singular import in_known_functions, vanishes_at
 
 _BITS = 128
-_STARTS = (8, 16, 32, 64, 256, 2**12, 2**30)
+_STARTS = (8, 16, 32, 64, 256, 2**12, 2**30, 2**60)
 _RELATIVE_WIDTH = 1e-13
 _MAX_BOXES = 6000
 _LOWER_STEPS = 300
@@ -256,19 +256,29 @@ def _middle(
 def _geometric(a: arb, b: arb) -> list[tuple[arb, arb]]:
     """Cut a long interval at the powers of two, so that boxes far out are long."""
     cuts = [a]
-    marks = [arb(s) * arb(2) ** k for s in (-1, 1) for k in range(40)] + [arb(0)]
+    marks = [arb(s) * arb(2) ** k for s in (-1, 1) for k in range(64)] + [arb(0)]
     cuts += sorted((m for m in marks if m > a and m < b), key=float)
     cuts.append(b)
     return list(pairwise(cuts))
 
 
+def _collected(expr: sp.Expr) -> sp.Expr:
+    """An algebraic function as one quotient, whose numerator does not cancel in balls as a sum of roots does."""
+    if expr.has(sp.Function) or not expr.has(sp.Pow):
+        return expr
+    numerator, denominator = sp.fraction(sp.together(expr))
+    collected = sp.expand(numerator) / denominator
+    return collected if collected.count_ops() <= expr.count_ops() else expr
+
+
 class _Search:
-    """Bounds of `|f|` on boxes by the Taylor form of order two."""
+    """Bounds of `|f|` on boxes by the Taylor form of order two, and by its ends where f is monotone."""
 
     def __init__(self, expr: sp.Expr, symbol: sp.Symbol) -> None:
         self.value = BallFunction(expr, symbol)
-        self.slope = BallFunction(expr.diff(symbol), symbol)
-        self.curve = BallFunction(expr.diff(symbol, 2), symbol)
+        slope = _collected(expr.diff(symbol))
+        self.slope = BallFunction(slope, symbol)
+        self.curve = BallFunction(_collected(slope.diff(symbol)), symbol)
 
     def push(self, heap: list[_Box], count: int, index: int, low: arb, high: arb, best: arb) -> arb:
         """Put a box on the heap with its upper bound and return the best lower bound so far."""
@@ -290,4 +300,8 @@ class _Search:
         if curve.is_finite() and centre.is_finite():
             taylor = centre + offset * self.slope(middle) + (offset * offset) * curve / 2
             top = top.min(magnitude(taylor)) if top.is_finite() else magnitude(taylor)
+        steep = self.slope(box)
+        if steep.is_finite() and not steep.contains(0):  # monotone: the largest modulus is at an end
+            ends = magnitude(self.value(low)).max(magnitude(self.value(high)))
+            top = top.min(ends) if top.is_finite() else ends
         return arb(top.upper()) if top.is_finite() else arb.pos_inf()

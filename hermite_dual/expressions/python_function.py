@@ -35,7 +35,8 @@ def as_formula(function: Callable[..., Any], symbol: sp.Symbol) -> sp.Expr | Non
         result = function(symbol)
     except Exception:  # whatever a function of arrays raises when it is given a symbol
         return None
-    return result if isinstance(result, sp.Expr) and result.free_symbols == {symbol} else None
+    real = isinstance(result, sp.Expr) and result.free_symbols == {symbol} and not result.has(sp.I)
+    return result if real else None
 
 
 def checked(function: Callable[..., Any]) -> FloatFunction:
