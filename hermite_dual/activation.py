@@ -108,7 +108,7 @@ class Activation:
 
     @cached_property
     def shape(self) -> Shape:
-        """Kinks, pieces, values, jumps, parity, poles: what all layers know of the formula."""
+        """What all layers know of the formula, its kinks, pieces, jumps, parity and poles among it."""
         return Shape(None, self.symbol, self._kinks) if self.expr is None else shape_of(self.expr, self.symbol)
 
     @property
@@ -124,7 +124,7 @@ class Activation:
 
     @cached_property
     def probes(self) -> Array:
-        """Points around the places where the formula may vary fast: see `hermite_dual.expressions.features`."""
+        """Points around the places where the formula may vary fast, at which quadrature looks."""
         return feature_probes(self.expr, self.symbol)
 
     @property

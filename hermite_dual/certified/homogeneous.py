@@ -19,16 +19,14 @@ from hermite_dual.certified.ball_functions import constant_ball
 from hermite_dual.certified.coefficients import pieces_of
 from hermite_dual.certified.entry_error import SeriesValues
 from hermite_dual.certified.precision import upper_float, working_precision
+from hermite_dual.shape.shape import shape_of
 
 _BITS = 128
 
 
 def is_homogeneous(expr: sp.Expr, symbol: sp.Symbol) -> bool:
     """Whether `phi(s x) = s phi(x)` for s > 0 is proven: linear through the origin on either side of it."""
-    pieces = pieces_of(expr, symbol)
-    if any(kink != 0 for kink in pieces.kinks):
-        return False
-    return all(sp.expand(e - e.subs(symbol, 1) * symbol) == 0 for e in pieces.expressions)
+    return shape_of(expr, symbol).homogeneous
 
 
 def homogeneous_kernel(expr: sp.Expr, symbol: sp.Symbol, rho: NDArray[np.float64]) -> SeriesValues:

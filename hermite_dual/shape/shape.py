@@ -159,7 +159,7 @@ class Shape:
         """The pieces between all kinks.
 
         Raises:
-            UndecidedError: the shape is not complete.
+            InvalidInputError: the shape is not complete.
         """
         found, doubt, _ = self._found
         if found is None:

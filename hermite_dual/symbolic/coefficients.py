@@ -6,6 +6,7 @@ from functools import lru_cache
 import sympy as sp
 
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.shape.shape import shape_of
 from hermite_dual.symbolic.assembly import assemble
 from hermite_dual.symbolic.closed_forms import numbers_of
 from hermite_dual.symbolic.coefficient_integral import CoefficientIntegral
@@ -15,6 +16,8 @@ from hermite_dual.symbolic.hermite import hermite_integers, normalized_hermite
 from hermite_dual.symbolic.rewriting import split, to_terms
 from hermite_dual.symbolic.terms import OutsideClassError, Term, group_terms
 
+_MOST_OPERATIONS = 40
+"""Operations up to which SymPy is asked whether an activation is symmetric about a point."""
 MAX_DEGREE = 300
 """Coefficients of higher degree are left to the numeric layers."""
 
@@ -95,9 +98,11 @@ def _integral(expr: sp.Expr, symbol: sp.Symbol, r: int, q: sp.Expr) -> sp.Expr:
     z = sp.Symbol("z", real=True)
     real = sp.Symbol(symbol.name, real=True)
     activation = sp.sympify(expr).xreplace({symbol: real})
-    parity = _parity(activation, real)
+    parity = shape_of(activation, real).parity
     if parity == (-1) ** (r + 1):
         return sp.S.Zero
+    if r % 2 == 0 and (middle := _point_symmetry(activation, real)) is not None:
+        return sp.S.Zero if r else middle
     weight = normalized_hermite(r, z) * sp.exp(-(z**2) / 2) / sp.sqrt(2 * sp.pi)
     try:
         pieces = split(activation, real)
@@ -115,9 +120,10 @@ def _integral(expr: sp.Expr, symbol: sp.Symbol, r: int, q: sp.Expr) -> sp.Expr:
     )
 
 
-def _parity(expr: sp.Expr, symbol: sp.Symbol) -> int:
-    """Return 1 for an expression seen to be even, -1 for odd, 0 otherwise."""
-    mirrored = expr.subs(symbol, -symbol)
-    if mirrored == expr:
-        return 1
-    return -1 if (mirrored + expr).expand() == 0 else 0
+def _point_symmetry(expr: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
+    """Return m if `expr(x) + expr(-x) = 2 m`, as of the logistic function, so that `expr - m` is odd; else None."""
+    total = expr + expr.subs(symbol, -symbol)
+    if total.count_ops() > _MOST_OPERATIONS:
+        return None
+    total = sp.simplify(total)
+    return None if total.has(symbol) else total / 2
