@@ -175,6 +175,10 @@ def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec:
         return +value
 
 
+_MOST_TAIL_BITS = 4000
+"""Cancellation that is met at once; what is smaller than `2^-4000` is left to the steps of the precision."""
+
+
 def _tail_bits(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> int:
     """Return the binary logarithm of about the density's largest value on the quadrant below (h, k), at most 0."""
     with mpmath.workprec(53):
@@ -182,7 +186,7 @@ def _tail_bits(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> int:
         gap = 1 - rho * rho
         if h < 0 and k < 0 and gap > 0 and k < rho * h and h < rho * k:
             candidates.append((h * h - 2 * rho * h * k + k * k) / gap)
-        return -int(max(candidates) / (2 * mpmath.log(2)))
+        return -int(min(max(candidates) / (2 * mpmath.log(2)), _MOST_TAIL_BITS))
 
 
 def _cdf_at_working_precision(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf:
