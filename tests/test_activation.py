@@ -164,7 +164,7 @@ BAD = [
     (sp.floor(x), "infinitely many jumps"),
     (sp.zoo * x, "is not finite"),
     (3, "of type int: give a name"),
-    (lambda t: np.asarray(t) + 0j, "returns complex values"),
+    (lambda t: np.asarray(t, dtype=complex), "returns complex values"),
     (lambda t: float("nan") * t, "returns NaN"),
     (lambda t: 1.0, "must act elementwise"),
     ("__import__('os').system('true')", "only named functions are called"),
