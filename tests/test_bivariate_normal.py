@@ -153,3 +153,23 @@ def test_normal_functions_differentiate_and_rewrite():
     a = sp.Symbol("a", real=True)
     weight = GaussianWeight(h**2, a)
     assert sp.simplify((sp.diff(weight, a) - sp.diff(weight.rewrite(sp.exp), a)).rewrite(sp.exp)) == 0
+
+
+@pytest.mark.parametrize(("h", "k", "rho"), [(-60, -60, "-1/2"), (-10, -10, "-99/100"), (-3, -40, "-99/100")])
+def test_the_far_corner_agrees_with_the_integral_of_the_density(h, k, rho):
+    r = sp.Rational(rho)
+    with mpmath.workdps(20):
+        p = mpmath.mpf(r.p) / r.q
+        gap = 1 - p * p
+        slopes = (p * k - h) / gap, (p * h - k) / gap  # of the logarithm, at the corner
+
+        def relative(x, y):
+            # the density over its value at the corner, in units in which it falls by e
+            u, v = -x / slopes[0], -y / slopes[1]
+            return mpmath.exp(-x - y - (u * u - 2 * p * u * v + v * v) / (2 * gap))
+
+        share = mpmath.quad(relative, [0, 3, 10, 60], [0, 3, 10, 60])
+        corner = mpmath.exp(-(h * h - 2 * p * h * k + k * k) / (2 * gap)) / (2 * mpmath.pi * mpmath.sqrt(gap))
+        expected = corner * share / (slopes[0] * slopes[1])
+        value = mpmath.mpf(str(BivariateNormalCDF(h, k, r).evalf(20)))
+        assert abs(value / expected - 1) < 1e-12

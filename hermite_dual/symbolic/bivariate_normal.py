@@ -157,13 +157,17 @@ def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec:
         prec: Bits; mpmath's own where not given.
 
     Returns:
-        A number with `prec` bits.
+        A number with `prec` bits; 0 where it is so small that all digits cancel, away from the corner of two negative
+        limits, which is integrated without cancellation.
     """
     prec = mpmath.mp.prec if prec is None else prec
     h, k, rho = map(mpmath.mpmathify, (h, k, rho))
-    # far out the result is this small: so many bits cancel
-    expected = -_tail_bits(h, k, rho)
-    working = prec + 30 + max(0, expected)
+    with mpmath.workprec(prec + 30):
+        tail = _corner_integral(h, k, rho)
+    if tail is not None:
+        with mpmath.workprec(prec):
+            return +tail
+    working = prec + 30
     for _ in range(8):
         with mpmath.workprec(working):
             value = _cdf_at_working_precision(h, k, rho)
@@ -171,22 +175,39 @@ def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec:
         if lost >= 0:
             break
         working += prec - int(lost)
+    else:
+        value = mpmath.mpf(0)  # below what the last precision tells from 0
     with mpmath.workprec(prec):
         return +value
 
 
-_MOST_TAIL_BITS = 4000
-"""Cancellation that is met at once; what is smaller than `2^-4000` is left to the steps of the precision."""
+def _corner_integral(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf | None:
+    """Return the CDF far out by an integral without cancellation, or None where it is not that far.
 
+    `Phi_2 = int_{-oo}^h phi(t) Phi((k - rho t)/s) dt`, `s^2 = 1 - rho^2`. The integrand's logarithm is concave, with
+    a slope of about `(rho k - h)/s^2` at h, where the integrand is largest if both slopes of the density at the corner
+    are positive. It is scaled by its value there, since the rule stops at an absolute accuracy.
+    """
+    gap = (1 - rho) * (1 + rho)
+    if not (h < 0 and k < 0 and gap > 0):
+        return None
+    s = mpmath.sqrt(gap)
+    if abs(rho * h - k) > abs(rho * k - h):  # symmetric: the steeper direction is integrated numerically
+        h, k = k, h
+    rate = (rho * k - h) / gap
+    if rate * s < 1 or (rho * h - k) / s < 1:
+        return None
+    nats = (mpmath.mp.prec + 10) * mpmath.log(2)
+    reach = min(nats / rate, mpmath.sqrt(2 * nats))
+    panels = int(mpmath.ceil(reach / min(s, 4 / rate)))
 
-def _tail_bits(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> int:
-    """Return the binary logarithm of about the density's largest value on the quadrant below (h, k), at most 0."""
-    with mpmath.workprec(53):
-        candidates = [min(h, 0) ** 2, min(k, 0) ** 2]
-        gap = 1 - rho * rho
-        if h < 0 and k < 0 and gap > 0 and k < rho * h and h < rho * k:
-            candidates.append((h * h - 2 * rho * h * k + k * k) / gap)
-        return -int(min(max(candidates) / (2 * mpmath.log(2)), _MOST_TAIL_BITS))
+    def integrand(x: mpmath.mpf) -> mpmath.mpf:
+        t = h - x
+        return mpmath.npdf(t) * mpmath.ncdf((k - rho * t) / s)
+
+    top = integrand(mpmath.mpf(0))
+    ends = [reach * j / panels for j in range(panels + 1)]
+    return top * mpmath.quad(lambda x: integrand(x) / top, ends, method="gauss-legendre", maxdegree=10)
 
 
 def _cdf_at_working_precision(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf:
