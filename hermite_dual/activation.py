@@ -18,6 +18,7 @@ from hermite_dual.expressions.lipschitz import supremum_of_magnitude
 from hermite_dual.expressions.parser import MAX_LENGTH, parse_activation
 from hermite_dual.expressions.python_function import as_formula, checked, divided_difference, refuse_random
 from hermite_dual.outcome import Outcome
+from hermite_dual.shape.numbers import as_printed
 from hermite_dual.shape.pieces import HOLE
 from hermite_dual.shape.shape import Shape, shape_of
 from hermite_dual.shape.singular import POLES, in_known_functions, unknown_functions
@@ -30,6 +31,8 @@ _PROBES = np.array([-300.0, -30.0, -7.3, -2.1, -0.6, -1e-3, 1e-3, 0.6, 2.1, 7.3,
 """Where a new activation is looked at: complex values and NaN show here."""
 _REACH = 1e3
 """Kinks this far out are known to the estimate of a Lipschitz constant."""
+_LONGEST = 200
+"""Characters of a formula that is shown beside its name."""
 _WINDOW = 64.0
 """Half-width of the window in which poles are looked for where there may be infinitely many."""
 SINGULAR = (sp.Pow, sp.Piecewise, sp.tan, sp.cot, sp.sec, sp.csc, sp.coth, sp.csch, sp.atanh, sp.acoth)
@@ -85,7 +88,8 @@ class Activation:
 
     def __repr__(self) -> str:
         """Return the name and the formula."""
-        return f"Activation({self.name})" if self.expr is None else f"Activation({self.name}: {self.expr})"
+        formula = "" if self.expr is None else str(self.expr)
+        return f"Activation({self.name}: {formula})" if 0 < len(formula) <= _LONGEST else f"Activation({self.name})"
 
     def __eq__(self, other: object) -> bool:
         """Return whether both are the same formula, or the same Python function."""
@@ -118,8 +122,8 @@ class Activation:
 
     def kinks_within(self, radius: float) -> Array:
         """Return the kinks in [-radius, radius] as float64, increasing, however many there are in all."""
-        pieces = None if self.shape.complete or not np.isfinite(radius) else self.shape.within(radius)
-        places = np.array([float(kink) for kink in (self.kinks if pieces is None else pieces.kinks)])
+        pieces = self.shape.within(radius)
+        places = np.array([float(kink) for kink in self.kinks]) if pieces is None else pieces.places
         return places[np.abs(places) <= radius]
 
     @cached_property
@@ -355,6 +359,7 @@ def _from_function_class(function: Any) -> Activation:
 
 
 def _from_expression(expr: sp.Expr, name: str, *, source: str = "", lipschitz: sp.Expr | None = None) -> Activation:
+    expr = as_printed(expr)
     if expr.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise InvalidInputError(f"activation {expr} is not finite: give a real function of one variable")
     if expr.has(sp.I):

@@ -6,6 +6,7 @@ Branch and bound in balls on the middle of the line, the derivative's own growth
 
 import heapq
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import sympy as sp
@@ -18,12 +19,11 @@ from hermite_dual.certified.tails import tail
 from hermite_dual.certified.unbounded import grows_along_points
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
-from hermite_dual.shape.deflated import plain
 from hermite_dual.shape.numbers import between
 from hermite_dual.shape.periods import period_of
 from hermite_dual.shape.pieces import HOLE
-from hermite_dual.shape.shape import Pieces, Shape, shape_of
-from hermite_dual.shape.singular import in_known_functions, vanishes_at
+from hermite_dual.shape.shape import Pieces, shape_of
+from hermite_dual.shape.singular import in_known_functions, limit_at, vanishes_at
 
 _BITS = 128
 _STARTS = (8, 16, 32, 64, 256, 2**12, 2**30, 2**60)
@@ -79,6 +79,12 @@ def derivative_bound(
     """
     if not isinstance(order, int) or order < 0:
         raise InvalidInputError(f"order = {order!r} is not an integer >= 0; 1 is the first derivative")
+    return _bound(expr, symbol, order, between_kinks)
+
+
+@lru_cache(maxsize=512)
+def _bound(expr: sp.Expr, symbol: sp.Symbol, order: int, between_kinks: bool) -> DerivativeBound:
+    """The bound, remembered: hypotheses, entries and the float constant ask for the same one."""
     shape = shape_of(expr, symbol)
     period = period_of(in_known_functions(shape.expr), symbol)
     pieces = shape.pieces if shape.complete else None if period is None else shape.within(float(period) + 1)
@@ -92,7 +98,7 @@ def derivative_bound(
         derived = tuple(e.diff(symbol, order) if order else e for e in pieces.expressions)
         found = _pole(derived, pieces)
         if found is None and not between_kinks:
-            found = _jump(shape, pieces, order)
+            found = _jump(pieces, order)
         if found is not None:
             return found
         if period is not None:
@@ -120,7 +126,7 @@ def _real(pieces: Pieces) -> bool:
     return all(function(sample).is_finite() for function, sample in zip(functions, samples, strict=True))
 
 
-def _jump(shape: Shape, pieces: Pieces, order: int) -> DerivativeBound | None:
+def _jump(pieces: Pieces, order: int) -> DerivativeBound | None:
     """REFUTED if a derivative below the order jumps at a kink, UNDECIDED if a jump cannot be excluded."""
     for index, kink in enumerate(pieces.kinks):
         for k in range(order):
@@ -143,21 +149,13 @@ def _smooth(pieces: Pieces, index: int, k: int) -> bool | None:
 
 
 def _pole(derived: tuple[sp.Expr, ...], pieces: Pieces) -> DerivativeBound | None:
-    """REFUTED if the derivative is proven unbounded at a kink, by its expansion in s at `kink +- 1/s`."""
-    far = sp.Dummy("s", positive=True)
+    """REFUTED if the derivative is proven unbounded at a kink."""
     for index, kink in enumerate(pieces.kinks):
         for side, expression in ((-1, derived[index]), (1, derived[index + 1])):
             if BallFunction(expression, pieces.symbol)(constant_ball(kink)).is_finite():
                 continue
-            for start in _STARTS:
-                try:
-                    growth = _half_line(tail(plain(expression).subs(pieces.symbol, kink + side / far), far, 1, start))
-                except TailError:
-                    continue
-                if growth is None:
-                    reason = f"the derivative's modulus grows without bound towards {pieces.symbol} = {kink}"
-                    return DerivativeBound(float("inf"), float("inf"), Outcome.REFUTED, reason)
-                break
+            if limit_at(expression, pieces.symbol, kink, side).unbounded:
+                return _unbounded(f"the derivative's modulus grows without bound towards {pieces.symbol} = {kink}")
     return None
 
 

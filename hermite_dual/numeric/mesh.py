@@ -76,10 +76,9 @@ def _expansion() -> Array:
     return np.asarray((basis * weights[:, None]).T * ((2 * degrees + 1) / 2.0)[:, None])
 
 
-def _deviations(activation: Activation, low: Array, width: Array, values: Array) -> Array:
+def _deviations(activation: Activation, probes: Array, low: Array, width: Array, values: Array) -> Array:
     """Return the largest distance of the expansion to phi at the probes of each panel; 0 where it has none."""
     order = np.argsort(low)
-    probes = np.union1d(_PROBES, activation.probes)
     panel = np.searchsorted(low[order], probes, side="right") - 1
     owner = order[np.maximum(panel, 0)]
     inside = (panel >= 0) & (low[owner] < probes) & (low[owner] + width[owner] > probes)
@@ -107,6 +106,7 @@ def _window(activation: Activation, exponent: int) -> Array:
     size = 2.0**exponent
     edges = np.unique(np.concatenate([[-size, 0.0, size], activation.kinks_within(size)]))
     grid, envelope = _envelope(activation, size)
+    probes = np.union1d(_PROBES, activation.probes)
     finished = [edges]
     low, high = edges[:-1], edges[1:]
     nodes = gauss_legendre(TEST_ORDER)[0]
@@ -132,7 +132,7 @@ def _window(activation: Activation, exponent: int) -> Array:
             stuck = np.flatnonzero(split & (tails >= 0.5 * before))
             scatter = noise(activation, low[stuck, None] + width[stuck, None] * nodes).max(axis=1, initial=0.0)
             split[stuck] = tails[stuck] > _NOISE * scatter
-        deviations = _deviations(activation, low, width, values)
+        deviations = _deviations(activation, probes, low, width, values)
         # Noise deviates hardly more than the tails do.
         missed = deviations > np.maximum(_MISSED * size_here + _EPS * outer * slopes, 100.0 * tails)
         split |= missed & (width > 2.0 * floor)

@@ -121,12 +121,11 @@ class _Search:
                 found += settled
                 continue
             if b - a < sp.Rational(_NARROWEST):
+                stack.append((a, b))
                 break
             middle = a + (b - a) * sp.Rational(127, 256)  # zeros at short fractions stay inside the boxes
             stack += [(a, middle), (middle, b)]
-        if not stack:
-            return found
-        place = sp.N(stack[-1][0] if len(stack) else low, 8)
+        place = sp.N(stack[-1][0], 8) if stack else low
         raise UndecidedError(f"the zeros of {self.function} near {self.symbol} = {place} could not be isolated")
 
     def _settle(self, a: sp.Rational, b: sp.Rational) -> list[sp.Expr] | None:

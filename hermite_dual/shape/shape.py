@@ -10,11 +10,13 @@ from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 
 from hermite_dual.shape.approximate import seen_kinks
 from hermite_dual.shape.deflated import Deflated, plain
-from hermite_dual.shape.numbers import UndecidedError, compare, finite_value, is_zero
+from hermite_dual.shape.numbers import UndecidedError, as_printed, compare, finite_value, is_zero
 from hermite_dual.shape.pieces import HOLE, cut
 from hermite_dual.shape.singular import (
     Limit,
@@ -75,6 +77,11 @@ class Pieces:
         """Exact values at the kinks; None where phi is undefined there."""
         pairs = zip(self.kinks, self.points, strict=True)
         return tuple(None if at is None else _value(at, self.symbol, kink) for kink, at in pairs)
+
+    @cached_property
+    def places(self) -> NDArray[np.float64]:
+        """The kinks in float64."""
+        return np.array([float(kink) for kink in self.kinks])
 
     @cached_property
     def sides(self) -> tuple[Singularity, ...]:
@@ -173,7 +180,7 @@ class Shape:
             return self._found[0]
         return self.within(_WINDOW)
 
-    @property
+    @cached_property
     def kinks(self) -> tuple[sp.Expr, ...]:
         """The kinks, increasing; of a shape that is not complete those in [-64, 64] as far as they are known."""
         if self._near is not None:
@@ -295,14 +302,9 @@ def _window(shape: Shape, radius: sp.Integer) -> Pieces:
     return _pieces(shape.expr, shape.symbol, (-radius, radius))
 
 
-def exact_floats(expr: sp.Expr) -> sp.Expr:
-    """Return the expression with every Float replaced by the dyadic number that it stores."""
-    return expr.xreplace({number: sp.Rational(number) for number in expr.atoms(sp.Float)})
-
-
 def _pieces(expr: sp.Expr, symbol: sp.Symbol, interval: Interval) -> Pieces:
     """Cut at case distinctions, then at singularities that stay."""
-    source = exact_floats(expr)
+    source = as_printed(expr)
     known = in_known_functions(source)
     row = cut(known, symbol, interval)
     edges = [interval[0], *row.breaks, interval[1]]

@@ -1,7 +1,6 @@
 """Every real zero of a smooth function in an interval, as exact numbers or isolated by ball arithmetic."""
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import sympy as sp
 
@@ -10,8 +9,8 @@ from hermite_dual.shape.numbers import UndecidedError, compare, sign_of
 
 Interval = tuple[sp.Expr, sp.Expr]
 
-_WITHOUT_ZEROS = (sp.exp, sp.cosh, sp.sech, sp.csch, sp.sec, sp.csc)
-_LIKE_ARGUMENT = (sp.erf, sp.erfi, sp.sinh, sp.tanh, sp.atan, sp.asinh, sp.asin, sp.atanh, sp.coth)
+_POSITIVE = (sp.exp, sp.cosh, sp.sech)
+_LIKE_ARGUMENT = (sp.erf, sp.erfi, sp.sinh, sp.csch, sp.tanh, sp.coth, sp.atan, sp.asinh, sp.asin, sp.atanh)
 """Functions that vanish, or change sign, where their argument does and nowhere else."""
 _INVERSES: dict[type, Callable[[sp.Expr], sp.Expr]] = {
     sp.tanh: lambda y: sp.log((1 + y) / (1 - y)) / 2,
@@ -20,6 +19,12 @@ _INVERSES: dict[type, Callable[[sp.Expr], sp.Expr]] = {
     sp.log: sp.exp,
 }
 """Inverses of increasing functions; tanh has one for values inside (-1, 1) alone."""
+_QUOTIENTS = {
+    sp.tan: (sp.sin, sp.cos),
+    sp.cot: (sp.cos, sp.sin),
+    sp.sec: (lambda _: sp.S.One, sp.cos),
+    sp.csc: (lambda _: sp.S.One, sp.sin),
+}
 _MOST_ZEROS = 20_000
 _MAX_DEGREE = 40
 """Polynomials of higher degree are isolated in balls: SymPy's exact roots take too long."""
@@ -57,12 +62,14 @@ def _solve(function: sp.Expr, symbol: sp.Symbol, interval: Interval) -> list[sp.
     if function.is_Pow:
         base, exponent = function.args
         return _solve(base, symbol, interval) if not exponent.has(symbol) else []
-    if isinstance(function, _WITHOUT_ZEROS):
+    if isinstance(function, _POSITIVE):
         return []
     if isinstance(function, _LIKE_ARGUMENT):
         return _solve(function.args[0], symbol, interval)
     if isinstance(function, sp.log):
         return _solve(function.args[0] - 1, symbol, interval)
+    if isinstance(function, sp.sec | sp.csc):
+        return _solve((sp.cos if isinstance(function, sp.sec) else sp.sin)(*function.args), symbol, interval)
     if isinstance(function, sp.sin | sp.cos | sp.tan | sp.cot | sp.sinc):
         return _periodic(function, symbol, interval)
     if function.is_polynomial(symbol):
@@ -73,6 +80,8 @@ def _solve(function: sp.Expr, symbol: sp.Symbol, interval: Interval) -> list[sp.
 
 def _sum(function: sp.Expr, symbol: sp.Symbol, interval: Interval) -> list[sp.Expr]:
     """Zeros of a sum of functions."""
+    for kind, (above, below) in _QUOTIENTS.items():
+        function = function.replace(kind, lambda u, above=above, below=below: above(u) / below(u))
     numerator, denominator = sp.fraction(sp.together(function))
     if denominator.has(symbol):
         return _solve(numerator, symbol, interval) + _solve(denominator, symbol, interval)
@@ -85,8 +94,6 @@ def _sum(function: sp.Expr, symbol: sp.Symbol, interval: Interval) -> list[sp.Ex
         raise UndecidedError(f"the sign changes of {function} are not known for all values of its parameters")
     try:
         return isolated_zeros(function, symbol, interval)
-    except InfinitelyManyError:
-        raise
     except UndecidedError as error:
         unbounded = sp.oo in interval or -sp.oo in interval
         if unbounded and function.has(sp.sin, sp.cos, sp.tan, sp.cot, sp.sec, sp.csc, sp.sinc):
@@ -156,7 +163,7 @@ def _exponentials(function: sp.Expr, symbol: sp.Symbol) -> list[sp.Expr] | None:
     if not exponents or not all(e.is_polynomial(symbol) and sp.degree(e, symbol) == 1 for e in exponents):
         return None
     slopes = [sp.Poly(e, symbol).all_coeffs()[0] for e in exponents]
-    ratios = [sp.nsimplify(sp.cancel(slope / slopes[0])) for slope in slopes]
+    ratios = [sp.cancel(slope / slopes[0]) for slope in slopes]
     if not all(ratio.is_Rational for ratio in ratios):
         return None
     common = sp.ilcm(*(ratio.q for ratio in ratios)) if len(ratios) > 1 else sp.Integer(ratios[0].q)
@@ -185,8 +192,3 @@ def _inverted(function: sp.Expr, symbol: sp.Symbol, interval: Interval) -> list[
     if isinstance(inner, sp.tanh) and sign_of(1 - level**2) <= 0:
         return []
     return _solve(inner.args[0] - inverse(level), symbol, interval)
-
-
-def cells(points: tuple[sp.Expr, ...], interval: Interval) -> list[Interval]:
-    """Return the intervals between increasing points."""
-    return list(pairwise([interval[0], *points, interval[1]]))
