@@ -94,3 +94,20 @@ def test_functions_that_are_no_activation_say_why(function, message):
 
 def test_integers_and_booleans_are_values():
     assert hd.dual(lambda v: (v > 0).astype(int))(0.5) == pytest.approx(1 / 3, rel=1e-9)
+
+
+def test_narrow_features_of_a_function_are_looked_for_in_steps_of_a_thousandth():
+    bump = hd.dual(lambda v: np.exp(-1e6 * (v - 2.71) ** 2))
+    assert bump.kernel(1.0, 1.0, 1.0) == pytest.approx(hd.dual("exp(-1e6*(x-2.71)^2)").kernel(1.0, 1.0, 1.0), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "function", [np.tan, lambda v: 1 / np.hypot(v - 0.3, 0), lambda v: np.hypot(v - 0.3, 0) ** -0.5]
+)
+def test_poles_of_a_function_are_found_and_refused(function):
+    with pytest.raises(hd.NotIntegrableError, match="not square-integrable at"):
+        hd.dual(function)(0.5)
+
+
+def test_an_integrable_singularity_of_a_function_is_no_pole():
+    assert np.isfinite(hd.dual(lambda v: np.hypot(v - 0.3, 0.0) ** -0.125)(0.5))

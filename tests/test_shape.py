@@ -1,5 +1,6 @@
 """What an activation is, decided once: one table by hand, held against what every layer reads."""
 
+import math
 from dataclasses import dataclass
 
 import mpmath as mp
@@ -230,6 +231,12 @@ NARROW = {
         "0.777",
         "1e-4",
     ),
+    "exp(-1e6*(abs(x)-2.71)^2)": (lambda z: mp.exp(-(10**6) * (abs(z) - mp.mpf("2.71")) ** 2), "2.71", "1e-3"),
+    "exp(-1e6*max(x-2.71, 2.70-x)^2)": (
+        lambda z: mp.exp(-(10**6) * (abs(z - mp.mpf("2.705")) - mp.mpf("0.005")) ** 2),
+        "2.705",
+        "1e-3",
+    ),
     "1/(1+1e8*(x-3.3)^2)": (lambda z: 1 / (1 + 10**8 * (z - mp.mpf("3.3")) ** 2), "3.3", "1e-4"),
 }
 
@@ -241,10 +248,51 @@ def test_narrow_features_are_seen(text):
     value, error = k.kernel(1.0, 1.0, 1.0, return_error=True)
     with mp.workdps(25):
         around = [mp.mpf(centre) + s * mp.mpf(width) * 2**j for s in (-1, 1) for j in range(-1, 14)]
-        edges = sorted([-9, -3, 0, mp.mpf(centre), 3, 9, *around])
+        around += [mp.mpf(centre) + s * mp.mpf("5e-3") for s in (-1, 1)]
+        edges = sorted({p for q in [0, 3, 9, mp.mpf(centre), *around] for p in (q, -q)})
         expected = mp.quad(lambda z: function(z) ** 2 * mp.npdf(z), edges)
     assert abs(value - expected) <= error
     assert error <= 1e-10 * value
+
+
+@pytest.mark.parametrize(
+    ("text", "waves"),
+    [
+        # sign(cos x) = 4/pi sum (-1)^k cos((2k+1) x)/(2k+1), and sec has its signs
+        ("sign(sec(x))", {n: 4 * (-1) ** (n // 2) / (math.pi * n) for n in range(1, 41, 2)}),
+        ("sign(cos(x))", {n: 4 * (-1) ** (n // 2) / (math.pi * n) for n in range(1, 41, 2)}),
+        # |sin x| = 2/pi - 4/pi sum cos(2kx)/(4k^2-1)
+        ("abs(sin(x))", {0: 2 / math.pi} | {2 * k: -4 / (math.pi * (4 * k * k - 1)) for k in range(1, 20)}),
+    ],
+)
+def test_functions_with_infinitely_many_kinks_have_the_kernel_of_their_fourier_series(text, waves):
+    expected = sum(
+        a * b * 0.5 * (math.exp(-0.5 * (m - n) ** 2 - 0.5 * m * n) + math.exp(-0.5 * (m + n) ** 2 + 0.5 * m * n))
+        for m, a in waves.items()
+        for n, b in waves.items()
+    )
+    assert hd.dual(text).kernel(1.0, 1.0, 0.5) == pytest.approx(expected, rel=1e-13)
+
+
+def test_signs_of_reciprocals_change_at_their_poles():
+    assert hd.dual("sign(csch(x-1))")(0.3) == pytest.approx(hd.dual("sign(x-1)")(0.3), rel=1e-14)
+    assert shape_of(sp.sign(sp.csc(x)), x).within(4).kinks == (-sp.pi, 0, sp.pi)
+
+
+@pytest.mark.parametrize(
+    ("float_number", "exact"),
+    [
+        (sp.Float("0.1", 5), R(1, 10)),
+        (sp.Float("0.3333", 6), R(3333, 10000)),
+        (sp.Float(0.3333), R(3333, 10000)),
+        (sp.Float(1) / 3, R(3333333333333333, 10**16)),
+        (sp.Float("0.12345678901234567890", 20), R(12345678901234567890, 10**20)),
+    ],
+)
+def test_floats_are_the_decimals_that_they_print_as(float_number, exact):
+    assert hd.activation(sp.erf(float_number * x)).expr == sp.erf(exact * x)
+    k = hd.dual(sp.erf(float_number * x))
+    assert k.closed_form.subs(hd.rho, R(1, 2)).evalf(15) == pytest.approx(k(0.5), rel=1e-14)
 
 
 @pytest.mark.parametrize("text", ["1e300*tanh(x)", "1e-300*tanh(x)"])

@@ -72,7 +72,11 @@ def test_rows_parallel_to_rounding_are_told_apart_exactly():
 
 @pytest.mark.parametrize(
     ("phi", "outcome"),
-    [("tanh", P), ("relu", P), ("x", R), ("x^2", R), ("1 + x/2", R), ("max(x,0)**2", P), ("exp(x)", U), (np.tanh, U)],
+    [
+        *[("tanh", P), ("relu", P), ("x", R), ("x^2", R), ("1 + x/2", R), ("max(x,0)**2", P), ("exp(x)", U)],
+        *[("sign(x) + x", P), ("Piecewise((0, x < 0), (x*exp(x), True))", P), ("abs(sin(x))", P)],
+        *[("Piecewise((7, x == 0), (x, True))", U), ("abs(x)**(-1/4)", P), (np.tanh, U)],
+    ],
 )
 def test_polynomials_are_refuted_and_others_proven(phi, outcome):
     assert outcomes(phi)[1]["phi is no polynomial"] is outcome

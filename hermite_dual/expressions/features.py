@@ -20,19 +20,24 @@ _SEEN_SLOPE = 16.0
 _SEEN_REACH = 30.0
 _GRID = np.concatenate([-np.geomspace(1e-3, 1e3, 500)[::-1], [0.0], np.geomspace(1e-3, 1e3, 500)])
 _MOST_DEGREE = 40
+_SWITCHES = (sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min, sp.Piecewise)
+_MOST_BRANCHES = 64
 _BISECTIONS = 60
+_EVERYWHERE: Array = np.asarray((np.arange(-16_000, 16_000) + 0.381966) / 1000.0, dtype=np.float64)
 _STEPS = 2.0 ** np.arange(-50, 8)
 """Distances from a feature at which phi is looked at."""
 
 
 def feature_probes(expr: sp.Expr | None, symbol: sp.Symbol) -> Array:
-    """Return points around every feature of a formula, increasing; none for a Python function or one without features.
+    """Return points around every feature of a formula, increasing.
 
     Args:
-        expr: the formula; None for a Python function.
+        expr: the formula; None for a Python function, which is looked at everywhere in [-16, 16], in steps of 1e-3.
         symbol: its variable.
     """
-    if expr is None or expr.free_symbols != {symbol}:
+    if expr is None:
+        return _EVERYWHERE
+    if expr.free_symbols != {symbol}:
         return np.zeros(0)
     places = sorted({place for inner in set(_arguments(expr, symbol)) for place in _places(inner, symbol)})
     if not places:
@@ -46,8 +51,34 @@ def _arguments(expr: sp.Expr, symbol: sp.Symbol) -> Iterator[sp.Expr]:
     for node in sp.preorder_traversal(expr):
         parts = node.args if isinstance(node, sp.Function) else (node.base,) if isinstance(node, sp.Pow) else ()
         for part in parts:
-            if isinstance(part, sp.Expr) and part.has(symbol) and part != symbol and not part.has(sp.Piecewise):
-                yield part
+            if isinstance(part, sp.Expr) and part.has(symbol):
+                yield from (branch for branch in _branches(part) if branch.has(symbol) and branch != symbol)
+
+
+def _branches(part: sp.Expr) -> list[sp.Expr]:
+    """Return the formulas between the case distinctions of an argument, the first `_MOST_BRANCHES` of them."""
+    done: list[sp.Expr] = []
+    todo = [part]
+    while todo and len(done) + len(todo) <= _MOST_BRANCHES:
+        branch = todo.pop()
+        switch = next((node for node in sp.postorder_traversal(branch) if isinstance(node, _SWITCHES)), None)
+        if switch is None:
+            done.append(branch)
+        else:
+            todo += [branch.xreplace({switch: choice}) for choice in _choices(switch)]
+    return done
+
+
+def _choices(switch: sp.Basic) -> list[sp.Expr]:
+    if isinstance(switch, sp.Abs):
+        return [switch.args[0], -switch.args[0]]
+    if isinstance(switch, sp.sign):
+        return [sp.S.One, sp.S.NegativeOne]
+    if isinstance(switch, sp.Heaviside):
+        return [sp.S.One, sp.S.Zero]
+    if isinstance(switch, sp.Piecewise):
+        return [value for value, _ in switch.args]
+    return list(switch.args)
 
 
 def _places(inner: sp.Expr, symbol: sp.Symbol) -> Iterator[float]:
@@ -71,8 +102,6 @@ def _places(inner: sp.Expr, symbol: sp.Symbol) -> Iterator[float]:
 
 def _sign_changes(inner: sp.Expr, symbol: sp.Symbol) -> list[float]:
     """Return places in [-1000, 1000] where a function is seen to change its sign, by bisection of all at once."""
-    if inner.has(sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min, sp.DiracDelta, sp.Derivative):
-        return []
     function = float_function(inner, symbol, repaired=False)
     values = function(_GRID)
     with np.errstate(invalid="ignore"):

@@ -24,6 +24,8 @@ _UNDERFLOW = -500.0
 _SHIFT = 1e-4
 _EPS = float(np.finfo(np.float64).eps)
 _SQUARE_UNDERFLOWS = 1e-150
+_NARROW_REACH = 8.0
+_NARROW = 1e-13
 _INNERMOST = np.array([1e-6, 1e-9, 1e-12])
 
 
@@ -65,16 +67,27 @@ def radii(activation: Activation, variance: float) -> tuple[float, float]:
 
 @lru_cache(maxsize=256)
 def _check_singularities(activation: Activation) -> None:
-    for kink in activation.kinks:
-        position = float(kink)
+    places = [(str(kink), float(kink)) for kink in activation.kinks]
+    if activation.expr is None:
+        places += [(f"{place:.12g}", place) for place in _narrow_places(activation)]
+    for name, position in places:
         distance = _INNERMOST * max(1.0, abs(position)) if position else _INNERMOST
         for side in (-1.0, 1.0):
             mass = activation(position + side * distance) ** 2 * distance
             if not np.isfinite(mass).all() or mass[2] > 0.5 * mass[0] > 0.0:
                 raise NotIntegrableError(
-                    f"{activation!r} is not square-integrable at {kink}: phi^2 grows at least like 1/|x - {kink}|; "
+                    f"{activation!r} is not square-integrable at {name}: phi^2 grows at least like 1/|x - {name}|; "
                     "bound the activation there"
                 )
+
+
+def _narrow_places(activation: Activation) -> list[float]:
+    """Return where the panels of a Python function shrink to its rounding: at kinks, jumps and poles."""
+    edges = panels(activation, _NARROW_REACH)
+    width = np.diff(edges)
+    narrow = np.flatnonzero(width < _NARROW * np.maximum(1.0, np.abs(edges[1:])))
+    clusters = np.split(narrow, np.flatnonzero(np.diff(edges[narrow]) > _INNERMOST[0]) + 1)
+    return [float(edges[cluster[width[cluster].argmin()]]) for cluster in clusters if cluster.size]
 
 
 @lru_cache(maxsize=1024)

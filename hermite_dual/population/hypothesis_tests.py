@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import sympy as sp
@@ -10,8 +11,7 @@ from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-from hermite_dual.certified.ball_functions import BallFunction
-from hermite_dual.certified.coefficients import pieces_of
+from hermite_dual.certified.ball_functions import BallFunction, constant_ball
 from hermite_dual.certified.constants import DerivativeBound, derivative_bound
 from hermite_dual.certified.float_cholesky import UNIT
 from hermite_dual.certified.inner_products import inner_products, squared_norms
@@ -19,6 +19,9 @@ from hermite_dual.certified.precision import lower_float, working_precision
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.inputs import EQUAL_NORMS
+from hermite_dual.shape.numbers import between
+from hermite_dual.shape.pieces import HOLE
+from hermite_dual.shape.shape import Pieces
 
 Array = NDArray[np.float64]
 
@@ -155,9 +158,11 @@ def no_polynomial(phi: Activation, bounds: tuple[DerivativeBound, DerivativeBoun
     name = "phi is no polynomial"
     if phi.expr is None:
         return Hypothesis(name, Outcome.UNDECIDED, None, "nothing can be proven of a Python function")
-    pieces = pieces_of(phi.expr, phi.symbol)
-    if not pieces.kinks and pieces.expressions[0].is_polynomial(phi.symbol):
+    if phi.shape.degree is not None:
         return Hypothesis(name, Outcome.REFUTED, None, "finitely many Hermite coefficients are non-zero")
+    broken = _broken(phi.shape.pieces) if phi.shape.complete else None
+    if broken is not None:
+        return Hypothesis(name, Outcome.PROVEN, None, f"{broken}, so infinitely many Hermite coefficients are non-zero")
     function = BallFunction(phi.expr, phi.symbol)
     for order, bound in enumerate(bounds, 1):
         if bound.outcome is not Outcome.PROVEN:
@@ -173,6 +178,27 @@ def no_polynomial(phi: Activation, bounds: tuple[DerivativeBound, DerivativeBoun
                     )
                     return Hypothesis(name, Outcome.PROVEN, value, explanation)
     return Hypothesis(name, Outcome.UNDECIDED, None, "no derivative up to order two is proven bounded")
+
+
+def _broken(pieces: Pieces) -> str | None:
+    """Why no polynomial equals phi almost everywhere, seen at kinks and on half lines; None if nothing is seen."""
+    for kink, sides in zip(pieces.kinks, pieces.sides, strict=True):
+        left, right = sides.left.value, sides.right.value
+        if sides.left.unbounded or sides.right.unbounded:
+            return f"it grows without bound towards {pieces.symbol} = {kink}"
+        if left is not None and right is not None and (left < right or left > right):
+            return f"it jumps at {pieces.symbol} = {kink}"
+    edges = (-sp.oo, *pieces.kinks, sp.oo)
+    for outer in (pieces.plain[0], pieces.plain[-1]):
+        if outer == HOLE or not outer.is_polynomial(pieces.symbol):
+            continue
+        for ends, part in zip(pairwise(edges), pieces.plain, strict=True):
+            with working_precision(_BITS):
+                place = constant_ball(between(*ends))
+                gap = BallFunction(part, pieces.symbol)(place) - BallFunction(outer, pieces.symbol)(place)
+                if gap < 0 or gap > 0:
+                    return f"it is the polynomial {outer} on a half line alone"
+    return None
 
 
 def _difference(function: BallFunction, order: int, step: sp.Rational) -> arb:

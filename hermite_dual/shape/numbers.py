@@ -12,6 +12,7 @@ from hermite_dual.errors import InvalidInputError
 
 _VARIABLE = sp.Symbol("_zero_variable", real=True)
 """The argument of the functions whose zeros are numbers; a name that no formula has."""
+_FLOAT64_BITS = 53
 _SIGN_BITS = (64, 256, 1024)
 _MOST_OPERATIONS = 60
 """Operations up to which SymPy is asked whether a constant that is 0 to 1,024 bits is 0."""
@@ -102,6 +103,22 @@ class RealZero(sp.Expr):
 
     _pythoncode = _numpycode = _latex
     _lambdacode = _mpmathcode = _latex
+
+
+def as_printed(expr: Any) -> sp.Basic:
+    """Return an expression with every Float replaced by the decimal fraction that it prints as.
+
+    A Float of float64 precision prints its shortest decimal that reads back as the same number.
+
+    >>> as_printed(sp.Float("0.1", 5) + sp.Symbol("x") ** 2.0)
+    x**2 + 1/10
+    """
+    expr = sp.sympify(expr)
+    return expr.xreplace({number: _decimal(number) for number in expr.atoms(sp.Float)})
+
+
+def _decimal(number: sp.Float) -> sp.Rational:
+    return sp.Rational(repr(float(number)) if number._prec == _FLOAT64_BITS else str(number))
 
 
 @lru_cache(maxsize=4096)

@@ -14,7 +14,7 @@ import sympy as sp
 
 from hermite_dual import symbols
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.shape.numbers import RealZero
+from hermite_dual.shape.numbers import RealZero, as_printed
 from hermite_dual.symbolic.assembly import assemble
 from hermite_dual.symbolic.gaussian_integrals import PARAMETERS_REMEDY, Summand, expect_product
 from hermite_dual.symbolic.ground import Ground
@@ -86,7 +86,7 @@ def derive_cross_dual(left: sp.Expr, right: sp.Expr, symbol: sp.Symbol) -> DualF
     >>> derive_cross_dual(sp.sign(x), x, symbol=x).general
     sqrt(2)*c/(sqrt(pi)*sqrt(q1))
     """
-    return _cached(sp.sympify(left), sp.sympify(right), symbol, False)
+    return _cached(as_printed(left), as_printed(right), symbol, False)
 
 
 def derive_derivative_dual(expr: sp.Expr, symbol: sp.Symbol, by: Literal["direct", "price"] = "direct") -> DualForm:
@@ -113,10 +113,10 @@ def derive_derivative_dual(expr: sp.Expr, symbol: sp.Symbol, by: Literal["direct
     (pi - acos(rho))/(2*pi)
     """
     if by == "direct":
-        return _cached(sp.sympify(expr), sp.sympify(expr), symbol, True)
+        return _cached(as_printed(expr), as_printed(expr), symbol, True)
     if by != "price":
         raise InvalidInputError(f"by must be 'direct' or 'price', got {by!r}")
-    return _by_price(sp.sympify(expr), symbol)
+    return _by_price(as_printed(expr), symbol)
 
 
 @lru_cache(maxsize=512)
@@ -158,14 +158,12 @@ def _terms(expr: sp.Expr, symbol: sp.Symbol, derivative: bool) -> tuple[Term, ..
 
 def _long_numbers(expr: sp.Expr) -> dict[sp.Rational, sp.Symbol]:
     """Return positive symbols for the rational numbers that would fill a line."""
-    exact = sp.nsimplify(expr, rational=True)
-    numbers = sorted(n for n in exact.atoms(sp.Rational) if max(abs(n.p), n.q) > LONG_NUMBER)
+    numbers = sorted(n for n in expr.atoms(sp.Rational) if max(abs(n.p), n.q) > LONG_NUMBER)
     return {abs(number): sp.Symbol(f"number_{abs(number).p}_{number.q}", positive=True) for number in numbers}
 
 
 def _abbreviate(expr: sp.Expr, names: dict[sp.Rational, sp.Symbol]) -> sp.Expr:
-    exact = sp.nsimplify(expr, rational=True)
-    return exact.xreplace(names | {-number: -name for number, name in names.items()})
+    return expr.xreplace(names | {-number: -name for number, name in names.items()})
 
 
 def _why_no_unit_form(left: tuple[Term, ...], right: tuple[Term, ...]) -> str | None:

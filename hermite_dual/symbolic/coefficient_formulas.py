@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import sympy as sp
 
+from hermite_dual.shape.numbers import as_printed
 from hermite_dual.symbolic.coefficients import exact_coefficient
 from hermite_dual.symbolic.rewriting import to_terms
 from hermite_dual.symbolic.terms import Gate, OutsideClassError, Term
@@ -37,7 +38,7 @@ def coefficient_formula(expr: sp.Expr, symbol: sp.Symbol, variance: sp.Expr | fl
     >>> coefficient_formula(sp.exp(x), x)
     exp(1/2)/sqrt(factorial(r))
     """
-    q = sp.nsimplify(sp.sympify(variance), rational=True)
+    q = as_printed(variance)
     try:
         terms = to_terms(sp.sympify(expr), symbol)
         formula = _formula(terms, q)

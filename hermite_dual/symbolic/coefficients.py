@@ -6,6 +6,7 @@ from functools import lru_cache
 import sympy as sp
 
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.shape.numbers import as_printed
 from hermite_dual.shape.shape import shape_of
 from hermite_dual.symbolic.assembly import assemble
 from hermite_dual.symbolic.closed_forms import numbers_of
@@ -50,7 +51,7 @@ def exact_coefficient(expr: sp.Expr, symbol: sp.Symbol, r: int, variance: sp.Exp
     """
     if isinstance(r, bool) or not isinstance(r, (int, sp.Integer)) or not 0 <= r <= MAX_DEGREE:
         raise InvalidInputError(f"r must be an integer from 0 to {MAX_DEGREE}, got {r!r}")
-    q = sp.nsimplify(sp.sympify(variance), rational=True)
+    q = as_printed(variance)
     if q.is_positive is not True:
         raise InvalidInputError(f"variance must be a positive number or a symbol declared positive, got {variance!r}")
     return _coefficient(sp.sympify(expr), symbol, int(r), q)

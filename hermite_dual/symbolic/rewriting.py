@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import sympy as sp
 
-from hermite_dual.shape.numbers import UndecidedError, sign_of
+from hermite_dual.shape.numbers import UndecidedError, as_printed, sign_of
 from hermite_dual.shape.pieces import HOLE
 from hermite_dual.shape.shape import Pieces, shape_of
 from hermite_dual.symbolic.terms import Gate, OutsideClassError, Term, collect_terms
@@ -58,7 +58,7 @@ def to_terms(expr: sp.Expr, symbol: sp.Symbol) -> tuple[Term, ...]:
     [x*Heaviside(x)]
     """
     real = sp.Symbol(symbol.name, real=True)
-    expr = sp.nsimplify(sp.sympify(expr).xreplace({symbol: real}), rational=True)
+    expr = as_printed(expr).xreplace({symbol: real})
     if expr.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise OutsideClassError(f"{expr} is not a finite function of {symbol}.")
     pieces = split(_flatten(expr), real)
