@@ -16,6 +16,7 @@ from hermite_dual.expressions.coverage import uncovered, uncovered_text
 from hermite_dual.expressions.formula_functions import ARITIES, CONSTANTS, FUNCTIONS, is_function
 from hermite_dual.expressions.spelling import name_key, plain_formula, shown
 from hermite_dual.expressions.variable_names import close_functions, is_variable, not_a_variable
+from hermite_dual.shape.singular import POLES
 from hermite_dual.symbols import x
 
 MAX_LENGTH = 1000
@@ -33,7 +34,10 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[..., sp.Basic]] = {
     ast.Gt: sp.Gt,
     ast.GtE: sp.Ge,
     ast.Eq: sp.Eq,
+    ast.NotEq: sp.Ne,
 }
+_RELATIONS = {"Lt": sp.Lt, "Le": sp.Le, "Gt": sp.Gt, "Ge": sp.Ge, "Eq": sp.Eq, "Ne": sp.Ne}
+"""Relations as SymPy prints them."""
 
 
 def parse_activation(
@@ -229,6 +233,8 @@ class _Reader:
         return FUNCTIONS[key](*arguments)
 
     def _unknown_function(self, name: str) -> str:
+        if name in POLES:
+            return f"the function {name} has poles at {POLES[name]}, next to which no Gaussian integral of phi^2 exists"
         if name in self.parameters or name in CONSTANTS or is_variable(name):
             return f"a product needs its sign: write {name}*(...)"
         close = close_functions(name, self.named)
@@ -310,12 +316,19 @@ class _Reader:
         if isinstance(node, ast.BoolOp):
             parts = [self._condition(value, depth + 1) for value in node.values]
             return sp.And(*parts) if isinstance(node.op, ast.And) else sp.Or(*parts)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr):
+            parts = [self._condition(value, depth + 1) for value in (node.left, node.right)]
+            return sp.And(*parts) if isinstance(node.op, ast.BitAnd) else sp.Or(*parts)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _RELATIONS:
+            if node.keywords or len(node.args) != 2:
+                raise self.fail(f"{node.func.id} takes two arguments: {node.func.id}(x, 0)")
+            return _RELATIONS[node.func.id](*(self._expression(term, depth) for term in node.args))
         if isinstance(node, ast.Compare):
             terms = [self._expression(term, depth) for term in (node.left, *node.comparators)]
             parts = []
             for operator, left, right in zip(node.ops, terms[:-1], terms[1:], strict=True):
                 if type(operator) not in _COMPARISONS:
-                    raise self.fail("conditions compare with <, <=, >, >= or ==")
+                    raise self.fail("conditions compare with <, <=, >, >=, == or !=")
                 parts.append(_COMPARISONS[type(operator)](left, right))
             return sp.And(*parts)
         raise self.fail("a condition is made of comparisons, 'and', 'or' and True")

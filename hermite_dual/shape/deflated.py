@@ -44,6 +44,13 @@ class Deflated(sp.Function):
         raise ValueError(f"a derivative of {f} over ({x} - {c})**{m} has no formula in {x}")
 
 
+def _shorter(expr: sp.Expr) -> sp.Expr:
+    """Return a derivative with its like terms collected, unless that multiplies its denominators out."""
+    if any(power.exp.is_negative and power.base.is_Add for power in expr.atoms(sp.Pow)):
+        return sp.factor_terms(expr)
+    return sp.expand(expr)
+
+
 def plain(expr: sp.Expr) -> sp.Expr:
     """Return an expression with its quotients written out."""
     while expr.has(Deflated):
@@ -74,7 +81,7 @@ def compiled(node: Deflated, symbol: sp.Symbol) -> tuple[Any, Any]:
 
     def derivative(order: int) -> Any:
         while len(derivatives) <= order:
-            derivatives.append(BallFunction(sp.expand(sp.diff(derivatives[-1].expr, symbol)), symbol))
+            derivatives.append(BallFunction(_shorter(sp.diff(derivatives[-1].expr, symbol)), symbol))
         return derivatives[order]
 
     def factor(i: int) -> Any:

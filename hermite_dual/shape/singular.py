@@ -9,7 +9,7 @@ import sympy as sp
 
 from hermite_dual.shape.deflated import Deflated, plain
 from hermite_dual.shape.numbers import RealZero, UndecidedError, finite_value, increasing, sign_of
-from hermite_dual.shape.zeros import Interval, zeros
+from hermite_dual.shape.zeros import QUOTIENTS, Interval, as_quotients, zeros
 
 ENTIRE = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.erf, sp.erfc, sp.erfi, sp.sinc)
 ON_THE_LINE = (*ENTIRE, sp.tanh, sp.sech, sp.atan, sp.asinh, Deflated)
@@ -24,14 +24,6 @@ POLES = {"gamma": "0, -1, -2, ...", "digamma": "0, -1, -2, ...", "polygamma": "0
 """Poles of functions that are not known otherwise."""
 _MOST_ORDER = 8
 _STARTS = (16, 256, 2**12, 2**20, 2**40)
-_QUOTIENTS = {
-    sp.tan: lambda z: sp.sin(z) / sp.cos(z),
-    sp.cot: lambda z: sp.cos(z) / sp.sin(z),
-    sp.sec: lambda z: 1 / sp.cos(z),
-    sp.csc: lambda z: 1 / sp.sin(z),
-    sp.coth: lambda z: sp.cosh(z) / sp.sinh(z),
-    sp.csch: lambda z: 1 / sp.sinh(z),
-}
 _REWRITTEN = {
     sp.acot: lambda z: sp.atan(1 / z),
     sp.acoth: lambda z: sp.atanh(1 / z),
@@ -115,8 +107,8 @@ def continued(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | Non
 def _deflate(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
     if not expr.has(symbol) or analytic_at(expr, symbol, point):
         return expr
-    if type(expr) in _QUOTIENTS:
-        expr = _QUOTIENTS[type(expr)](expr.args[0])
+    if type(expr) in QUOTIENTS:
+        expr = QUOTIENTS[type(expr)](expr.args[0])
     if not (expr.is_Add or expr.is_Mul or (expr.is_Pow and expr.exp.is_Integer)):
         parts = [_deflate(argument, symbol, point) for argument in expr.args]
         return None if None in parts else expr.func(*parts)
@@ -126,7 +118,7 @@ def _deflate(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None
         if outermost and not isinstance(node, Deflated) and not analytic_at(node, symbol, point):
             part = _deflate(node, symbol, point)
             if part is None:
-                part = _QUOTIENTS[type(node)](node.args[0]) if type(node) in _QUOTIENTS else None
+                part = QUOTIENTS[type(node)](node.args[0]) if type(node) in QUOTIENTS else None
             if part is None:
                 return None
             inner[node] = part
@@ -158,8 +150,8 @@ def power_at(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Rational | 
     """Return p if the formula is `|x - point|^p` times a function that has a limit other than 0, else None."""
     if not expr.has(symbol):
         return sp.S.Zero if expr != 0 else None
-    if type(expr) in _QUOTIENTS:
-        return power_at(_QUOTIENTS[type(expr)](expr.args[0]), symbol, point)
+    if type(expr) in QUOTIENTS:
+        return power_at(QUOTIENTS[type(expr)](expr.args[0]), symbol, point)
     if expr.is_Mul:
         powers = [power_at(factor, symbol, point) for factor in expr.args]
         return None if None in powers else sp.Add(*powers)
@@ -169,7 +161,7 @@ def power_at(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Rational | 
     if analytic_at(expr, symbol, point):
         return _order(expr, symbol, point)
     if expr.is_Add:
-        numerator, denominator = sp.fraction(sp.together(expr))
+        numerator, denominator = sp.fraction(sp.together(as_quotients(expr)))
         if denominator.has(symbol):
             return power_at(numerator / denominator, symbol, point)
     return None

@@ -19,12 +19,15 @@ _INVERSES: dict[type, Callable[[sp.Expr], sp.Expr]] = {
     sp.log: sp.exp,
 }
 """Inverses of increasing functions; tanh has one for values inside (-1, 1) alone."""
-_QUOTIENTS = {
-    sp.tan: (sp.sin, sp.cos),
-    sp.cot: (sp.cos, sp.sin),
-    sp.sec: (lambda _: sp.S.One, sp.cos),
-    sp.csc: (lambda _: sp.S.One, sp.sin),
+QUOTIENTS = {
+    sp.tan: lambda z: sp.sin(z) / sp.cos(z),
+    sp.cot: lambda z: sp.cos(z) / sp.sin(z),
+    sp.sec: lambda z: 1 / sp.cos(z),
+    sp.csc: lambda z: 1 / sp.sin(z),
+    sp.coth: lambda z: sp.cosh(z) / sp.sinh(z),
+    sp.csch: lambda z: 1 / sp.sinh(z),
 }
+"""Quotients of entire functions."""
 _MOST_ZEROS = 20_000
 _MAX_DEGREE = 40
 """Polynomials of higher degree are isolated in balls: SymPy's exact roots take too long."""
@@ -47,6 +50,13 @@ def zeros(function: sp.Expr, symbol: sp.Symbol, interval: Interval) -> list[sp.E
         UndecidedError: the zeros are not understood.
     """
     return [point for point in _solve(function, symbol, interval) if _inside(point, interval)]
+
+
+def as_quotients(function: sp.Expr) -> sp.Expr:
+    """Return a formula with tan, cot, sec, csc, coth and csch as quotients of entire functions."""
+    for kind, quotient in QUOTIENTS.items():
+        function = function.replace(kind, quotient)
+    return function
 
 
 def _inside(point: sp.Expr, interval: Interval) -> bool:
@@ -80,9 +90,7 @@ def _solve(function: sp.Expr, symbol: sp.Symbol, interval: Interval) -> list[sp.
 
 def _sum(function: sp.Expr, symbol: sp.Symbol, interval: Interval) -> list[sp.Expr]:
     """Zeros of a sum of functions."""
-    for kind, (above, below) in _QUOTIENTS.items():
-        function = function.replace(kind, lambda u, above=above, below=below: above(u) / below(u))
-    numerator, denominator = sp.fraction(sp.together(function))
+    numerator, denominator = sp.fraction(sp.together(as_quotients(function)))
     if denominator.has(symbol):
         return _solve(numerator, symbol, interval) + _solve(denominator, symbol, interval)
     found = _exponentials(function, symbol)

@@ -1,0 +1,524 @@
+"""Ask nine questions of activations written to break things, and hold the answers against independent quadrature.
+
+Usage: python benchmarks/adversarial_activations.py [PATTERN]
+
+Each case is a formula as a user types it and the same function written by hand in NumPy, with the places where it is
+not smooth. The reference integrates that function by Gauss-Legendre panels, graded towards those places, in two
+dimensions with the normal density; it shares no code with the package. The questions: values, Hermite coefficients, the
+kernel at three pairs of variances (0 among them), the closed form, the ball, the Lipschitz constant, `sup |phi''|`,
+the population Gram matrix, and the check of the hypotheses. An answer is *wrong* if it is further from the reference
+than its own error and `ALLOWED` of the scale, *false* if something is PROVEN that the hand-written function refutes,
+*foreign* if an exception is not the package's own, *slow* above `PATIENCE` seconds. Activations that must be refused
+have to be, with the place named. PATTERN selects cases whose formula contains it. The exit code is 1 if anything failed.
+"""
+
+import collections
+import contextlib
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+import hermite_dual as hd
+from hermite_dual.certified.constants import derivative_bound
+from hermite_dual.errors import HermiteDualError
+
+ALLOWED = 2e-12  # of the scale: what the reference, in float64, may be off
+PATIENCE = 10.0  # seconds for one question
+COUNT = 8  # coefficients
+VARIANCES = ((1.0, 1.0, 0.5), (0.25, 4.0, -0.7), (0.0, 1.0, 0.0))
+X = np.array([[1.0, 0.0], [0.6, 0.8], [-0.28, 0.96]])
+SIGMA_W = 0.2
+NODES = 14
+REACH = 14.0
+GRADES = 44  # halvings towards a place that is not smooth
+
+x = hd.x
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An activation.
+
+    Attributes:
+        spec: what is given to the package.
+        function: the same by hand, vectorized.
+        breaks: where it is not smooth, or varies fast.
+        top: largest variance at which its square has a moment.
+        refused: what the refusal has to say; None if it is an activation.
+        polynomial: whether it is a polynomial almost everywhere.
+    """
+
+    spec: Any
+    function: Callable[[Array], Array] | None = None
+    breaks: tuple[float, ...] = ()
+    top: float = math.inf
+    refused: str | None = None
+    polynomial: bool = False
+
+
+def _erf(z: Array) -> Array:
+    from scipy.special import erf
+
+    return np.asarray(erf(z))
+
+
+def _ratio(above: Callable[[Array], Array], below: Callable[[Array], Array], at_zero: float) -> Callable[[Array], Array]:
+    """A quotient with its value at 0."""
+
+    def function(z: Array) -> Array:
+        safe = np.where(z == 0, 1.0, z)
+        return np.where(z == 0, at_zero, above(safe) / below(safe))
+
+    return function
+
+
+def _sinc_like(z: Array, order: int) -> Array:
+    """`(1 - cos z)/z^2` (order 2) without cancellation."""
+    return 0.5 * np.sinc(z / (2 * np.pi)) ** order
+
+
+def _log_ratio(z: Array) -> Array:
+    safe = np.where(z == 0, 1.0, z)
+    return np.where(z == 0, 0.0, _log_cosh(safe) / safe)
+
+
+def _log_cosh(z: Array) -> Array:
+    size = np.abs(z)
+    return np.where(size < 0.5, np.log1p(2 * np.sinh(z / 2) ** 2), size + np.log1p(np.exp(-2 * size)) - math.log(2))
+
+
+def _sawtooth(z: Array) -> Array:
+    return z - np.pi * np.round(z / np.pi)
+
+
+def _triangle(z: Array) -> Array:
+    return np.arcsin(np.clip(np.sin(z), -1, 1))
+
+
+def _softplus(z: Array) -> Array:
+    return np.logaddexp(0, z)
+
+
+def _second_remainder(z: Array) -> Array:
+    """`(exp(z) - 1 - z)/z^2`, by its series near 0."""
+    near = np.clip(z, -1, 1)
+    series = sum(near**k / math.factorial(k + 2) for k in range(20))
+    safe = np.where(np.abs(z) < 1, 1.0, z)
+    return np.asarray(np.where(np.abs(z) < 1, series, (np.expm1(safe) - safe) / safe**2))
+
+
+def _multiples(step: float, offset: float = 0.0, reach: float = 28.0) -> tuple[float, ...]:
+    return tuple(k * step + offset for k in range(-math.ceil(reach / step), math.ceil(reach / step) + 1))
+
+
+_R2 = math.sqrt(2)
+_PI = math.pi
+_RELU: Callable[[Array], Array] = lambda z: np.maximum(z, 0)  # noqa: E731
+_POLE = r"pole|not square-integrable"
+_CASES = [
+    # switches whose argument vanishes on an interval
+    Case("x*sign(max(x, 0))", _RELU, (0,)),
+    Case("sign(max(x, 0))", lambda z: (z > 0) * 1.0, (0,)),
+    Case("Heaviside(max(x, 0))", lambda z: np.where(z > 0, 1, 0.5), (0,)),
+    Case("Heaviside(min(x, 0))", lambda z: np.where(z < 0, 0, 0.5), (0,)),
+    Case("sign(min(x-1, 0))*x", lambda z: np.where(z < 1, -z, 0), (1,)),
+    Case("x*Heaviside(max(x-1, 0))", lambda z: np.where(z > 1, z, z / 2), (1,)),
+    Case("abs(max(x,0)-max(x-1,0))", lambda z: np.clip(z, 0, 1), (0, 1)),
+    Case("max(x,0)*sign(x)", _RELU, (0,)),
+    Case("sign(x)^2", lambda z: (z != 0) * 1.0, (0,), polynomial=True),
+    Case("abs(sign(x))*exp(-x^2)", lambda z: (z != 0) * np.exp(-z * z), (0,)),
+    Case("Piecewise((1, max(x,0) > 0), (0, True))", lambda z: (z > 0) * 1.0, (0,)),
+    Case("x*sign(x^2)", lambda z: z, (0,), polynomial=True),
+    Case("sign(x^2+1)*tanh(x)", np.tanh),
+    Case("sign(x+abs(x))", lambda z: (z > 0) * 1.0, (0,)),
+    Case("max(x-abs(x), -2)", lambda z: np.maximum(2 * np.minimum(z, 0), -2), (0, -1)),
+    Case("sign(max(abs(x)-1, 0))*(abs(x)-1)", lambda z: np.maximum(np.abs(z) - 1, 0), (-1, 1)),
+    # nests
+    Case("max(abs(x)-1, 0)", lambda z: np.maximum(np.abs(z) - 1, 0), (-1, 1)),
+    Case("max(min(x,1),-1)", lambda z: np.clip(z, -1, 1), (-1, 1)),
+    Case("max(tanh(x), x/2)", lambda z: np.maximum(np.tanh(z), z / 2), (-1.9150080481545375, 0, 1.9150080481545375)),
+    Case("x*min(max(x+3,0),6)/6", lambda z: z * np.clip(z + 3, 0, 6) / 6, (-3, 3)),
+    Case("abs(abs(abs(x)-2)-1)", lambda z: np.abs(np.abs(np.abs(z) - 2) - 1), (-3, -2, -1, 0, 1, 2, 3)),
+    Case("max(x, x^2)", lambda z: np.maximum(z, z * z), (0, 1)),
+    Case("min(exp(x), 1)", lambda z: np.exp(np.minimum(z, 0)), (0,)),
+    Case("max(x^3-x, 0)", lambda z: np.maximum(z**3 - z, 0), (-1, 0, 1)),
+    Case("abs(exp(x)-3)/(1+exp(x))", lambda z: np.abs(np.exp(z) - 3) / (1 + np.exp(z)), (math.log(3),)),
+    Case("max(max(x,0)-1, 0)", lambda z: np.maximum(z - 1, 0), (1,)),
+    Case("abs(x^2-2)", lambda z: np.abs(z * z - 2), (-_R2, _R2)),
+    Case("sqrt((x-1)^2)", lambda z: np.abs(z - 1), (1,)),
+    Case("Piecewise((x, abs(x) < 1), (sign(x), True))", lambda z: np.clip(z, -1, 1), (-1, 1)),
+    Case("max(abs(x), abs(x-1))", lambda z: np.maximum(np.abs(z), np.abs(z - 1)), (0.5,)),
+    Case("min(x^2, abs(x))", lambda z: np.minimum(z * z, np.abs(z)), (-1, 0, 1)),
+    Case("max(x, 1-x, 3*x-4)", lambda z: np.maximum(np.maximum(z, 1 - z), 3 * z - 4), (0.5, 2)),
+    Case("max(min(x+1, -x), x-1)", lambda z: np.maximum(np.minimum(z + 1, -z), z - 1), (-0.5, 0.5)),
+    Case("min(max(tanh(x), 0), 1/2)", lambda z: np.clip(np.tanh(z), 0, 0.5), (0, math.atanh(0.5))),
+    Case("max(x^5-x-1, 0)", lambda z: np.maximum(z**5 - z - 1, 0), (1.1673039782614187,)),
+    Case("abs(x+exp(x))", lambda z: np.abs(z + np.exp(z)), (-0.5671432904097838,)),
+    Case("max(sin(x), cos(x))", lambda z: np.maximum(np.sin(z), np.cos(z)), _multiples(_PI, _PI / 4)),
+    Case("abs(sin(x))", lambda z: np.abs(np.sin(z)), _multiples(_PI)),
+    Case("sign(sin(x))", lambda z: np.sign(np.sin(z)), _multiples(_PI)),
+    Case("sign(sec(x))", lambda z: np.sign(np.cos(z)), _multiples(_PI, _PI / 2)),
+    Case("sign(csch(x-1))", lambda z: np.where(z == 1, np.nan, np.sign(z - 1)), (1,)),
+    Case("Piecewise((-1-x/10, x < -1), (x^3+x/5, x < 1/2), (sin(x), True))",
+         lambda z: np.where(z < -1, -1 - z / 10, np.where(z < 0.5, z**3 + z / 5, np.sin(z))), (-1, 0.5)),
+    # poles
+    *[Case(text, refused=_POLE) for text in (
+        "tan(x)", "cot(x)", "sec(x)", "csc(x)", "gamma(x)", "1/x", "1/(exp(x)-2)", "1/(x^2-2)", "tanh(x)/x^2",
+        "coth(x)", "sinh(x)/x^2", "exp(1/x)", "abs(x)^(-1/2)", "1/(1-x)^2", "abs(csc(x)+3)", "1/log(1+x^2)",
+    )],
+    # removable singularities
+    Case("sin(x)/x", lambda z: np.sinc(z / _PI)),
+    Case("tanh(x)/x", _ratio(np.tanh, lambda z: z, 1.0)),
+    Case("(exp(x)-1)/x", _ratio(np.expm1, lambda z: z, 1.0)),
+    Case("(1-cos(x))/x^2", lambda z: _sinc_like(z, 2)),
+    Case("x/(exp(x)-1)", _ratio(lambda z: z, np.expm1, 1.0)),
+    Case("log(1+x^2)/x^2", _ratio(lambda z: np.log1p(z * z), lambda z: z * z, 1.0)),
+    Case("sinh(x)/x", _ratio(np.sinh, lambda z: z, 1.0)),
+    Case("(x^2-1)/(x-1)", lambda z: z + 1, polynomial=True),
+    Case("erf(x)/x", _ratio(_erf, lambda z: z, 2 / math.sqrt(_PI))),
+    Case("atan(x)/x", _ratio(np.arctan, lambda z: z, 1.0)),
+    Case("sin(x)^2/x", lambda z: np.sin(z) * np.sinc(z / _PI)),
+    Case("x/tanh(x)", _ratio(lambda z: z, np.tanh, 1.0)),
+    Case("(exp(x)-1-x)/x^2", _second_remainder),
+    Case("log(cosh(x))/x", _log_ratio),
+    # values at single points
+    Case("Piecewise((7, x == 0), (abs(x), True))", lambda z: np.where(z == 0, 7, np.abs(z)), (0,)),
+    Case("Heaviside(x, 0)", lambda z: (z > 0) * 1.0, (0,)),
+    Case("Heaviside(x, 1)", lambda z: (z >= 0) * 1.0, (0,)),
+    Case("Piecewise((3, x == 1), (x^2, True))", lambda z: np.where(z == 1, 3, z * z), (1,), polynomial=True),
+    Case("Piecewise((0, x < 0), (5, x <= 0), (x, True))", lambda z: np.where(z == 0, 5, np.maximum(z, 0)), (0,)),
+    Case("Piecewise((cos(x), x != 0), (-1, True))", lambda z: np.where(z == 0, -1, np.cos(z)), (0,)),
+    # branch points and essential singularities
+    Case("sqrt(abs(x))", lambda z: np.sqrt(np.abs(z)), (0,)),
+    Case("sign(x)*abs(x)^(1/3)", np.cbrt, (0,)),
+    Case("log(abs(x))", lambda z: np.log(np.abs(np.where(z == 0, 1, z))), (0,)),
+    Case("abs(x)^(-1/8)", lambda z: np.abs(np.where(z == 0, 1, z)) ** -0.125, (0,)),
+    Case("x*log(abs(x))", lambda z: z * np.log(np.abs(np.where(z == 0, 1, z))), (0,)),
+    Case("sqrt(1+x^2)", lambda z: np.hypot(1, z)),
+    Case("(x+sqrt(x^2+4))/2", lambda z: np.where(z > 0, (z + np.hypot(z, 2)) / 2, 2 / (np.hypot(z, 2) + np.abs(z)))),
+    Case("sqrt(abs(x^2-1))", lambda z: np.sqrt(np.abs(z - 1) * np.abs(z + 1)), (-1, 1)),
+    Case("sqrt(max(1-x^2, 0))", lambda z: np.sqrt(np.maximum((1 - z) * (1 + z), 0)), (-1, 1)),
+    Case("abs(x)^1.5", lambda z: np.abs(z) ** 1.5, (0,)),
+    Case("log(1+abs(x))", lambda z: np.log1p(np.abs(z)), (0,)),
+    Case("tanh(1/x)", lambda z: np.where(z == 0, 0, np.tanh(1 / np.where(z == 0, 1, z))), (0,)),
+    Case("exp(-1/x^2)", lambda z: np.where(z == 0, 0, np.exp(-1 / np.where(z == 0, 1, z) ** 2)), (0,)),
+    Case("acot(x)", lambda z: np.where(z == 0, _PI / 2, np.arctan(1 / np.where(z == 0, 1, z))), (0,)),
+    # narrow features
+    Case("exp(-1e6*(x-2.71)^2)", lambda z: np.exp(-1e6 * (z - 2.71) ** 2), (2.71,)),
+    Case("1/(1+1e8*(x-3.3)^2)", lambda z: 1 / (1 + 1e8 * (z - 3.3) ** 2), (3.3,)),
+    Case("tanh(1e4*(x-0.777))", lambda z: np.tanh(1e4 * (z - 0.777)), (0.777,)),
+    Case("tanh(x)+0.01*tanh(1e4*(x-0.777))", lambda z: np.tanh(z) + 0.01 * np.tanh(1e4 * (z - 0.777)), (0.777,)),
+    Case("exp(-1e6*(abs(x)-2.71)^2)", lambda z: np.exp(-1e6 * (np.abs(z) - 2.71) ** 2), (-2.71, 0, 2.71)),
+    Case("exp(-1e6*max(x-2.71, 2.70-x)^2)",
+         lambda z: np.exp(-1e6 * np.maximum(z - 2.71, 2.70 - z) ** 2), (2.7, 2.705, 2.71)),
+    Case("erf(1e5*(x-1.1))", lambda z: _erf(1e5 * (z - 1.1)), (1.1,)),
+    Case("sqrt((x-0.3)^2+1e-10)", lambda z: np.hypot(z - 0.3, 1e-5), (0.3,)),
+    Case("1e-3/(1e-6+(x-1)^2)", lambda z: 1e-3 / (1e-6 + (z - 1) ** 2), (1,)),
+    Case("tanh(1e6*x)", lambda z: np.tanh(1e6 * z), (0,)),
+    # scales
+    Case("1e-8*tanh(x)", lambda z: 1e-8 * np.tanh(z)),
+    Case("1e8*tanh(x)", lambda z: 1e8 * np.tanh(z)),
+    Case("tanh(1e-8*x)", lambda z: np.tanh(1e-8 * z)),
+    Case("exp(-exp(x))", lambda z: np.exp(-np.exp(z))),
+    Case("exp(sin(x))", lambda z: np.exp(np.sin(z))),
+    Case("exp(x^2/5)", lambda z: np.exp(z * z / 5), top=1.2),
+    Case("sin(40*x)", lambda z: np.sin(40 * z), _multiples(0.05)),
+    Case("x^15", lambda z: z**15, polynomial=True),
+    Case("x+1e9", lambda z: z + 1e9, polynomial=True),
+    Case("sinh(3*x)", lambda z: np.sinh(3 * z)),
+    Case("x*sin(log(1+x^2))", lambda z: z * np.sin(np.log1p(z * z))),
+    Case("1/(3+3*exp(2*x))", lambda z: 1 / (3 + 3 * np.exp(2 * z))),
+    # parameters as they come
+    Case("erf(0.3*x+0.1)", lambda z: _erf(0.3 * z + 0.1)),
+    Case("x*(1+erf(0.7071067811865476*x))/2", lambda z: z * (1 + _erf(z / _R2)) / 2),
+    Case("tanh(0.7978845608028654*(x+0.044715*x^3))", lambda z: np.tanh(0.7978845608028654 * (z + 0.044715 * z**3))),
+    Case("log(1+exp(2.5*x))/2.5", lambda z: _softplus(2.5 * z) / 2.5),
+    Case("exp(-0.37*x^2)*sin(1.3*x+0.2)", lambda z: np.exp(-0.37 * z * z) * np.sin(1.3 * z + 0.2)),
+    Case("max(x-0.1, 0)^2", lambda z: np.maximum(z - 0.1, 0) ** 2, (0.1,)),
+    # angles that come back
+    Case("atan(tan(x))", _sawtooth, _multiples(_PI, _PI / 2)),
+    Case("asin(sin(x))", _triangle, _multiples(_PI, _PI / 2)),
+    Case(sp.atan2(x, -1), lambda z: np.where(z >= 0, _PI, -_PI) - np.arctan(z), (0,)),
+    Case("tanh(x)+atan(tan(x))/10", lambda z: np.tanh(z) + _sawtooth(z) / 10, _multiples(_PI, _PI / 2)),
+]  # fmt: skip
+CASES = {str(case.spec): case for case in _CASES}
+
+
+class SlowError(Exception):
+    """A question took too long."""
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise `SlowError` after so many seconds."""
+
+    def ring(*_: object) -> None:
+        raise SlowError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def rule(case: Case, variance: float, others: tuple[float, ...] = ()) -> tuple[Array, Array]:
+    """Nodes and Lebesgue weights for a normal variable, graded towards the places that are not smooth."""
+    reach = REACH * math.sqrt(variance)
+    inside = [place for place in (*case.breaks, *others) if abs(place) < reach]
+    base = np.linspace(-reach, reach, 85)
+    halves = reach * 0.5 ** np.arange(0, GRADES) if len(inside) <= 8 else np.zeros(1)
+    edges = np.unique([*base, *inside, *(p + s * h for p in inside for s in (-1, 1) for h in halves)])
+    edges = edges[np.abs(edges) <= reach]
+    edges = edges[np.concatenate([[True], np.diff(edges) > 4e-16 * reach])]
+    t, w = np.polynomial.legendre.leggauss(NODES)
+    width = np.diff(edges)[:, None]
+    return (edges[:-1, None] + width * (t + 1) / 2).ravel(), (width * w / 2).ravel()
+
+
+def _normal(u: Array, variance: float) -> Array:
+    return np.asarray(np.exp(-u * u / (2 * variance)) / math.sqrt(2 * math.pi * variance))
+
+
+def reference_kernel(case: Case, q1: float, q2: float, c: float) -> float:
+    """`E[phi(u) phi(v)]` by panels in both variables; in one where they are tied to one another, or one is 0."""
+    assert case.function is not None
+    f = case.function
+    zero = float(f(np.zeros(1))[0])
+    if q1 == 0.0 or q2 == 0.0:
+        q = max(q1, q2)
+        if q == 0.0:
+            return zero * zero
+        u, w = rule(case, q)
+        return zero * math.fsum(w * f(u) * _normal(u, q))
+    if abs(c) >= math.sqrt(q1 * q2):
+        slope = c / q1
+        u, w = rule(case, q1, tuple(place / slope for place in case.breaks))
+        return math.fsum(w * f(u) * f(slope * u) * _normal(u, q1))
+    u, weights = rule(case, q1)
+    left = weights * f(u) * _normal(u, q1)
+    v, weights = rule(case, q2)
+    right = weights * f(v)
+    rest = q2 - c * c / q1
+    total = 0.0
+    for start in range(0, u.size, 1024):
+        rows = slice(start, start + 1024)
+        total += float(left[rows] @ (_normal(v - c / q1 * u[rows, None], rest) @ right))
+    return total
+
+
+def reference_coefficients(case: Case) -> Array:
+    """`a_r(1)` by the three-term recursion."""
+    assert case.function is not None
+    z, w = rule(case, 1.0)
+    weighted = w * case.function(z) * _normal(z, 1.0)
+    before, current = np.zeros_like(z), np.ones_like(z)
+    found = []
+    for r in range(COUNT):
+        found.append(float(weighted @ current))
+        before, current = current, (z * current - math.sqrt(r) * before) / math.sqrt(r + 1)
+    return np.array(found)
+
+
+def slopes(case: Case, order: int) -> float:
+    """A lower bound of `sup |phi^(order)|` by differences, jumps and kinks among the points."""
+    assert case.function is not None
+    step = 1e-5 if order == 1 else 1e-3
+    near = [place + k * step * s for place in case.breaks for k in range(-40, 41) for s in (1.0, 1e-2)]
+    points = np.concatenate([np.linspace(-12, 12, 24_001) + step / 3, near])
+    left, middle, right = (case.function(points + k * step) for k in (-1, 0, 1))
+    values = np.abs(right - left) / (2 * step) if order == 1 else np.abs(right - 2 * middle + left) / step**2
+    noise = 8 * np.finfo(float).eps * (np.abs(left) + np.abs(middle) + np.abs(right)) / step**order
+    # rounding of the arguments, which steep functions magnify
+    noise += 8 * np.finfo(float).eps * np.abs(points) * np.abs(right - left) / step ** (order + 1)
+    return float(np.max(values - noise, initial=0.0))
+
+
+class Questions:
+    """The nine questions of one case; each method returns None, or what is wrong."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.known: dict[tuple[float, float, float], float] = {}
+        self.aside = 0.0  # seconds that the references took
+
+    def reference(self, q1: float, q2: float, c: float) -> float:
+        key = (q1, q2, c)
+        if key not in self.known:
+            start = time.perf_counter()
+            self.known[key] = reference_kernel(self.case, q1, q2, c)
+            self.aside += time.perf_counter() - start
+        return self.known[key]
+
+    def scale(self, q1: float, q2: float) -> float:
+        return math.sqrt(abs(self.reference(q1, q1, q1) * self.reference(q2, q2, q2)))
+
+    def fits(self, q1: float, q2: float) -> bool:
+        return max(q1, q2) <= self.case.top
+
+    def differs(self, name: str, value: float, error: float, q1: float, q2: float, c: float) -> str | None:
+        expected = self.reference(q1, q2, c)
+        allowed = ALLOWED * (self.scale(q1, q2) if min(q1, q2) > 0 else abs(expected) + 1e-300) + error
+        if abs(value - expected) <= allowed and error <= 1e-6 * self.scale(max(q1, 1e-3), max(q2, 1e-3)):
+            return None
+        return f"wrong: {name}({q1}, {q2}, {c}) = {value!r} +- {error:.1e}, reference {expected!r}"
+
+    def values(self) -> str | None:
+        assert self.case.function is not None
+        points = np.array([*np.linspace(-4.1, 4.3, 29), *self.case.breaks[:9], 0.0])
+        found, expected = hd.activation(self.case.spec)(points), self.case.function(points)
+        # at breaks that are no float64 numbers the value is either side's
+        close = np.abs(found - expected) <= 1e-11 * (np.abs(expected) + 1e-3 * np.abs(expected).max())
+        exact = np.array([True] * 29 + [place == round(place, 3) for place in self.case.breaks[:9]] + [True])
+        infinite = ~np.isfinite(found)
+        bad = np.flatnonzero(~close & exact & ~infinite & ~np.isnan(expected))
+        return f"wrong: phi({points[bad[0]]}) = {found[bad[0]]}, by hand {expected[bad[0]]}" if bad.size else None
+
+    def coefficients(self) -> str | None:
+        k = hd.dual(self.case.spec)
+        found, error = k.coefficients(COUNT), k.coefficient_error(COUNT)
+        gap = np.abs(found - reference_coefficients(self.case))
+        bad = np.flatnonzero(~(gap <= error + ALLOWED * self.scale(1.0, 1.0)))
+        return f"wrong: a_{bad[0]} = {found[bad[0]]} is off by {gap[bad[0]]:.1e}" if bad.size else None
+
+    def kernel(self) -> str | None:
+        k = hd.dual(self.case.spec)
+        for q1, q2, c in VARIANCES:
+            if not self.fits(q1, q2):
+                try:
+                    k.kernel(q1, q2, c)
+                except hd.NotIntegrableError:
+                    continue
+                return f"wrong: a kernel at variances {q1}, {q2}, where there is none"
+            value, error = k.kernel(q1, q2, c, return_error=True)
+            if problem := self.differs("kernel", float(value), float(error), q1, q2, c):
+                return problem
+        return None
+
+    def closed_form(self) -> str | None:
+        k = hd.dual(self.case.spec)
+        for form, (q1, q2, c) in ((k.closed_form, (1, 1, 0.5)), (k.closed_form_general, (1, 1, 0.5))):
+            if form is None:
+                continue
+            names = {hd.rho: sp.Rational(1, 2), hd.q1: 1, hd.q2: 1, hd.c: sp.Rational(1, 2)}
+            value = form.subs(names).evalf(30)
+            if problem := self.differs("closed form", float(value), 0.0, q1, q2, c):
+                return problem
+        return None
+
+    def ball(self) -> str | None:
+        k = hd.dual(self.case.spec)
+        for q1, q2, c in ((1, 1, 0.5), (0, 1, 0)):
+            ball = k.ball(q1, q2, sp.Rational(str(c)), digits=15)
+            if problem := self.differs("ball", float(ball.mid()), float(ball.rad()), q1, q2, c):
+                return problem
+        return None
+
+    def lipschitz(self) -> str | None:
+        phi = hd.activation(self.case.spec)
+        bound = derivative_bound(phi.expr, phi.symbol, 1)
+        seen = slopes(self.case, 1)
+        if bound.upper < seen * (1 - 1e-6):
+            return f"false: sup |phi'| <= {bound.upper} PROVEN, {seen} seen"
+        if phi.lipschitz < seen * (1 - 1e-6):
+            return f"wrong: lipschitz = {phi.lipschitz}, {seen} seen"
+        return None
+
+    def curvature(self) -> str | None:
+        phi = hd.activation(self.case.spec)
+        bound, seen = derivative_bound(phi.expr, phi.symbol, 2), slopes(self.case, 2)
+        return f"false: sup |phi''| <= {bound.upper} PROVEN, {seen} seen" if bound.upper < seen * (1 - 1e-5) else None
+
+    def gram(self) -> str | None:
+        model = hd.DEQ(self.case.spec, SIGMA_W)
+        try:
+            gram, depth = model.gram(X), None
+        except hd.InvalidInputError as error:
+            if "depth" not in str(error):
+                raise
+            gram, depth = model.gram(X, depth=1), 1
+        found = np.asarray(gram)
+        before = found if depth is None else np.zeros_like(found)
+        inner = SIGMA_W**2 * before + X @ X.T / X.shape[1]
+        if not self.fits(inner.max(), 0.0):
+            return "wrong: a Gram matrix where there is none"
+        for i, j in ((0, 0), (0, 1), (1, 2)):
+            q1, q2, c = (float(value) for value in (inner[i, i], inner[j, j], inner[i, j]))
+            error = 2 * float(np.max(gram.estimated_error)) + 1e-14 * self.scale(q1, q2)
+            if problem := self.differs("gram", float(found[i, j]), error, q1, q2, c):
+                return problem
+        return None
+
+    def check(self) -> str | None:
+        result = hd.DEQ(self.case.spec, SIGMA_W).check(X)
+        said = {item.name: item.outcome.name for item in (*result.hypotheses, *result.consequences)}
+        if said.get("phi is no polynomial") == ("PROVEN" if self.case.polynomial else "REFUTED"):
+            return f"false: 'phi is no polynomial' is {said['phi is no polynomial']}"
+        for order, name in ((1, "bounded first derivative"), (2, "bounded second derivative")):
+            if said[name] == "PROVEN" and slopes(self.case, order) > 1e9:
+                return f"false: {name} is PROVEN"
+        return None
+
+
+QUESTIONS = ("values", "coefficients", "kernel", "closed_form", "ball", "lipschitz", "curvature", "gram", "check")
+
+
+def ask(case: Case, question: str) -> tuple[str | None, str, float]:
+    """Return what is wrong, what was said instead of an answer, and the seconds."""
+    start = time.perf_counter()
+    problem, said = None, ""
+    questions = Questions(case)
+    try:
+        with within(6 * PATIENCE):
+            if case.refused is not None:
+                with within(PATIENCE):
+                    hd.activation(case.spec)
+                problem = "wrong: not refused"
+            else:
+                problem = getattr(questions, question)()
+    except HermiteDualError as error:
+        said = f"{type(error).__name__}: {error}"
+        if case.refused is not None and "pole" not in said and "not square-integrable" not in said:
+            problem = f"wrong: refused without the pole, {said}"
+    except SlowError:
+        problem = f"slow: more than {6 * PATIENCE:g} s"
+    except Exception as error:
+        problem = f"foreign: {type(error).__name__}: {error}"
+    return problem, said, time.perf_counter() - start - questions.aside
+
+
+def main(arguments: list[str]) -> int:
+    """Ask all questions of all cases and print what is wrong."""
+    pattern = arguments[0] if arguments else ""
+    hd.dual("tanh").kernel(1.0, 1.0, 0.5)
+    hd.DEQ("tanh", SIGMA_W).gram(X)  # compiles
+    problems: collections.Counter[str] = collections.Counter()
+    refusals: collections.Counter[str] = collections.Counter()
+    chosen = [case for name, case in CASES.items() if pattern in name]
+    for case in chosen:
+        for question in QUESTIONS[:1] if case.refused else QUESTIONS:
+            problem, said, seconds = ask(case, question)
+            if problem is None and seconds > PATIENCE:
+                problem = "slow"
+            if problem is not None:
+                problems[problem.split(":")[0]] += 1
+                print(f"{case.spec!s:44} {question:12} {seconds:6.1f} s  {problem}", flush=True)
+            elif said and case.refused is None:
+                refusals[question] += 1
+                print(f"{case.spec!s:44} {question:12} {seconds:6.1f} s  said {said}", flush=True)
+    print(f"{len(chosen)} activations, problems: {dict(problems) or 'none'}; refused with a sentence: {dict(refusals)}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
