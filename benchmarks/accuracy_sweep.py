@@ -30,7 +30,7 @@ from flint import arb
 
 import hermite_dual as hd
 from hermite_dual.certified.ball_functions import BallFunction
-from hermite_dual.certified.coefficients import coefficient_balls, pieces_of
+from hermite_dual.certified.coefficients import coefficient_balls
 from hermite_dual.certified.elementary import integer_power
 from hermite_dual.certified.kernel import kernel_ball, parseval_tail
 from hermite_dual.certified.precision import upper_float, working_precision
@@ -152,13 +152,12 @@ class References:
 
     def __init__(self, instance: Instance) -> None:
         self.q = (instance.q1, instance.q2)
-        read = hd.activation(instance.phi)
-        self.expr, self.symbol = read.expr, read.symbol
-        norms = [second_moment_ball(self.expr, self.symbol, q, 12) for q in self.q]
+        self.shape = hd.activation(instance.phi).shape
+        norms = [second_moment_ball(self.shape, q, 12) for q in self.q]
         self.scale = max(float(upper_float((norms[0] * norms[1]).sqrt())), LEAST)
         self._form = self._closed_form(instance)
         self._series: tuple[list[arb], arb] | None = None
-        pieces = pieces_of(self.expr, self.symbol)
+        pieces = self.shape.pieces
         if not pieces.kinks:
             cut = STEEP_AT.get(instance.name, sp.S.Zero)
             pieces = replace(pieces, kinks=(cut,), expressions=pieces.expressions * 2)
@@ -185,7 +184,7 @@ class References:
             if value.rad() <= target:
                 return value, "closed form"
         for source, possible, way in (
-            ("one integral", gap == 0, lambda: kernel_ball(self.expr, self.symbol, *self.q, c, DIGITS)),
+            ("one integral", gap == 0, lambda: kernel_ball(self.shape, *self.q, c, DIGITS)),
             ("Mehler", c * c < 0.3 * self.q[0] * self.q[1], lambda: self._mehler(c)),
             ("cells", gap > 0, lambda: self._cells(c, gap, target)),
         ):
@@ -213,10 +212,8 @@ class References:
         """The series with its remainder; all correlations share the coefficients."""
         with working_precision(200):
             if self._series is None:
-                both = [coefficient_balls(self.expr, self.symbol, DEGREES, q, DIGITS + 3) for q in self.q]
-                tails = [
-                    parseval_tail(self.expr, self.symbol, q, a, DIGITS + 3) for q, a in zip(self.q, both, strict=True)
-                ]
+                both = [coefficient_balls(self.shape, DEGREES, q, DIGITS + 3) for q in self.q]
+                tails = [parseval_tail(self.shape, q, a, DIGITS + 3) for q, a in zip(self.q, both, strict=True)]
                 self._series = [a * b for a, b in zip(*both, strict=True)], (tails[0] * tails[1]).sqrt()
             products, tail = self._series
             rho = arb(c) / (arb(self.q[0]) * arb(self.q[1])).sqrt()

@@ -9,7 +9,8 @@ kernel at three pairs of variances (0 among them), the closed form, the ball, th
 the population Gram matrix, and the check of the hypotheses. An answer is *wrong* if it is further from the reference
 than its own error and `ALLOWED` of the scale, *false* if something is PROVEN that the hand-written function refutes,
 *foreign* if an exception is not the package's own, *slow* above `PATIENCE` seconds. Activations that must be refused
-have to be, with the place named. PATTERN selects cases whose formula contains it. The exit code is 1 if anything failed.
+have to be, with the place named. PATTERN selects cases whose formula contains it. The exit code is 1 if anything
+failed.
 """
 
 import collections
@@ -70,7 +71,9 @@ def _erf(z: Array) -> Array:
     return np.asarray(erf(z))
 
 
-def _ratio(above: Callable[[Array], Array], below: Callable[[Array], Array], at_zero: float) -> Callable[[Array], Array]:
+def _ratio(
+    above: Callable[[Array], Array], below: Callable[[Array], Array], at_zero: float
+) -> Callable[[Array], Array]:
     """A quotient with its value at 0."""
 
     def function(z: Array) -> Array:
@@ -199,8 +202,8 @@ _CASES = [
     # branch points and essential singularities
     Case("sqrt(abs(x))", lambda z: np.sqrt(np.abs(z)), (0,)),
     Case("sign(x)*abs(x)^(1/3)", np.cbrt, (0,)),
-    Case("log(abs(x))", lambda z: np.log(np.abs(np.where(z == 0, 1, z))), (0,)),
-    Case("abs(x)^(-1/8)", lambda z: np.abs(np.where(z == 0, 1, z)) ** -0.125, (0,)),
+    Case("log(abs(x))", lambda z: np.log(np.abs(np.where(z == 0, np.nan, z))), (0,)),
+    Case("abs(x)^(-1/8)", lambda z: np.abs(np.where(z == 0, np.nan, z)) ** -0.125, (0,)),
     Case("x*log(abs(x))", lambda z: z * np.log(np.abs(np.where(z == 0, 1, z))), (0,)),
     Case("sqrt(1+x^2)", lambda z: np.hypot(1, z)),
     Case("(x+sqrt(x^2+4))/2", lambda z: np.where(z > 0, (z + np.hypot(z, 2)) / 2, 2 / (np.hypot(z, 2) + np.abs(z)))),
@@ -208,9 +211,9 @@ _CASES = [
     Case("sqrt(max(1-x^2, 0))", lambda z: np.sqrt(np.maximum((1 - z) * (1 + z), 0)), (-1, 1)),
     Case("abs(x)^1.5", lambda z: np.abs(z) ** 1.5, (0,)),
     Case("log(1+abs(x))", lambda z: np.log1p(np.abs(z)), (0,)),
-    Case("tanh(1/x)", lambda z: np.where(z == 0, 0, np.tanh(1 / np.where(z == 0, 1, z))), (0,)),
+    Case("tanh(1/x)", lambda z: np.tanh(1 / np.where(z == 0, np.nan, z)), (0,)),
     Case("exp(-1/x^2)", lambda z: np.where(z == 0, 0, np.exp(-1 / np.where(z == 0, 1, z) ** 2)), (0,)),
-    Case("acot(x)", lambda z: np.where(z == 0, _PI / 2, np.arctan(1 / np.where(z == 0, 1, z))), (0,)),
+    Case(sp.acot(x), lambda z: np.where(z == 0, _PI / 2, np.arctan(1 / np.where(z == 0, 1, z))), (0,)),
     # narrow features
     Case("exp(-1e6*(x-2.71)^2)", lambda z: np.exp(-1e6 * (z - 2.71) ** 2), (2.71,)),
     Case("1/(1+1e8*(x-3.3)^2)", lambda z: 1 / (1 + 1e8 * (z - 3.3) ** 2), (3.3,)),
@@ -301,7 +304,8 @@ def reference_kernel(case: Case, q1: float, q2: float, c: float) -> float:
             return zero * zero
         u, w = rule(case, q)
         return zero * math.fsum(w * f(u) * _normal(u, q))
-    if abs(c) >= math.sqrt(q1 * q2):
+    rest = q2 - c * c / q1
+    if rest <= 4e-15 * q2:
         slope = c / q1
         u, w = rule(case, q1, tuple(place / slope for place in case.breaks))
         return math.fsum(w * f(u) * f(slope * u) * _normal(u, q1))
@@ -309,7 +313,6 @@ def reference_kernel(case: Case, q1: float, q2: float, c: float) -> float:
     left = weights * f(u) * _normal(u, q1)
     v, weights = rule(case, q2)
     right = weights * f(v)
-    rest = q2 - c * c / q1
     total = 0.0
     for start in range(0, u.size, 1024):
         rows = slice(start, start + 1024)
@@ -353,6 +356,7 @@ class Questions:
         self.aside = 0.0  # seconds that the references took
 
     def reference(self, q1: float, q2: float, c: float) -> float:
+        """Return the reference kernel, remembered."""
         key = (q1, q2, c)
         if key not in self.known:
             start = time.perf_counter()
@@ -361,30 +365,36 @@ class Questions:
         return self.known[key]
 
     def scale(self, q1: float, q2: float) -> float:
+        """Return `sqrt(k(q1, q1, q1) k(q2, q2, q2))`."""
         return math.sqrt(abs(self.reference(q1, q1, q1) * self.reference(q2, q2, q2)))
 
     def fits(self, q1: float, q2: float) -> bool:
+        """Whether the square has a moment at both variances."""
         return max(q1, q2) <= self.case.top
 
     def differs(self, name: str, value: float, error: float, q1: float, q2: float, c: float) -> str | None:
+        """Say how a kernel value differs from the reference, None if it does not."""
         expected = self.reference(q1, q2, c)
-        allowed = ALLOWED * (self.scale(q1, q2) if min(q1, q2) > 0 else abs(expected) + 1e-300) + error
+        allowed = ALLOWED * self.scale(q1, q2) + error
         if abs(value - expected) <= allowed and error <= 1e-6 * self.scale(max(q1, 1e-3), max(q2, 1e-3)):
             return None
         return f"wrong: {name}({q1}, {q2}, {c}) = {value!r} +- {error:.1e}, reference {expected!r}"
 
     def values(self) -> str | None:
+        """Values at points, kinks among them."""
         assert self.case.function is not None
         points = np.array([*np.linspace(-4.1, 4.3, 29), *self.case.breaks[:9], 0.0])
         found, expected = hd.activation(self.case.spec)(points), self.case.function(points)
         # at breaks that are no float64 numbers the value is either side's
-        close = np.abs(found - expected) <= 1e-11 * (np.abs(expected) + 1e-3 * np.abs(expected).max())
+        moved = np.abs(self.case.function(points * (1 + 1e-15)) - expected)  # rounding that steep functions magnify
+        close = np.abs(found - expected) <= 1e-11 * (np.abs(expected) + 1e-3 * np.nanmax(np.abs(expected))) + moved
         exact = np.array([True] * 29 + [place == round(place, 3) for place in self.case.breaks[:9]] + [True])
         infinite = ~np.isfinite(found)
         bad = np.flatnonzero(~close & exact & ~infinite & ~np.isnan(expected))
         return f"wrong: phi({points[bad[0]]}) = {found[bad[0]]}, by hand {expected[bad[0]]}" if bad.size else None
 
     def coefficients(self) -> str | None:
+        """The first Hermite coefficients."""
         k = hd.dual(self.case.spec)
         found, error = k.coefficients(COUNT), k.coefficient_error(COUNT)
         gap = np.abs(found - reference_coefficients(self.case))
@@ -392,6 +402,7 @@ class Questions:
         return f"wrong: a_{bad[0]} = {found[bad[0]]} is off by {gap[bad[0]]:.1e}" if bad.size else None
 
     def kernel(self) -> str | None:
+        """The kernel at three pairs of variances."""
         k = hd.dual(self.case.spec)
         for q1, q2, c in VARIANCES:
             if not self.fits(q1, q2):
@@ -400,12 +411,18 @@ class Questions:
                 except hd.NotIntegrableError:
                     continue
                 return f"wrong: a kernel at variances {q1}, {q2}, where there is none"
+            if math.isnan(self.reference(q1, q2, c)):
+                with contextlib.suppress(hd.InvalidInputError):
+                    k.kernel(q1, q2, c)
+                    return "wrong: a value at variance 0, where phi has none"
+                continue
             value, error = k.kernel(q1, q2, c, return_error=True)
             if problem := self.differs("kernel", float(value), float(error), q1, q2, c):
                 return problem
         return None
 
     def closed_form(self) -> str | None:
+        """The closed forms, where there are any."""
         k = hd.dual(self.case.spec)
         for form, (q1, q2, c) in ((k.closed_form, (1, 1, 0.5)), (k.closed_form_general, (1, 1, 0.5))):
             if form is None:
@@ -417,16 +434,20 @@ class Questions:
         return None
 
     def ball(self) -> str | None:
+        """Balls of the kernel."""
         k = hd.dual(self.case.spec)
         for q1, q2, c in ((1, 1, 0.5), (0, 1, 0)):
+            if math.isnan(self.reference(q1, q2, c)):
+                continue
             ball = k.ball(q1, q2, sp.Rational(str(c)), digits=15)
             if problem := self.differs("ball", float(ball.mid()), float(ball.rad()), q1, q2, c):
                 return problem
         return None
 
     def lipschitz(self) -> str | None:
+        """The Lipschitz constant, proven and in float64."""
         phi = hd.activation(self.case.spec)
-        bound = derivative_bound(phi.expr, phi.symbol, 1)
+        bound = derivative_bound(phi.shape, 1)
         seen = slopes(self.case, 1)
         if bound.upper < seen * (1 - 1e-6):
             return f"false: sup |phi'| <= {bound.upper} PROVEN, {seen} seen"
@@ -435,11 +456,13 @@ class Questions:
         return None
 
     def curvature(self) -> str | None:
+        """The bound of the second derivative."""
         phi = hd.activation(self.case.spec)
-        bound, seen = derivative_bound(phi.expr, phi.symbol, 2), slopes(self.case, 2)
+        bound, seen = derivative_bound(phi.shape, 2), slopes(self.case, 2)
         return f"false: sup |phi''| <= {bound.upper} PROVEN, {seen} seen" if bound.upper < seen * (1 - 1e-5) else None
 
     def gram(self) -> str | None:
+        """The Gram matrix, held against one step of its own recursion."""
         model = hd.DEQ(self.case.spec, SIGMA_W)
         try:
             gram, depth = model.gram(X), None
@@ -460,6 +483,7 @@ class Questions:
         return None
 
     def check(self) -> str | None:
+        """The hypotheses."""
         result = hd.DEQ(self.case.spec, SIGMA_W).check(X)
         said = {item.name: item.outcome.name for item in (*result.hypotheses, *result.consequences)}
         if said.get("phi is no polynomial") == ("PROVEN" if self.case.polynomial else "REFUTED"):

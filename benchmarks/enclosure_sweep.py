@@ -30,6 +30,7 @@ from hermite_dual.certified.coefficients import coefficient_balls
 from hermite_dual.certified.kernel import kernel_ball
 from hermite_dual.certified.precision import working_precision
 from hermite_dual.errors import AccuracyError, NotIntegrableError
+from hermite_dual.shape.shape import shape_of
 
 DIGITS = (8, 16, 25)
 COEFFICIENT_TOLERANCE = "1e-44"  # of the largest coefficient: what the panels are trusted to
@@ -227,7 +228,7 @@ def check_coefficients(instance: Instance, known: References, tally: Tally) -> N
     """Hold all coefficients up to the degree against the panels."""
     count = instance.degree + 1
     try:
-        balls = coefficient_balls(instance.function.expr, x, count, instance.q1, instance.digits)
+        balls = coefficient_balls(shape_of(instance.function.expr, x), count, instance.q1, instance.digits)
     except (AccuracyError, NotIntegrableError) as error:
         tally.counts[f"coefficients refused: {type(error).__name__}"] += 1
         report("REFUSED", "coefficients", instance, str(error)[:200], tally)
@@ -243,7 +244,7 @@ def check_coefficients(instance: Instance, known: References, tally: Tally) -> N
 def check_kernel(instance: Instance, known: References, tally: Tally) -> None:
     """Hold the kernel against the reference there is."""
     try:
-        ball = kernel_ball(instance.function.expr, x, instance.q1, instance.q2, instance.c, instance.digits)
+        ball = kernel_ball(shape_of(instance.function.expr, x), instance.q1, instance.q2, instance.c, instance.digits)
     except (AccuracyError, NotIntegrableError) as error:
         tally.counts[f"kernels refused: {type(error).__name__}"] += 1
         report("REFUSED", "kernel", instance, str(error)[:200], tally)

@@ -165,7 +165,7 @@ class Activation:
             return supremum_of_magnitude(slope, [])
         from hermite_dual.certified.constants import derivative_bound
 
-        bound = derivative_bound(self.expr, self.symbol)
+        bound = derivative_bound(self.shape)
         if bound.outcome is not Outcome.UNDECIDED:
             return bound.upper
         try:

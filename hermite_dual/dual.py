@@ -13,6 +13,7 @@ from hermite_dual.namespaces import namespace_of
 from hermite_dual.numeric.gaussian import CHECK_ORDER, coefficients
 from hermite_dual.numeric.kernel import kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series
+from hermite_dual.shape.shape import Shape
 from hermite_dual.symbolic.closed_forms import DualForm, derive_derivative_dual
 from hermite_dual.symbolic.coefficient_formulas import coefficient_formula
 from hermite_dual.symbolic.coefficients import MAX_DEGREE, exact_coefficient
@@ -178,7 +179,7 @@ class Dual:
             )
         from hermite_dual.kernel_series import kernel_series
 
-        return kernel_series(self._expression(), self.activation.symbol, int(n))
+        return kernel_series(self._shape(), int(n))
 
     def coefficient_balls(self, n: int, variance: Any = 1, digits: int = 30) -> list[Any]:
         """Return proven enclosures of the first n Hermite coefficients, as `flint.arb`.
@@ -193,7 +194,7 @@ class Dual:
         """
         from hermite_dual.certified.coefficients import coefficient_balls
 
-        return coefficient_balls(self._expression(), self.activation.symbol, _count(n), variance, digits)
+        return coefficient_balls(self._shape(), _count(n), variance, digits)
 
     def ball(self, q1: Any, q2: Any, c: Any, digits: int = 30) -> Any:
         """Return a `flint.arb` that is proven to contain `k(q1, q2, c)`.
@@ -209,7 +210,7 @@ class Dual:
         """
         from hermite_dual.certified.kernel import kernel_ball
 
-        return kernel_ball(self._expression(), self.activation.symbol, q1, q2, c, digits)
+        return kernel_ball(self._shape(), q1, q2, c, digits)
 
     def _expression(self) -> sp.Expr:
         if self.activation.expr is None:
@@ -218,6 +219,10 @@ class Dual:
                 "a formula in a string or a catalogue name for exact and proven results"
             )
         return self.activation.expr
+
+    def _shape(self) -> Shape:
+        self._expression()
+        return self.activation.shape
 
     def coefficients(self, n: int, variance: float = 1.0) -> Array:
         """Return the first n Hermite coefficients `a_r(q) = E[phi(sqrt(q) Z) h_r(Z)]`, `h_r = He_r / sqrt(r!)`.

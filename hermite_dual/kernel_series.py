@@ -8,6 +8,7 @@ import sympy as sp
 from hermite_dual.certified.coefficients import coefficient_balls
 from hermite_dual.certified.precision import upper_float, working_precision
 from hermite_dual.certified.series import series_remainder
+from hermite_dual.shape.shape import Shape
 from hermite_dual.symbolic.coefficients import exact_coefficient
 from hermite_dual.symbols import rho
 
@@ -31,23 +32,22 @@ class KernelSeries:
     exact: bool
 
 
-def kernel_series(expr: sp.Expr, symbol: sp.Symbol, n: int) -> KernelSeries:
+def kernel_series(shape: Shape, n: int) -> KernelSeries:
     """Return the first n terms of `E[phi(u) phi(v)]` at unit variances, and a proven remainder.
 
     The terms left out are at most `sum_{r>=n} a_r^2 = E[phi^2] - sum_{r<n} a_r^2`, by Parseval.
 
     Args:
-        expr: phi, an expression in `symbol` without parameters.
-        symbol: the variable.
+        shape: that of phi, a formula without parameters.
         n: number of terms.
     """
-    remainder = series_remainder(expr, symbol, n)
-    coefficients = [exact_coefficient(expr, symbol, r) for r in range(n)]
+    remainder = series_remainder(shape, n)
+    coefficients = [exact_coefficient(shape.formula, shape.symbol, r) for r in range(n)]
     if not any(value.has(sp.Integral) for value in coefficients):
         return KernelSeries(sp.Add(*(value**2 * rho**r for r, value in enumerate(coefficients))), remainder, True)
     terms, slack = [], flint.arb(0)
     with working_precision(_BITS):
-        for r, ball in enumerate(coefficient_balls(expr, symbol, n, 1, _DIGITS)):
+        for r, ball in enumerate(coefficient_balls(shape, n, 1, _DIGITS)):
             square = ball * ball
             if ball.contains(0):
                 slack += abs(square)

@@ -79,7 +79,8 @@ def _in_float64(form: sp.Expr, values: tuple[float, float, float]) -> float:
     evaluate = sp.lambdify((q1, q2, c, rho), form, modules=[LAMBDIFY_MODULES, "scipy"])
     with np.errstate(all="ignore"):
         result = complex(evaluate(v1, v2, covariance, covariance))
-    return result.real if abs(result.imag) <= _TOLERANCE * abs(result) else float("nan")
+    # hypot, as the modulus of a complex number raises where it overflows
+    return result.real if abs(result.imag) <= _TOLERANCE * np.hypot(result.real, result.imag) else float("nan")
 
 
 def _precisely(form: sp.Expr, values: tuple[float, float, float]) -> sp.Expr:

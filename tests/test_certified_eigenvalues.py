@@ -23,6 +23,7 @@ from hermite_dual.certified.precision import upper_float, working_precision
 from hermite_dual.certified.theory_bounds import theory_lower_bounds
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
+from hermite_dual.shape.shape import shape_of
 
 x = sp.Symbol("x", real=True)
 
@@ -171,14 +172,14 @@ def test_series_values_and_errors_cover_the_kernel():
     rho = np.clip((rho + rho.T) / 2, -1, 1)
     np.fill_diagonal(rho, 1.0)
     variances = [0.5, 2.0]
-    rows = [coefficient_balls(sp.tanh(x), x, 120, q, 25) for q in variances]
-    tails = [parseval_tail(sp.tanh(x), x, q, a) for q, a in zip(variances, rows, strict=True)]
+    rows = [coefficient_balls(shape_of(sp.tanh(x), x), 120, q, 25) for q in variances]
+    tails = [parseval_tail(shape_of(sp.tanh(x), x), q, a) for q, a in zip(variances, rows, strict=True)]
     result = separable_series([rows[i % 2] for i in range(12)], [tails[i % 2] for i in range(12)], rho)
     for i, j in [(0, 1), (0, 2), (3, 8), (5, 5), (7, 10)]:
         q1, q2 = variances[i % 2], variances[j % 2]
         with working_precision(200):
             c = arb(rho[i, j]) * (arb(q1) * arb(q2)).sqrt() if i != j else q1
-            truth = kernel_ball(sp.tanh(x), x, q1, q2, c, 25)
+            truth = kernel_ball(shape_of(sp.tanh(x), x), q1, q2, c, 25)
             distance = abs(truth - arb(result.values[i, j]))
             assert not distance > arb(result.errors[i, j])
     off = ~np.eye(12, dtype=bool)
@@ -190,9 +191,9 @@ def test_theory_bounds_hold_and_help():
     S = unit_rows(n, 200) @ unit_rows(n, 200).T
     S = (S + S.T) / 2
     np.fill_diagonal(S, 1.0)
-    coefficients = coefficient_balls(sp.tanh(x), x, 60, 1, 20)
+    coefficients = coefficient_balls(shape_of(sp.tanh(x), x), 60, 1, 20)
     bounds = theory_lower_bounds(S, 1e-14, lambda _, count: coefficients[:count], 40)
-    K = separable_series([coefficients] * n, [parseval_tail(sp.tanh(x), x, 1, coefficients)] * n, S)
+    K = separable_series([coefficients] * n, [parseval_tail(shape_of(sp.tanh(x), x), 1, coefficients)] * n, S)
     least = least_eigenvalue(K.values, K.errors)
     assert [b.name for b in bounds] == ["Ling", "Khatri-Rao", "Hermite-Gershgorin"]
     for bound in bounds:
@@ -204,7 +205,7 @@ def test_theory_bounds_hold_and_help():
 
 def test_theory_bounds_of_parallel_rows_claim_nothing():
     S = np.ones((4, 4))
-    coefficients = coefficient_balls(sp.tanh(x), x, 20, 1, 20)
+    coefficients = coefficient_balls(shape_of(sp.tanh(x), x), 20, 1, 20)
     assert all(b.value == 0.0 for b in theory_lower_bounds(S, 0.0, lambda _, count: coefficients[:count], 20))
 
 
@@ -214,9 +215,9 @@ def test_fixed_point_error_covers_a_fixed_point_in_balls():
     with working_precision(120):
         truth = arb(0)
         for _ in range(60):
-            truth = kernel_ball(sp.tanh(x), x, q, q, (sigma_w2 * truth + b).mid(), 25).mid()
+            truth = kernel_ball(shape_of(sp.tanh(x), x), q, q, (sigma_w2 * truth + b).mid(), 25).mid()
         value = float(truth) + 1e-9
-        image = kernel_ball(sp.tanh(x), x, q, q, sigma_w2 * arb(value) + b, 25)
+        image = kernel_ball(shape_of(sp.tanh(x), x), q, q, sigma_w2 * arb(value) + b, 25)
         residual = upper_float(abs(image - arb(value)))
         error = float(off_diagonal_error(residual, 0.0, math.sqrt(sigma_w2), 1.0))
         assert abs(arb(value) - truth) <= arb(error)
@@ -229,8 +230,8 @@ def test_no_contraction_no_bound():
 
 
 def test_kernel_perturbation_covers_moved_arguments():
-    norm = math.sqrt(float(kernel_ball(sp.tanh(x), x, 1, 1, 1, 15))) * (1 + 1e-12)
-    base = kernel_ball(sp.tanh(x), x, 1, 1, 0.5, 20)
-    moved = kernel_ball(sp.tanh(x), x, 1.0009765625, 1, 0.5009765625, 20)
+    norm = math.sqrt(float(kernel_ball(shape_of(sp.tanh(x), x), 1, 1, 1, 15))) * (1 + 1e-12)
+    base = kernel_ball(shape_of(sp.tanh(x), x), 1, 1, 0.5, 20)
+    moved = kernel_ball(shape_of(sp.tanh(x), x), 1.0009765625, 1, 0.5009765625, 20)
     bound = float(kernel_perturbation(norm, norm, 1.0, 1.0, 0.5, (0.0005, 0.0), 0.0009765625, 1.0))
     assert abs(base - moved) <= arb(bound)

@@ -6,7 +6,8 @@ import pytest
 import sympy as sp
 from flint import acb, arb
 
-from hermite_dual.certified.ball_functions import BallFunction
+import hermite_dual as hd
+from hermite_dual.certified.ball_functions import BallFunction, constant_ball
 from hermite_dual.certified.coefficients import coefficient_balls
 from hermite_dual.certified.constants import derivative_bound
 from hermite_dual.certified.exact_rates import common_rate
@@ -15,6 +16,7 @@ from hermite_dual.certified.monomials import TailError, monomial
 from hermite_dual.certified.precision import working_precision
 from hermite_dual.certified.tails import tail
 from hermite_dual.outcome import Outcome
+from hermite_dual.shape.shape import shape_of
 
 P, R, U = Outcome.PROVEN, Outcome.REFUTED, Outcome.UNDECIDED
 x = sp.Symbol("x", real=True)
@@ -75,7 +77,7 @@ HARD_AND_BOUNDED = (
 
 @pytest.mark.parametrize("phi", UNBOUNDED, ids=str)
 def test_unbounded_derivatives_are_refuted(phi):
-    assert derivative_bound(phi, x, 1).outcome is R
+    assert derivative_bound(shape_of(phi, x), 1).outcome is R
     # the proof's claim, on numbers: the largest slope grows as the interval does
     slope = sp.lambdify(x, phi.diff(x), ["scipy", "numpy"])
     with np.errstate(all="ignore"):
@@ -85,7 +87,7 @@ def test_unbounded_derivatives_are_refuted(phi):
 
 @pytest.mark.parametrize("phi", BOUNDED, ids=str)
 def test_bounded_derivatives_are_proven(phi):
-    bound = derivative_bound(phi, x, 1)
+    bound = derivative_bound(shape_of(phi, x), 1)
     assert bound.outcome is P
     slope = sp.lambdify(x, phi.diff(x), ["scipy", "numpy"])
     assert np.abs(slope(np.linspace(-40, 40, 100_001))).max() <= bound.upper * (1 + 1e-12)
@@ -93,7 +95,7 @@ def test_bounded_derivatives_are_proven(phi):
 
 @pytest.mark.parametrize("phi", HARD_AND_BOUNDED, ids=str)
 def test_what_only_looks_unbounded_is_not_refuted(phi):
-    assert derivative_bound(phi, x, 1).outcome is not R
+    assert derivative_bound(shape_of(phi, x), 1).outcome is not R
 
 
 RATES = (
@@ -150,7 +152,7 @@ def reference(phi, degrees):
 
 @pytest.mark.parametrize("phi", RATES, ids=str)
 def test_coefficients_with_any_rate(phi):
-    balls = coefficient_balls(phi, x, 3, 1, 25)
+    balls = coefficient_balls(shape_of(phi, x), 3, 1, 25)
     with working_precision(120):
         for ball, value in zip(balls, reference(phi, 3), strict=True):
             assert ball.rad() < 1e-24
@@ -159,8 +161,8 @@ def test_coefficients_with_any_rate(phi):
 
 def test_kernels_with_any_rate():
     phi = sp.sech(x / 3)
-    ball = kernel_ball(phi, x, 1, 1, 0.75, 20)
-    series = coefficient_balls(phi, x, 120, 1, 25)
+    ball = kernel_ball(shape_of(phi, x), 1, 1, 0.75, 20)
+    series = coefficient_balls(shape_of(phi, x), 120, 1, 25)
     with working_precision(120):
         total = sum((a * a * arb(0.75) ** r for r, a in enumerate(series)), arb(0))
         assert abs(total - ball) < 1e-14
@@ -188,7 +190,7 @@ def test_the_common_rate(phi, expected):
     [x * sp.coth(x / 3), x / sp.sinh(x), (sp.exp(x) - 1) / x, (1 - sp.cos(x)) / x**2, sp.tanh(x) / x],
 )
 def test_removable_singularities_are_continued(phi):
-    balls = coefficient_balls(phi, x, 3, 1, 15)
+    balls = coefficient_balls(shape_of(phi, x), 3, 1, 15)
     function = sp.lambdify(x, phi, "mpmath")
     with mp.workdps(25):
         for r, ball in enumerate(balls):
@@ -230,7 +232,7 @@ TRUE_SUPREMA = [
 
 @pytest.mark.parametrize(("phi", "order", "truth"), TRUE_SUPREMA)
 def test_suprema_are_enclosed_as_tightly_as_floats_find_them(phi, order, truth):
-    bound = derivative_bound(phi, x, order)
+    bound = derivative_bound(shape_of(phi, x), order)
     assert bound.outcome is Outcome.PROVEN
     assert bound.lower <= truth * (1 + 1e-15)
     assert bound.upper >= truth * (1 - 1e-15)
@@ -252,9 +254,27 @@ def test_suprema_are_enclosed_as_tightly_as_floats_find_them(phi, order, truth):
 )
 @pytest.mark.parametrize("order", [1, 2])
 def test_no_constant_is_proven_of_what_is_not_proven_continuous(phi, order):
-    assert derivative_bound(phi, x, order).outcome is not Outcome.PROVEN
+    assert derivative_bound(shape_of(phi, x), order).outcome is not Outcome.PROVEN
 
 
 @pytest.mark.parametrize("phi", [sp.sqrt(sp.Abs(x)), sp.log(sp.Abs(x)), sp.sign(x) * sp.Abs(x) ** sp.Rational(1, 3)])
 def test_unbounded_slopes_at_a_point_are_refuted(phi):
-    assert derivative_bound(phi, x, 1).outcome is Outcome.REFUTED
+    assert derivative_bound(shape_of(phi, x), 1).outcome is Outcome.REFUTED
+
+
+@pytest.mark.parametrize(
+    ("q", "rho"),
+    [(1, 1), (sp.Rational(6, 5), 1), (0.75, 1), (1, 0.5), (0.75, 0.5), (sp.sqrt(2) - sp.Rational(1, 5), 0.5)],
+)
+def test_a_kernel_exists_where_only_the_fourth_moment_is_infinite(q, rho):
+    # E exp((u^2 + v^2)/5) = det(1 - 2 S/5)^(-1/2)
+    exact, share = sp.nsimplify(q), sp.Rational(rho)
+    expected = 1 / sp.sqrt((1 - 2 * exact / 5) ** 2 - (2 * exact * share / 5) ** 2)
+    with working_precision(200):
+        ball = hd.dual("exp(x^2/5)").ball(q, q, exact * share, digits=20)
+        assert abs(ball - constant_ball(expected)) < 1e-18 * ball
+
+
+def test_the_variance_from_which_the_moment_is_infinite_is_the_one_named():
+    with pytest.raises(hd.NotIntegrableError, match="the variance 5/4"):
+        hd.dual("exp(x^2/5)").ball(1.25, 1.25, 0.5)

@@ -9,7 +9,7 @@ import pytest
 from flint import arb
 
 import hermite_dual as hd
-from hermite_dual.certified.coefficients import coefficient_balls, pieces_of
+from hermite_dual.certified.coefficients import coefficient_balls
 from hermite_dual.certified.float_panels import float_panels
 from hermite_dual.certified.hermite_functions import exact_ball, hermite_functions
 from hermite_dual.certified.kernel import kernel_ball
@@ -19,6 +19,7 @@ from hermite_dual.certified.rebuild import parameters_of, rebuild
 from hermite_dual.certified.rebuild_rows import row_moments
 from hermite_dual.certified.row_coefficients import row_coefficients
 from hermite_dual.certified.variance_table import coefficients_at
+from hermite_dual.shape.shape import shape_of
 
 NAMES = ["tanh", "gelu", "softplus", "erf", "elu"]
 """Odd, neither, neither, odd and entire, kinked at 0."""
@@ -27,7 +28,7 @@ NAMES = ["tanh", "gelu", "softplus", "erf", "elu"]
 @pytest.mark.parametrize("name", NAMES)
 def test_floats_on_panels_are_within_their_bounds(name):
     phi = hd.activation(name)
-    panels = float_panels(pieces_of(phi.expr, phi.symbol), 0.3, 40.0)
+    panels = float_panels(phi.shape.pieces, 0.3, 40.0)
     rng = np.random.default_rng(0)
     points = np.concatenate([rng.uniform(-40, 40, 150), rng.normal(size=150) * 10.0 ** rng.uniform(-6, 0, 150)])
     points = np.concatenate([points, panels.edges[:-1], np.nextafter(panels.edges[1:], -1), [0.0]])
@@ -77,13 +78,13 @@ def test_coefficients_of_rows_contain_those_of_one_variance(name):
     phi = hd.activation(name)
     # a small one, near-equal ones, and both ends of a group of scales
     variances = np.array([1e-4, 0.25, np.nextafter(0.25, 1), 0.6, 1.0])
-    rows = row_coefficients(phi.expr, phi.symbol, variances, largest=0.8)
+    rows = row_coefficients(phi.shape, variances, largest=0.8)
     count = min(rows.values.shape[1], 32)
     for i, q in enumerate(variances.tolist()):
-        exact = coefficient_balls(phi.expr, phi.symbol, count, q, 25)
+        exact = coefficient_balls(phi.shape, count, q, 25)
         gaps = [abs(a - arb(v)).lower() for a, v in zip(exact, rows.values[i].tolist(), strict=False)]
         assert all(gap <= arb(float(rows.errors[i])) for gap in gaps)
-        moment = coefficient_balls(phi.expr**2, phi.symbol, 1, q, 25)[0]
+        moment = coefficient_balls(shape_of(phi.expr**2, phi.symbol), 1, q, 25)[0]
         assert abs(moment - arb(float(rows.moments[i]))) <= arb(float(rows.moment_errors[i]))
         rest = moment - sum((a * a for a in exact), arb(0))
         assert arb(float(rows.tails(count)[i])) >= rest.lower()
@@ -101,7 +102,7 @@ def test_coefficients_at_random_variances_are_those_of_mpmath():
     rng = np.random.default_rng(7)
     variances = rng.uniform(0.2, 3.0, 12)
     phi = hd.activation("tanh")
-    rows = row_coefficients(phi.expr, phi.symbol, variances, count=32)
+    rows = row_coefficients(phi.shape, variances, count=32)
     for i in (0, 11):
         for r in (7, 31):
             with mp.workdps(30):
@@ -115,13 +116,13 @@ def test_coefficients_at_random_variances_are_those_of_mpmath():
 def test_pairs_contain_the_kernel_in_balls(name):
     phi = hd.activation(name)
     variances = np.array([0.04, 0.5, 0.5000001, 2.0])
-    rows = row_coefficients(phi.expr, phi.symbol, variances, largest=0.99)
+    rows = row_coefficients(phi.shape, variances, largest=0.99)
     rho = np.array([[0, 0.99, -0.3, 0.7], [0.99, 0, 1.0, 0.95], [-0.3, 1.0, 0, -0.99], [0.7, 0.95, -0.99, 0]])
     found = pair_series(rows, np.arange(4), None, rho)
     for i, j in ((0, 1), (0, 2), (1, 3), (2, 3)):
         with working_precision(128):
             c = arb(float(rho[i, j])) * (arb(float(variances[i])) * arb(float(variances[j]))).sqrt()
-        exact = kernel_ball(phi.expr, phi.symbol, float(variances[i]), float(variances[j]), c, 18)
+        exact = kernel_ball(phi.shape, float(variances[i]), float(variances[j]), c, 18)
         assert abs(exact - arb(float(found.values[i, j]))).lower() <= arb(float(found.errors[i, j]))
         assert found.errors[i, j] < 1e-13
     assert found.errors[1, 2] < 1e-12
@@ -183,9 +184,9 @@ def test_finite_depth_at_many_norms_contains_the_truth(depth):
 def test_what_cannot_be_had_together_says_why():
     phi = hd.activation("hard_tanh")
     with pytest.raises(hd.AccuracyError, match="kinks at -1, 1, and only a kink at 0"):
-        row_coefficients(phi.expr, phi.symbol, np.linspace(1, 2, 30), 0.9)
+        row_coefficients(phi.shape, np.linspace(1, 2, 30), 0.9)
     with pytest.raises(hd.AccuracyError, match=r"on_sphere"):
-        coefficients_at(phi.expr, phi.symbol, np.linspace(1, 2, 300), 64)
+        coefficients_at(phi.shape, np.linspace(1, 2, 300), 64)
 
 
 def test_theory_bounds_hold_at_many_norms():
@@ -201,11 +202,11 @@ def test_theory_bounds_hold_at_many_norms():
 def test_the_second_path_contains_coefficients(name):
     phi = hd.activation(name)
     scales = np.array([0.1, 0.5, 0.7, 1.3])
-    found = row_moments(phi.expr, phi.symbol, scales, 40)
+    found = row_moments(phi.shape, scales, 40)
     for i, s in enumerate(scales.tolist()):
         with working_precision(128):
             q = arb(s) ** 2
-        exact = coefficient_balls(phi.expr, phi.symbol, 40, q, 22)
+        exact = coefficient_balls(phi.shape, 40, q, 22)
         triples = zip(exact, found.values[i].tolist(), found.errors[i].tolist(), strict=True)
         assert all(abs(a - arb(v)).lower() <= arb(e) for a, v, e in triples)
     assert found.errors.max() < 1e-13

@@ -78,7 +78,7 @@ def test_plain_bounds_are_right_and_narrow(n, seed):
 def test_two_closed_forms_of_the_homogeneous_kernel_agree(phi):
     kernel = homogeneous_kernel_of(shape_of(phi, x).pieces, x)
     rho = np.array([-1.0, -0.999, -0.3, 0.0, 0.5, 0.96, 1 - 1e-9, 1.0])
-    other = homogeneous_kernel(phi, x, rho)
+    other = homogeneous_kernel(shape_of(phi, x), rho)
     for value, error, r in zip(other.values, other.errors, rho.tolist(), strict=True):
         assert kernel.ball(r).overlaps(flint.arb(value, error))
 

@@ -12,7 +12,6 @@ from flint import arb
 
 import hermite_dual as hd
 from hermite_dual.certified.certificate import STATEMENTS, make_certificate, verify
-from hermite_dual.certified.coefficients import pieces_of
 from hermite_dual.certified.counted_exponential import EXPONENTIAL_UNITS, HIGHEST, LOWEST, exponentials
 from hermite_dual.certified.curved_kink_integrals import CURVED
 from hermite_dual.certified.kernel import kernel_ball
@@ -21,6 +20,7 @@ from hermite_dual.certified.piecewise_quadratic import is_piecewise_quadratic, p
 from hermite_dual.certified.precision import working_precision
 from hermite_dual.certified.rebuild import parameters_of, rebuild
 from hermite_dual.certified.rebuild_kinks import bent_line_of, bent_rows, decay
+from hermite_dual.shape.shape import shape_of
 
 x = sp.Symbol("x", real=True)
 UNIT = 2.0**-53
@@ -95,7 +95,7 @@ def exact_kernel(phi, first, second, rho, digits=17):
     """The kernel at two roots of variances of few bits."""
     c = Fraction(first) * Fraction(second) * Fraction(rho)
     squares = [Fraction(first) ** 2, Fraction(second) ** 2]
-    return kernel_ball(phi.expr, phi.symbol, *squares, c, digits=digits)
+    return kernel_ball(phi.shape, *squares, c, digits=digits)
 
 
 CASES = [
@@ -118,14 +118,14 @@ CASES = [
 
 def check_entry(phi, first, second, rho):
     """Every computation of an entry is within its bound, and the bounds are narrow."""
-    assert is_piecewise_quadratic(phi.expr, phi.symbol)
+    assert is_piecewise_quadratic(phi.shape)
     ball = exact_kernel(phi, first, second, rho)
     assert ball.is_finite()
     roots = np.array([first, second])
-    rows = piecewise_rows(phi.expr, phi.symbol, roots**2)
+    rows = piecewise_rows(phi.shape, roots**2)
     block = rows.evaluate(np.array([0]), np.array([1]), np.array([[rho]]))
     found = [(block.values[0, 0], block.errors[0, 0])]
-    line = bent_line_of(pieces_of(phi.expr, phi.symbol), phi.symbol)
+    line = bent_line_of(phi.shape.pieces, phi.symbol)
     if line is not None:
         value, _, own = bent_rows(line, roots)[0]._kernel(slice(0, 1), slice(1, 2), np.array([[rho]]), 14)
         found.append((value[0, 0], own[0, 0]))
@@ -158,7 +158,7 @@ def test_entries_are_within_their_bounds_of_the_kernels_enclosure(name):
 @pytest.mark.parametrize("scale", [2.0**-300, 2.0**-40, 2.0**-10])
 def test_far_below_its_kinks_hard_tanh_is_the_identity(scale):
     variances = np.array([scale**2, (1.5 * scale) ** 2])
-    rows = piecewise_rows(FORMULAS["hard_tanh"].expr, FORMULAS["hard_tanh"].symbol, variances)
+    rows = piecewise_rows(FORMULAS["hard_tanh"].shape, variances)
     for rho in (-1.0, -0.3, 0.9999, 1.0):
         found = rows.evaluate(np.array([0]), np.array([1]), np.array([[rho]]))
         assert abs(Fraction(float(found.values[0, 0])) - Fraction(rho) * Fraction(1.5) * Fraction(scale) ** 2) <= (
@@ -170,7 +170,7 @@ def test_far_below_its_kinks_hard_tanh_is_the_identity(scale):
 def test_far_above_its_kinks_hard_tanh_is_the_sign():
     """`|hard_tanh - sign| <= 1` where `|x| < 1`, which has probability below `1/t`."""
     t = 1e6
-    rows = piecewise_rows(FORMULAS["hard_tanh"].expr, FORMULAS["hard_tanh"].symbol, np.array([t * t, 4 * t * t]))
+    rows = piecewise_rows(FORMULAS["hard_tanh"].shape, np.array([t * t, 4 * t * t]))
     for rho in (-1.0, -0.5, 0.25, 0.999, 1.0):
         found = rows.evaluate(np.array([0]), np.array([1]), np.array([[rho]]))
         assert abs(found.values[0, 0] - 2 / math.pi * math.asin(rho)) <= found.errors[0, 0] + 2 / t + 1e-12
@@ -186,7 +186,7 @@ def test_no_correlation_has_no_bound():
 
 
 def test_a_block_of_another_shape_is_refused():
-    rows = piecewise_rows(FORMULAS["relu6"].expr, FORMULAS["relu6"].symbol, np.array([1.0, 2.0]))
+    rows = piecewise_rows(FORMULAS["relu6"].shape, np.array([1.0, 2.0]))
     with pytest.raises(hd.errors.InvalidInputError, match=r"rho has shape \(1, 3\) for 1 rows and 1 columns"):
         rows.evaluate(np.array([0]), np.array([1]), np.zeros((1, 3)))
 
@@ -194,7 +194,7 @@ def test_a_block_of_another_shape_is_refused():
 def test_blocks_agree_with_single_entries():
     phi = FORMULAS["relu6"]
     rng = np.random.default_rng(4)
-    rows = piecewise_rows(phi.expr, phi.symbol, rng.uniform(0.5, 4.0, 9))
+    rows = piecewise_rows(phi.shape, rng.uniform(0.5, 4.0, 9))
     left, right = rng.integers(0, 9, 5), rng.integers(0, 9, 70)
     rho = rng.uniform(-1, 1, (5, 70))
     block = rows.evaluate(left, right, rho)
@@ -220,8 +220,8 @@ def test_blocks_agree_with_single_entries():
     ],
 )
 def test_only_continuous_functions_of_low_degree_between_kinks_qualify(expr, quadratic, straight):
-    assert is_piecewise_quadratic(expr, x) is quadratic
-    assert (bent_line_of(pieces_of(expr, x), x) is not None) is straight
+    assert is_piecewise_quadratic(shape_of(expr, x)) is quadratic
+    assert (bent_line_of(shape_of(expr, x).pieces, x) is not None) is straight
 
 
 def test_the_rules_of_curved_pieces_meet_their_goal():
@@ -237,11 +237,11 @@ def test_the_rules_of_curved_pieces_meet_their_goal():
 def test_both_proofs_enclose_the_second_moment_and_the_averages(name):
     phi = FORMULAS[name]
     roots = np.array([0.25, 1.0, 8.0])
-    rows = piecewise_rows(phi.expr, phi.symbol, roots**2)
-    other, moments = bent_rows(bent_line_of(pieces_of(phi.expr, phi.symbol), phi.symbol), roots)
+    rows = piecewise_rows(phi.shape, roots**2)
+    other, moments = bent_rows(bent_line_of(phi.shape.pieces, phi.symbol), roots)
     with working_precision(150):
         for k, root in enumerate(roots.tolist()):
-            exact = kernel_ball(phi.expr, phi.symbol, root**2, root**2, root**2, digits=25)
+            exact = kernel_ball(phi.shape, root**2, root**2, root**2, digits=25)
             assert rows.moments[k].overlaps(exact)
             assert moments[k].overlaps(exact)
             assert moments[k].rad() < 1e-30
@@ -297,7 +297,7 @@ def test_finite_depth_and_pairs_of_a_fixed_point():
 
         def layer(i, j, first, digits):
             parts = [first(a, b) for a, b in ((i, i), (j, j), (i, j))]
-            return kernel_ball(phi.expr, phi.symbol, *parts, digits=digits)
+            return kernel_ball(phi.shape, *parts, digits=digits)
 
         def preactivation(i, j):
             t = arb(flint.fmpq(inner[i][j].numerator, inner[i][j].denominator))

@@ -76,7 +76,7 @@ CASES = {
     "cubed abs": Case(sp.Abs(x) ** 3, (0,), parity="even", values=(0,)),
     "x |x|": Case(x * sp.Abs(x), (0,), parity="odd", values=(0,)),
     "log |x|": Case(sp.log(sp.Abs(x)), (0,), (0,), "even", continuous=False, values=(None,)),
-    "x log |x|": Case(x * sp.log(sp.Abs(x)), (0,), parity="odd", values=(None,)),
+    "x log |x|": Case(x * sp.log(sp.Abs(x)), (0,), parity="odd", values=(0,)),
     "integrable pole": Case(sp.Abs(x) ** R(-1, 3), (0,), (0,), "even", continuous=False, values=(None,)),
     "pole": Case(
         1 / (x**2 - 2),
@@ -87,9 +87,9 @@ CASES = {
         poles=(-sp.sqrt(2), sp.sqrt(2)),
         values=(None, None),
     ),
-    "essential": Case(sp.exp(-1 / x**2), (0,), parity="even", values=(None,)),
+    "essential": Case(sp.exp(-1 / x**2), (0,), parity="even", values=(0,)),
     "jump through infinity": Case(sp.tanh(1 / x), (0,), (0,), "odd", continuous=False, values=(None,)),
-    "acot": Case(sp.acot(x), (0,), (0,), "odd", continuous=False),
+    "acot": Case(sp.acot(x), (0,), (0,), continuous=False, values=(sp.pi / 2,)),
     "atan2": Case(sp.atan2(x, -1), (0,), (0,), continuous=False, values=(sp.pi,)),
     "sinc": Case(sp.sin(x) / x, parity="even"),
     "tanh over x": Case(sp.tanh(x) / x, parity="even"),
@@ -222,6 +222,23 @@ def test_values_at_single_points_count_at_variance_zero(text, at_zero, mean):
     assert k.kernel(0.0, 1.0, 0.0) == pytest.approx(at_zero * mean, rel=1e-14)
     assert k.kernel(0.0, 0.0, 0.0) == at_zero**2
     assert float(k.ball(0, 1, 0).mid()) == pytest.approx(at_zero * mean, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("text", "at_zero"),
+    [("exp(-1/x^2)", 0), ("x*log(abs(x))+1", 1), ("sqrt(abs(x))*log(abs(x))", 0), (sp.acot(x) + 1, 1 + sp.pi / 2)],
+)
+def test_a_formula_that_is_continuous_at_a_point_has_its_limit_there(text, at_zero):
+    assert hd.activation(text).shape.value(sp.S.Zero) == at_zero
+    assert hd.dual(text).kernel(0.0, 0.0, 0.0) == pytest.approx(float(at_zero) ** 2, rel=1e-14, abs=0)
+
+
+@pytest.mark.parametrize("text", ["log(abs(x))", "abs(x)^(-1/8)", "tanh(1/x)", "sin(x)/abs(x)"])
+def test_a_variance_of_zero_asks_for_a_value_at_zero(text):
+    k = hd.dual(text)
+    for ask in (k.kernel, k.ball):
+        with pytest.raises(hd.InvalidInputError, match="no value at 0"):
+            ask(0, 1, 0)
 
 
 NARROW = {

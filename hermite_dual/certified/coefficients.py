@@ -4,7 +4,8 @@ Polynomials are summed exactly, activations that are analytic on a strip go thro
 through Gauss-Legendre panels between their kinks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +20,9 @@ from hermite_dual.certified.precision import bits_for, to_ball, working_precisio
 from hermite_dual.certified.tails import tail
 from hermite_dual.certified.trapezoid import trapezoid_coefficients
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
-from hermite_dual.shape.shape import Pieces, shape_of
+from hermite_dual.expressions.features import features
+from hermite_dual.shape.deflated import plain
+from hermite_dual.shape.shape import Pieces, Shape
 
 MAX_DIGITS = 1000
 MAX_DEGREES = 4000
@@ -30,14 +33,13 @@ _SMALLEST_BITS = 8300
 """An activation with less than `2^-8300` of weight would take arithmetic of that length: the first guess ignores it."""
 
 
-def coefficient_balls(expr: sp.Expr, symbol: sp.Symbol, n: int, variance: Any = 1, digits: int = 30) -> list[arb]:
+def coefficient_balls(shape: Shape, n: int, variance: Any = 1, digits: int = 30) -> list[arb]:
     """Enclose the first n Hermite coefficients at a variance.
 
     `a_r(q) = E[phi(sqrt(q) Z) h_r(Z)]`, `h_r = He_r / sqrt(r!)`, r = 0 .. n - 1.
 
     Args:
-        expr: the activation phi.
-        symbol: its argument.
+        shape: that of the activation phi.
         n: how many coefficients, at most 4000.
         variance: q >= 0; int, float (the dyadic number it is), Fraction, sympy constant or `flint.arb`.
         digits: every ball has radius at most `10^-digits * max_s |a_s(q)|`, s over the first max(n, 8) degrees.
@@ -51,8 +53,9 @@ def coefficient_balls(expr: sp.Expr, symbol: sp.Symbol, n: int, variance: Any = 
         AccuracyError: the accuracy cannot be reached; no wide ball is returned instead.
 
     Example:
+        >>> from hermite_dual.shape.shape import shape_of
         >>> x = sp.Symbol("x", real=True)
-        >>> a = coefficient_balls(sp.exp(x), x, 3)
+        >>> a = coefficient_balls(shape_of(sp.exp(x), x), 3)
         >>> all(b.overlaps(c) for b, c in zip(a, [arb(0.5).exp(), arb(0.5).exp(), arb(0.5).exp() / arb(2).sqrt()]))
         True
     """
@@ -66,7 +69,7 @@ def coefficient_balls(expr: sp.Expr, symbol: sp.Symbol, n: int, variance: Any = 
         raise InvalidInputError(f"variance = {variance!r} is not proven to be >= 0; a variance cannot be negative")
     if n == 0:
         return []
-    return list(_cached(sp.sympify(expr), symbol, n, _Variance(q), digits))
+    return list(_cached(shape, n, _Variance(q), digits))
 
 
 class _Variance:
@@ -84,13 +87,13 @@ class _Variance:
 
 
 @lru_cache(maxsize=512)
-def _cached(expr: sp.Expr, symbol: sp.Symbol, n: int, variance: _Variance, digits: int) -> tuple[arb, ...]:
+def _cached(shape: Shape, n: int, variance: _Variance, digits: int) -> tuple[arb, ...]:
     """The coefficients, remembered."""
-    pieces = pieces_of(expr, symbol)
+    pieces = shape.pieces
     q = variance.ball
     if q.is_zero():
         with working_precision(bits_for(digits)):
-            return (value_ball(expr, symbol), *[arb(0)] * (n - 1))
+            return (value_ball(shape), *[arb(0)] * (n - 1))
     polynomial = _polynomial(pieces)
     if polynomial is not None:
         with working_precision(bits_for(digits) + 2 * n):
@@ -99,16 +102,13 @@ def _cached(expr: sp.Expr, symbol: sp.Symbol, n: int, variance: _Variance, digit
     return tuple(_refined(pieces, q, n, digits, pieces.parity))
 
 
-def pieces_of(expr: sp.Expr, symbol: sp.Symbol) -> Pieces:
-    """The smooth pieces of an activation, remembered."""
-    return shape_of(expr, symbol).pieces
-
-
-def value_ball(expr: sp.Expr, symbol: sp.Symbol) -> arb:
+def value_ball(shape: Shape) -> arb:
     """`phi(0)`, what a variance of 0 leaves of phi."""
-    value = shape_of(expr, symbol).value(sp.S.Zero)
+    value = shape.value(sp.S.Zero)
     if value is None:
-        raise InvalidInputError(f"{expr} has no value at 0, which a variance of 0 asks for; take a positive variance")
+        raise InvalidInputError(
+            f"{shape.expr} has no value at 0, which a variance of 0 asks for; take a positive variance"
+        )
     return constant_ball(value)
 
 
@@ -137,18 +137,23 @@ def refuse_if_not_square_integrable(pieces: Pieces, q: arb) -> None:
         raise NotIntegrableError(
             f"the function grows at least like 1/|x - c| towards c = {pole}: its Gaussian integrals are infinite"
         )
+    for a, attained in gaussian_rates(pieces):
+        if attained and arb(a.numerator) / a.denominator * q > arb(1) / 4:
+            raise NotIntegrableError(
+                f"the activation grows like exp({a} x^2), so E[phi(sqrt(q) Z)^2] is infinite "
+                f"for q >= {1 / (4 * a)}; use a smaller variance"
+            )
+
+
+def gaussian_rates(pieces: Pieces) -> Iterator[tuple[Fraction, bool]]:
+    """Yield a from the leading term `exp(a x^2 + ...)` of both tails where it is known, and whether it is proven."""
     for expr, side in ((pieces.expressions[-1], 1), (pieces.expressions[0], -1)):
         for start in (16, 256):
             try:
                 (a, _, _), ball = tail(expr, pieces.symbol, side, start).factored()
             except TailError:
                 continue
-            growth = arb(a.numerator) / a.denominator * q
-            if not ball.contains(0) and growth > arb(1) / 4:
-                raise NotIntegrableError(
-                    f"the activation grows like exp({a} x^2), so E[phi(sqrt(q) Z)^2] is infinite "
-                    f"for q >= {1 / (4 * a)}; use a smaller variance"
-                )
+            yield a, not ball.contains(0)
 
 
 def _first_eps(pieces: Pieces, q: arb, digits: int) -> arb:
@@ -158,8 +163,9 @@ def _first_eps(pieces: Pieces, q: arb, digits: int) -> arb:
     # an activation that vanishes up to a far kink has its mass right behind it
     kinks = [(constant_ball(kink) / unit).mid() for kink in pieces.kinks]
     behind = [(kink + kink.sgn() / (1 + abs(kink))).mid() for kink in kinks]
+    narrow = [(arb(place) / unit).mid() for place in features(plain(pieces.source), pieces.symbol)]
     top = arb(0)
-    for s in [*map(arb, _SAMPLES), *behind]:
+    for s in [*map(arb, _SAMPLES), *behind, *narrow]:
         value = function(unit * s) * density(s)
         if value.is_finite():
             top = top.max(abs(value).upper())

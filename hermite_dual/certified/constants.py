@@ -22,8 +22,8 @@ from hermite_dual.outcome import Outcome
 from hermite_dual.shape.numbers import between
 from hermite_dual.shape.periods import period_of
 from hermite_dual.shape.pieces import HOLE
-from hermite_dual.shape.shape import Pieces, shape_of
-from hermite_dual.shape.singular import in_known_functions, limit_at, vanishes_at
+from hermite_dual.shape.shape import Pieces, Shape
+from hermite_dual.shape.singular import limit_at, vanishes_at
 
 _BITS = 128
 _STARTS = (8, 16, 32, 64, 256, 2**12, 2**30, 2**60)
@@ -54,14 +54,11 @@ class DerivativeBound:
     reason: str
 
 
-def derivative_bound(
-    expr: sp.Expr, symbol: sp.Symbol, order: int = 1, *, between_kinks: bool = False
-) -> DerivativeBound:
+def derivative_bound(shape: Shape, order: int = 1, *, between_kinks: bool = False) -> DerivativeBound:
     """Enclose the supremum of the modulus of a derivative over the real line.
 
     Args:
-        expr: the activation phi.
-        symbol: its argument.
+        shape: that of the activation phi.
         order: k >= 0; the derivative is meant in the sense of distributions, so a kink of `phi^(k-1)` is allowed and a
             jump of it is not.
         between_kinks: whether the derivative is meant between the kinks alone, whatever jumps there.
@@ -73,29 +70,29 @@ def derivative_bound(
         InvalidInputError: the order is negative or the activation has no ball version.
 
     Example:
+        >>> from hermite_dual.shape.shape import shape_of
         >>> x = sp.Symbol("x", real=True)
-        >>> derivative_bound(sp.Max(x, 0), x, 2).outcome
+        >>> derivative_bound(shape_of(sp.Max(x, 0), x), 2).outcome
         <Outcome.REFUTED: 'REFUTED'>
     """
     if not isinstance(order, int) or order < 0:
         raise InvalidInputError(f"order = {order!r} is not an integer >= 0; 1 is the first derivative")
-    return _bound(expr, symbol, order, between_kinks)
+    return _bound(shape, order, between_kinks)
 
 
 @lru_cache(maxsize=512)
-def _bound(expr: sp.Expr, symbol: sp.Symbol, order: int, between_kinks: bool) -> DerivativeBound:
+def _bound(shape: Shape, order: int, between_kinks: bool) -> DerivativeBound:
     """The bound, remembered: hypotheses, entries and the float constant ask for the same one."""
-    shape = shape_of(expr, symbol)
-    period = period_of(in_known_functions(shape.expr), symbol)
+    period = period_of(shape.known, shape.symbol)
     pieces = shape.pieces if shape.complete else None if period is None else shape.within(float(period) + 1)
     if pieces is None or HOLE in pieces.expressions:
         if order and shape.continuous is False:
-            return _unbounded(f"phi is not continuous at {symbol} = {shape.jumps[0]}")
-        return _undecided(shape.doubt or f"{expr} is not defined everywhere")
+            return _unbounded(f"phi is not continuous at {shape.symbol} = {shape.jumps[0]}")
+        return _undecided(shape.doubt or f"{shape.expr} is not defined everywhere")
     with working_precision(_BITS):
         if not _real(pieces):
-            return _undecided(f"{expr} is not proven to take real values everywhere")
-        derived = tuple(e.diff(symbol, order) if order else e for e in pieces.expressions)
+            return _undecided(f"{shape.expr} is not proven to take real values everywhere")
+        derived = tuple(e.diff(shape.symbol, order) if order else e for e in pieces.expressions)
         found = _pole(derived, pieces)
         if found is None and not between_kinks:
             found = _jump(pieces, order)
@@ -103,7 +100,7 @@ def _bound(expr: sp.Expr, symbol: sp.Symbol, order: int, between_kinks: bool) ->
             return found
         if period is not None:
             return _middle(derived, pieces, (arb(0), constant_ball(period)), arb(0), arb(0))
-        outer = _tails(derived, symbol, pieces)
+        outer = _tails(derived, shape.symbol, pieces)
         if isinstance(outer, DerivativeBound):
             return outer
         start, tail_lower, tail_upper = outer

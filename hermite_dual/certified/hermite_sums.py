@@ -72,8 +72,7 @@ def weighted_bound(degree: int, x: arb, y: arb) -> arb:
     """An upper bound of `|h_s(z) w(z)|` for every s <= degree, `|Re z| >= x >= 0` and `|Im z| <= y`.
 
     From the first fact, `|h_r w| <= t^(-r/2) (1-t^2)^(-1/4) (2 pi)^(-1/2) exp(-x^2/(2(1+t)) + y^2/(2(1-t)))`; the
-    best of a
-    few t is taken.
+    best of a few t is taken.
     """
     best = arb.pos_inf()
     for t in _candidates(degree, float(x.mid()), float(y.mid())):

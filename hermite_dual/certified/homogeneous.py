@@ -11,46 +11,36 @@ slope there 0. So
 from collections.abc import Callable
 
 import numpy as np
-import sympy as sp
 from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.ball_functions import constant_ball
-from hermite_dual.certified.coefficients import pieces_of
 from hermite_dual.certified.entry_error import SeriesValues
 from hermite_dual.certified.precision import upper_float, working_precision
-from hermite_dual.shape.shape import shape_of
+from hermite_dual.shape.shape import Shape
 
 _BITS = 128
 
 
-def is_homogeneous(expr: sp.Expr, symbol: sp.Symbol) -> bool:
-    """Whether `phi(s x) = s phi(x)` for s > 0 is proven: linear through the origin on either side of it."""
-    return shape_of(expr, symbol).homogeneous
-
-
-def homogeneous_kernel(expr: sp.Expr, symbol: sp.Symbol, rho: NDArray[np.float64]) -> SeriesValues:
+def homogeneous_kernel(shape: Shape, rho: NDArray[np.float64]) -> SeriesValues:
     """Evaluate `k(1, 1, rho)` at the floats rho, with bounds of the rounding.
 
     Args:
-        expr: an activation for which `is_homogeneous` holds.
-        symbol: its argument.
+        shape: that of a homogeneous activation.
         rho: correlations in [-1, 1], shape (m,).
     """
-    return _evaluate(expr, symbol, rho, lambda x, even, odd: even * ((1 - x * x).sqrt() + x * x.asin()) + odd * x)
+    return _evaluate(shape, rho, lambda x, even, odd: even * ((1 - x * x).sqrt() + x * x.asin()) + odd * x)
 
 
-def homogeneous_slope(expr: sp.Expr, symbol: sp.Symbol, rho: NDArray[np.float64]) -> SeriesValues:
+def homogeneous_slope(shape: Shape, rho: NDArray[np.float64]) -> SeriesValues:
     """Evaluate `kdot = (2 a^2/pi) asin(rho) + b^2`, which no variance changes; arguments as `homogeneous_kernel`."""
-    return _evaluate(expr, symbol, rho, lambda x, even, odd: even * x.asin() + odd)
+    return _evaluate(shape, rho, lambda x, even, odd: even * x.asin() + odd)
 
 
-def _evaluate(
-    expr: sp.Expr, symbol: sp.Symbol, rho: NDArray[np.float64], form: Callable[[arb, arb, arb], arb]
-) -> SeriesValues:
-    pieces = pieces_of(expr, symbol)
+def _evaluate(shape: Shape, rho: NDArray[np.float64], form: Callable[[arb, arb, arb], arb]) -> SeriesValues:
+    pieces = shape.pieces
     with working_precision(_BITS):
-        left, right = (constant_ball(pieces.expressions[k].subs(symbol, 1)) for k in (0, -1))
+        left, right = (constant_ball(pieces.expressions[k].subs(shape.symbol, 1)) for k in (0, -1))
         a, b = (right - left) / 2, (right + left) / 2
         even, odd = 2 * a * a / arb.pi(), b * b
         balls = [form(arb(value), even, odd) for value in rho.tolist()]

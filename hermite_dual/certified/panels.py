@@ -1,11 +1,10 @@
 """Hermite coefficients of activations with kinks, by Gauss-Legendre panels with an ellipse bound.
 
 The rule with m nodes is exact for polynomials of degree 2m - 1 and its weights are positive. A function f analytic on
-the
-Bernstein ellipse of parameter s around a panel of half width c, `|f| <= M` there, is within `2 M s^(1-2m)/(s - 1)` of
-such a
-polynomial (its truncated Chebyshev series), so the rule's error is at most `8 c M s^(1-2m)/(s - 1)`. Panels end at the
-kinks, are halved where the bound fails, and are enclosed by their magnitude once they are small enough.
+the Bernstein ellipse of parameter s around a panel of half width c, `|f| <= M` there, is within
+`2 M s^(1-2m)/(s - 1)` of such a polynomial (its truncated Chebyshev series), so the rule's error is at most
+`8 c M s^(1-2m)/(s - 1)`. Panels end at the kinks, are halved where the bound fails, and are enclosed by their
+magnitude once they are small enough.
 """
 
 import math

@@ -15,27 +15,26 @@ import sympy as sp
 from flint import arb
 
 from hermite_dual.certified.ball_functions import BallFunction, constant_ball
-from hermite_dual.certified.coefficients import coefficient_balls, pieces_of
+from hermite_dual.certified.coefficients import coefficient_balls
 from hermite_dual.certified.hermite_sums import density, recurrence_loss
 from hermite_dual.certified.precision import bits_for, to_ball, working_precision
-from hermite_dual.shape.shape import Pieces
+from hermite_dual.shape.shape import Pieces, Shape
 
 Jump = tuple[arb, list[arb]]
 """A kink and the jumps of the derivatives of order 0, 1, ... there."""
 
 
-def is_piecewise_polynomial(expr: sp.Expr, symbol: sp.Symbol) -> bool:
+def is_piecewise_polynomial(shape: Shape) -> bool:
     """Whether every piece between kinks is a polynomial and there is at least one kink."""
-    pieces = pieces_of(expr, symbol)
-    return bool(pieces.kinks) and all(e.is_polynomial(symbol) for e in pieces.expressions)
+    pieces = shape.pieces
+    return bool(pieces.kinks) and all(e.is_polynomial(shape.symbol) for e in pieces.expressions)
 
 
-def jump_coefficients(expr: sp.Expr, symbol: sp.Symbol, n: int, variance: Any = 1, digits: int = 30) -> list[arb]:
+def jump_coefficients(shape: Shape, n: int, variance: Any = 1, digits: int = 30) -> list[arb]:
     """Enclose the first n Hermite coefficients of a piecewise polynomial.
 
     Args:
-        expr: the activation, polynomial between its kinks.
-        symbol: its argument.
+        shape: that of the activation, polynomial between its kinks.
         n: how many coefficients.
         variance: q > 0.
         digits: digits carried beyond what the recurrence loses; the radii say what was reached.
@@ -44,14 +43,15 @@ def jump_coefficients(expr: sp.Expr, symbol: sp.Symbol, n: int, variance: Any = 
         One ball per degree.
 
     Example:
+        >>> from hermite_dual.shape.shape import shape_of
         >>> x = sp.Symbol("x", real=True)
-        >>> a = jump_coefficients(sp.Max(x, 0), x, 5)
-        >>> all(b.overlaps(c) for b, c in zip(a, coefficient_balls(sp.Max(x, 0), x, 5)))
+        >>> a = jump_coefficients(shape_of(sp.Max(x, 0), x), 5)
+        >>> all(b.overlaps(c) for b, c in zip(a, coefficient_balls(shape_of(sp.Max(x, 0), x), 5)))
         True
     """
-    pieces = pieces_of(expr, symbol)
-    degree = max(sp.Poly(e, symbol).degree() if e.has(symbol) else 0 for e in pieces.expressions)
-    first = coefficient_balls(expr, symbol, min(n, degree + 1), variance, digits)
+    pieces = shape.pieces
+    degree = max(sp.Poly(e, shape.symbol).degree() if e.has(shape.symbol) else 0 for e in pieces.expressions)
+    first = coefficient_balls(shape, min(n, degree + 1), variance, digits)
     with working_precision(bits_for(digits) + recurrence_loss(n) + 32):
         unit = to_ball(variance, "variance").sqrt()
         totals = [arb(0)] * n

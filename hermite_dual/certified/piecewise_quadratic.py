@@ -18,7 +18,6 @@ from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.ball_functions import constant_ball
-from hermite_dual.certified.coefficients import pieces_of
 from hermite_dual.certified.curved_kink_integrals import curved_kink_integrals
 from hermite_dual.certified.entry_error import SeriesValues
 from hermite_dual.certified.float_cholesky import TINY, UNIT
@@ -26,7 +25,7 @@ from hermite_dual.certified.hermite_sums import density
 from hermite_dual.certified.kink_integrals import KinkTable, kink_integrals
 from hermite_dual.certified.precision import upper_float, working_precision
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.shape.shape import Pieces
+from hermite_dual.shape.shape import Pieces, Shape
 
 Matrix = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -37,13 +36,13 @@ _FARTHEST = 1e100
 _UP = 1 + 2.0**-40
 
 
-def is_piecewise_quadratic(expr: sp.Expr, symbol: sp.Symbol) -> bool:
+def is_piecewise_quadratic(shape: Shape) -> bool:
     """Whether an activation is proven continuous, of degree at most 2 between its kinks, and has a kink."""
-    pieces = pieces_of(expr, symbol)
-    if not pieces.kinks or not all(e.is_polynomial(symbol) for e in pieces.expressions) or _degree(pieces) > 2:
+    pieces = shape.pieces
+    if not pieces.kinks or not all(e.is_polynomial(shape.symbol) for e in pieces.expressions) or _degree(pieces) > 2:
         return False
     steps = zip(pieces.kinks, pairwise(pieces.expressions), strict=True)
-    return all(sp.simplify((right - left).subs(symbol, kink)) == 0 for kink, (left, right) in steps)
+    return all(sp.simplify((right - left).subs(shape.symbol, kink)) == 0 for kink, (left, right) in steps)
 
 
 def _degree(pieces: Pieces) -> int:
@@ -98,22 +97,21 @@ class PiecewiseRows:
         return SeriesValues(values, (error + 8 * UNIT * size) * _UP + 16 * TINY)
 
 
-def piecewise_rows(expr: sp.Expr, symbol: sp.Symbol, variances: Matrix) -> PiecewiseRows:
+def piecewise_rows(shape: Shape, variances: Matrix) -> PiecewiseRows:
     """Prepare rows of given variances.
 
     Args:
-        expr: an activation for which `is_piecewise_quadratic` holds.
-        symbol: its argument.
+        shape: that of an activation for which `is_piecewise_quadratic` holds.
         variances: exact q_i > 0, shape (m,).
     """
-    pieces = pieces_of(expr, symbol)
-    degree, shape = _degree(pieces), (len(variances), len(pieces.kinks))
+    pieces = shape.pieces
+    degree = _degree(pieces)
     coefficients, errors = np.empty((degree + 1, len(variances))), np.empty((degree + 1, len(variances)))
-    places, jumps, bends, damping = (np.empty(shape) for _ in range(4))
+    places, jumps, bends, damping = (np.empty((len(variances), len(pieces.kinks))) for _ in range(4))
     moments = []
     with working_precision(_BITS):
         ends = [constant_ball(kink) for kink in pieces.kinks]
-        monomials = [_monomials(piece, symbol, degree) for piece in pieces.expressions]
+        monomials = [_monomials(piece, shape.symbol, degree) for piece in pieces.expressions]
         changes = [[b - a for a, b in zip(left, right, strict=True)] for left, right in pairwise(monomials)]
         # jumps of the first and second derivative
         turns = [2 * c[2] if degree == 2 else arb(0) for c in changes]

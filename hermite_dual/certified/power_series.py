@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import sympy as sp
 from flint import arb
 from numpy.typing import NDArray
 
@@ -21,6 +20,7 @@ from hermite_dual.certified.precision import bits_for, upper_float, working_prec
 from hermite_dual.certified.second_moment import second_moment_ball
 from hermite_dual.errors import AccuracyError
 from hermite_dual.numeric.jit import kernel, prange
+from hermite_dual.shape.shape import Shape
 
 Matrix = NDArray[np.float64]
 
@@ -58,29 +58,28 @@ class VarianceSeries:
             return max(0.0, upper_float(arb(rest.upper())))
 
 
-def variance_series(expr: sp.Expr, symbol: sp.Symbol, variance: float, largest: float) -> VarianceSeries:
+def variance_series(shape: Shape, variance: float, largest: float) -> VarianceSeries:
     """As many coefficients as correlations up to `largest` in modulus ask for, or as many as there can be.
 
     Args:
-        expr: the activation phi.
-        symbol: its argument.
+        shape: that of the activation phi.
         variance: q > 0.
         largest: the largest `|rho|` that will be asked for; a hint, no promise rests on it.
 
     Raises:
         AccuracyError, InvalidInputError, NotIntegrableError: as `coefficient_balls`.
     """
-    jumps = is_piecewise_polynomial(expr, symbol)
+    jumps = is_piecewise_polynomial(shape)
     source = jump_coefficients if jumps else coefficient_balls
-    moment = second_moment_ball(expr, symbol, variance, _DIGITS)
+    moment = second_moment_ball(shape, variance, _DIGITS)
     count = 2 * _FEWEST
-    found = VarianceSeries(variance, _coefficients(source, expr, symbol, count, variance), moment)
+    found = VarianceSeries(variance, _coefficients(source, shape, count, variance), moment)
     while count < (_MOST_JUMPS if jumps else _MOST):
         with np.errstate(under="ignore"):
             if largest**count * found.tail(count) <= _NEGLIGIBLE * upper_float(moment):
                 break
         try:
-            coefficients = _coefficients(source, expr, symbol, 2 * count, variance)
+            coefficients = _coefficients(source, shape, 2 * count, variance)
         except AccuracyError:
             break
         count *= 2
@@ -88,17 +87,15 @@ def variance_series(expr: sp.Expr, symbol: sp.Symbol, variance: float, largest: 
     return found
 
 
-def fixed_series(expr: sp.Expr, symbol: sp.Symbol, variance: float, count: int) -> VarianceSeries:
+def fixed_series(shape: Shape, variance: float, count: int) -> VarianceSeries:
     """A given number of coefficients."""
-    source = jump_coefficients if is_piecewise_polynomial(expr, symbol) else coefficient_balls
-    moment = second_moment_ball(expr, symbol, variance, _DIGITS)
-    return VarianceSeries(variance, _coefficients(source, expr, symbol, count, variance), moment)
+    source = jump_coefficients if is_piecewise_polynomial(shape) else coefficient_balls
+    moment = second_moment_ball(shape, variance, _DIGITS)
+    return VarianceSeries(variance, _coefficients(source, shape, count, variance), moment)
 
 
-def _coefficients(
-    source: Callable[..., list[arb]], expr: sp.Expr, symbol: sp.Symbol, count: int, variance: float
-) -> list[arb]:
-    return source(expr, symbol, count, variance, _DIGITS)
+def _coefficients(source: Callable[..., list[arb]], shape: Shape, count: int, variance: float) -> list[arb]:
+    return source(shape, count, variance, _DIGITS)
 
 
 def evaluate_series(series: VarianceSeries, rho: Matrix) -> SeriesValues:

@@ -89,6 +89,20 @@ def magnitude(value: acb | arb) -> arb:
     return value.abs_upper()
 
 
+def exact_value(value: Any) -> Fraction | None:
+    """The value as a fraction if it is rational and stored exactly."""
+    if isinstance(value, (int, Fraction, np.integer)):
+        return Fraction(int(value)) if not isinstance(value, Fraction) else value
+    if isinstance(value, (float, np.floating)) and math.isfinite(value):
+        return Fraction(float(value))
+    if isinstance(value, sp.Expr) and value.is_number and (value.is_Rational or value.is_Float):
+        rational = sp.Rational(value)
+        return Fraction(int(rational.p), int(rational.q))
+    if isinstance(value, arb) and value.is_finite() and value.is_exact():
+        return exact_fraction(value)
+    return None
+
+
 def to_ball(value: object, name: str) -> arb:
     """The ball of a real number: floats as the dyadic number they are, exact numbers at the current precision.
 

@@ -12,12 +12,11 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import sympy as sp
 from flint import arb, fmpq
 from numpy.typing import NDArray
 
 from hermite_dual.activation import activation
-from hermite_dual.certified.coefficients import coefficient_balls, pieces_of
+from hermite_dual.certified.coefficients import coefficient_balls
 from hermite_dual.certified.constants import derivative_bound
 from hermite_dual.certified.nearly_parallel import HomogeneousKernel, homogeneous_kernel_of
 from hermite_dual.certified.panels import panel_coefficients
@@ -27,6 +26,7 @@ from hermite_dual.certified.rebuild_rows import Moments, float_fixed_points, row
 from hermite_dual.certified.sliced_product import sliced_product
 from hermite_dual.errors import AccuracyError, DataFileError, HermiteDualError
 from hermite_dual.outcome import Outcome
+from hermite_dual.shape.shape import Shape, shape_of
 
 Matrix = NDArray[np.float64]
 
@@ -85,7 +85,7 @@ def rebuild(data: Matrix, parameters: Mapping[str, Any]) -> tuple[Matrix, float]
         AccuracyError: nothing can be proven for them.
     """
     phi, weight, sphere = _read(parameters)
-    slope = derivative_bound(phi.expr, phi.symbol, 1)
+    slope = derivative_bound(phi.shape, 1)
     lipschitz = slope.upper
     factor = upper_float(weight * arb(lipschitz) * arb(lipschitz))
     if slope.outcome is not Outcome.PROVEN or not factor < 1.0:
@@ -95,14 +95,14 @@ def rebuild(data: Matrix, parameters: Mapping[str, Any]) -> tuple[Matrix, float]
     places = {t: k for k, t in enumerate(distinct)}
     index = np.array([places[t] for t in squares])
     largest = _largest_cosine(inputs)
-    pieces = pieces_of(phi.expr, phi.symbol)
+    pieces = phi.shape.pieces
     line, bent = bent_line_of(pieces, phi.symbol), None
     sharp = homogeneous_kernel_of(pieces, phi.symbol)
     if line is not None and sharp is None and len(distinct) > 1:
         table, bent = _table_of_bent_rows(line, weight, distinct, lipschitz, index)
     elif len(distinct) <= _FEW_VARIANCES:
         table = _table(phi, [_variance(phi, weight, t, lipschitz) for t in distinct], largest, lipschitz, index)
-    elif supported(phi.expr, phi.symbol):
+    elif supported(phi.shape):
         table = _table_of_rows(phi, weight, distinct, largest, lipschitz, index)
     else:
         raise AccuracyError(
@@ -188,21 +188,21 @@ def _variance(phi: Any, weight: arb, t: Fraction, lipschitz: float) -> tuple[arb
         return root, (abs(following - root) / (1 - factor)).upper()
 
 
-def _panels(expr: sp.Expr, symbol: sp.Symbol, q: arb, count: int) -> list[arb]:
+def _panels(shape: Shape, q: arb, count: int) -> list[arb]:
     """Coefficients by panels; the accuracy aimed at is absolute, relative to a variance's own scale."""
-    pieces = pieces_of(sp.sympify(expr), symbol)
-    if len(pieces.expressions) == 1 and pieces.expressions[0].is_polynomial(symbol):
-        return coefficient_balls(expr, symbol, count, q, _ACCURACY)
+    pieces = shape.pieces
+    if len(pieces.expressions) == 1 and pieces.expressions[0].is_polynomial(shape.symbol):
+        return coefficient_balls(shape, count, q, _ACCURACY)
     balls = panel_coefficients(pieces, q, count, arb(10) ** -_ACCURACY * (q.sqrt() + 1))
     if balls is None:
-        raise AccuracyError(f"the coefficients of {expr} are out of reach of panels")
+        raise AccuracyError(f"the coefficients of {shape.expr} are out of reach of panels")
     parity = pieces.parity
     return [arb(0) if parity and (r % 2 == 0) != (parity > 0) else ball for r, ball in enumerate(balls)]
 
 
 def _moment(phi: Any, q: arb) -> arb:
     """`E[phi(sqrt(q) Z)^2]`."""
-    return _panels(phi.expr**2, phi.symbol, q, 1)[0]
+    return _panels(shape_of(phi.expr**2, phi.symbol), q, 1)[0]
 
 
 def _table(phi: Any, roots: list[tuple[arb, arb]], largest: float, lipschitz: float, index: NDArray[np.intp]) -> Table:
@@ -212,7 +212,7 @@ def _table(phi: Any, roots: list[tuple[arb, arb]], largest: float, lipschitz: fl
         top = max((root for root, _ in roots), key=float)
         reference = _moment(phi, top * top)
         for count in _COUNTS:
-            squares = sum((a * a for a in _panels(phi.expr, phi.symbol, top * top, count)), arb(0))
+            squares = sum((a * a for a in _panels(phi.shape, top * top, count)), arb(0))
             # correlations of preactivations may exceed the inputs' a little; this steers the count alone
             rest = max(float((reference - squares).upper()), 0.0) * (1.0 - 0.8 * (1.0 - largest)) ** count
             if rest <= _NEGLIGIBLE * float(reference):
@@ -229,7 +229,7 @@ def _table_of_rows(
     """The same for many variances: roots from floats, proven by the residual of their fixed-point equation."""
     factor = upper_float(weight.sqrt() * arb(lipschitz))
     roots = float_fixed_points(phi, np.array([float(t) for t in squares]), float(weight), _steps(factor))
-    second = row_moments(phi.expr**2, phi.symbol, roots, 1)
+    second = row_moments(shape_of(phi.expr**2, phi.symbol), roots, 1)
     found = _as_many_as_wanted(phi, roots, second, largest)
     rows = []
     with working_precision(_BITS):
@@ -306,17 +306,17 @@ def _as_many_as_wanted(phi: Any, roots: Matrix, second: Moments, largest: float)
     moment = float(second.values[top, 0])
     count = 0
     for count in _ROW_COUNTS:
-        row = row_moments(phi.expr, phi.symbol, roots[[top]], count)
+        row = row_moments(phi.shape, roots[[top]], count)
         rest = moment - float(np.sum(row.values**2))
         floor = float(second.errors[top, 0]) + 2 * float(np.sum(np.abs(row.values) * row.errors))
         if rest <= _STALLED * floor or rest * (1.0 - 0.8 * (1.0 - largest)) ** count <= _NEGLIGIBLE * moment:
             break
-    return row_moments(phi.expr, phi.symbol, roots, count)
+    return row_moments(phi.shape, roots, count)
 
 
 def _row(phi: Any, root: arb, error: arb, count: int, lipschitz: float) -> tuple[Any, ...]:
     """One variance's row: `||phi(t Z) - phi(t' Z)|| <= L |t - t'|` moves the coefficients as a vector."""
-    balls = _panels(phi.expr, phi.symbol, root * root, count)
+    balls = _panels(phi.shape, root * root, count)
     moved = arb(lipschitz) * error
     floats = [float(b.mid()) for b in balls]
     # magnitudes first: the ball of a square may reach below zero

@@ -14,13 +14,12 @@ from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.ball_functions import BallFunction
-from hermite_dual.certified.coefficients import pieces_of
 from hermite_dual.certified.envelope import line_envelope
 from hermite_dual.certified.hermite_sums import density, recurrence_loss, weighted_prefactor
 from hermite_dual.certified.panels import PanelPlan, gauss_legendre
 from hermite_dual.certified.precision import interval, upper_float, working_precision
 from hermite_dual.errors import AccuracyError
-from hermite_dual.shape.shape import Pieces
+from hermite_dual.shape.shape import Pieces, Shape
 
 Matrix = NDArray[np.float64]
 
@@ -46,24 +45,23 @@ class Moments:
     errors: Matrix
 
 
-def supported(expr: sp.Expr, symbol: sp.Symbol) -> bool:
+def supported(shape: Shape) -> bool:
     """Whether rows of different norm can share panels: no kink but at 0."""
-    return all(sp.sympify(kink) == 0 for kink in pieces_of(sp.sympify(expr), symbol).kinks)
+    return all(sp.sympify(kink) == 0 for kink in shape.pieces.kinks)
 
 
-def row_moments(expr: sp.Expr, symbol: sp.Symbol, scales: Matrix, count: int) -> Moments:
+def row_moments(shape: Shape, scales: Matrix, count: int) -> Moments:
     """Coefficients of degree below `count` of f at every scale.
 
     Args:
-        expr: f.
-        symbol: its argument.
+        shape: that of f.
         scales: exact s_i > 0, shape (m,).
         count: N.
 
     Raises:
         AccuracyError: the panels do not get there.
     """
-    pieces = pieces_of(sp.sympify(expr), symbol)
+    pieces = shape.pieces
     values, errors = np.zeros((len(scales), count)), np.zeros((len(scales), count))
     order = np.argsort(scales)
     start = 0

@@ -9,11 +9,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import sympy as sp
 from flint import arb
 from numpy.typing import NDArray
 
-from hermite_dual.certified.coefficients import pieces_of, refuse_if_not_square_integrable
+from hermite_dual.certified.coefficients import refuse_if_not_square_integrable
 from hermite_dual.certified.constants import derivative_bound
 from hermite_dual.certified.float_cholesky import TINY, UNIT, gamma
 from hermite_dual.certified.float_panels import FloatPanels, float_panels, is_tabulated
@@ -22,7 +21,7 @@ from hermite_dual.certified.precision import working_precision
 from hermite_dual.certified.row_quadrature import RowQuadrature, row_quadrature
 from hermite_dual.errors import AccuracyError
 from hermite_dual.outcome import Outcome
-from hermite_dual.shape.shape import Pieces
+from hermite_dual.shape.shape import Pieces, Shape
 
 Matrix = NDArray[np.float64]
 
@@ -74,22 +73,21 @@ class RowCoefficients:
         return np.maximum((rest + self.moment_errors + lost + slack + rounding) * _UP, 0.0) + TINY
 
 
-def unsupported(expr: sp.Expr, symbol: sp.Symbol) -> str | None:
+def unsupported(shape: Shape) -> str | None:
     """Why rows cannot be computed together, or None."""
-    kinks = pieces_of(expr, symbol).kinks
-    if is_tabulated(pieces_of(expr, symbol)):
+    kinks = shape.pieces.kinks
+    if is_tabulated(shape.pieces):
         return None
-    return f"{expr} has kinks at {', '.join(map(str, kinks))}, and only a kink at 0 is the same for every norm"
+    return f"{shape.expr} has kinks at {', '.join(map(str, kinks))}, and only a kink at 0 is the same for every norm"
 
 
 def row_coefficients(
-    expr: sp.Expr, symbol: sp.Symbol, variances: Matrix, largest: float = 1.0, count: int | None = None
+    shape: Shape, variances: Matrix, largest: float = 1.0, count: int | None = None
 ) -> RowCoefficients:
     """Coefficients at each of many variances.
 
     Args:
-        expr: the activation phi.
-        symbol: its argument.
+        shape: that of the activation phi.
         variances: q_i > 0, shape (m,).
         largest: the largest correlation that the coefficients will be used for; a hint.
         count: how many coefficients; otherwise as many as `largest` asks for, up to 8192.
@@ -97,13 +95,13 @@ def row_coefficients(
     Raises:
         AccuracyError: phi has kinks elsewhere than at 0, is not tabulated, or has no proven Lipschitz constant.
     """
-    problem = unsupported(expr, symbol)
+    problem = unsupported(shape)
     if problem:
         raise AccuracyError(problem)
-    slope = derivative_bound(expr, symbol, 1)
+    slope = derivative_bound(shape, 1)
     if slope.outcome is not Outcome.PROVEN:
-        raise AccuracyError(f"no Lipschitz constant of {expr} is proven: {slope.reason}")
-    pieces = pieces_of(expr, symbol)
+        raise AccuracyError(f"no Lipschitz constant of {shape.expr} is proven: {slope.reason}")
+    pieces = shape.pieces
     # within one unit roundoff of sqrt(q); the Lipschitz constant pays for it
     scales = np.sqrt(variances)
     panels = float_panels(pieces, float(scales.min()), _REACH * float(scales.max()))

@@ -16,16 +16,15 @@ For a measure g' both follow from those for smoothed functions, in the limit.
 from dataclasses import dataclass
 
 import numpy as np
-import sympy as sp
 from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.ball_functions import BallFunction, constant_ball
-from hermite_dual.certified.coefficients import pieces_of
 from hermite_dual.certified.constants import derivative_bound
 from hermite_dual.certified.precision import upper_float, working_precision
 from hermite_dual.errors import AccuracyError
 from hermite_dual.outcome import Outcome
+from hermite_dual.shape.shape import Shape
 
 Array = NDArray[np.float64]
 
@@ -73,27 +72,29 @@ class SlopeRegularity:
         return np.asarray(self.lipschitz * steep * error * _UP)
 
 
-def slope_regularity(expr: sp.Expr, symbol: sp.Symbol) -> SlopeRegularity:
+def slope_regularity(shape: Shape) -> SlopeRegularity:
     """Return proven bounds of L, M and J.
 
     Args:
-        expr: the activation phi.
-        symbol: its argument.
+        shape: that of the activation phi.
 
     Raises:
         AccuracyError: one of them is infinite, or not proven finite.
     """
-    slope = derivative_bound(expr, symbol, 1)
+    slope = derivative_bound(shape, 1)
     if slope.outcome is not Outcome.PROVEN:
         raise AccuracyError(f"no Lipschitz constant of phi is proven: {slope.reason}")
-    curvature = derivative_bound(expr, symbol, 2, between_kinks=True)
+    curvature = derivative_bound(shape, 2, between_kinks=True)
     if curvature.outcome is not Outcome.PROVEN:
         raise AccuracyError(f"no bound of phi'' between the kinks of phi is proven: {curvature.reason}")
-    pieces = pieces_of(expr, symbol)
+    pieces = shape.pieces
     total = arb(0)
     with working_precision(_BITS):
         for index, kink in enumerate(pieces.kinks):
-            sides = (BallFunction(e.diff(symbol), symbol)(constant_ball(kink)) for e in pieces.expressions[index:][:2])
+            sides = (
+                BallFunction(e.diff(shape.symbol), shape.symbol)(constant_ball(kink))
+                for e in pieces.expressions[index:][:2]
+            )
             left, right = sides
             total += abs(right - left)
         jumps = upper_float(total)

@@ -1,20 +1,19 @@
 """Hermite coefficients at several variances: few one by one, many together."""
 
 import numpy as np
-import sympy as sp
 from flint import arb
 from numpy.typing import NDArray
 
-from hermite_dual.certified.homogeneous import is_homogeneous
 from hermite_dual.certified.power_series import VarianceSeries, fixed_series
 from hermite_dual.certified.row_coefficients import RowCoefficients, row_coefficients, unsupported
 from hermite_dual.errors import AccuracyError
+from hermite_dual.shape.shape import Shape
 
 _MOST_COEFFICIENTS = 64 * 128
 """Coefficients in all, beyond which they would take minutes one by one."""
 
 
-def _together(expr: sp.Expr, symbol: sp.Symbol, distinct: int, count: int) -> bool:
+def _together(shape: Shape, distinct: int, count: int) -> bool:
     """Whether coefficients at many variances are better computed as rows of one product.
 
     Raises:
@@ -22,7 +21,7 @@ def _together(expr: sp.Expr, symbol: sp.Symbol, distinct: int, count: int) -> bo
     """
     if distinct * count <= _MOST_COEFFICIENTS:
         return False
-    problem = unsupported(expr, symbol)
+    problem = unsupported(shape)
     if problem:
         raise AccuracyError(
             f"rows have {distinct} different norms, and {count} proven coefficients for each would take minutes one by "
@@ -31,30 +30,27 @@ def _together(expr: sp.Expr, symbol: sp.Symbol, distinct: int, count: int) -> bo
     return True
 
 
-def coefficients_at(
-    expr: sp.Expr, symbol: sp.Symbol, variances: NDArray[np.float64], count: int
-) -> list[VarianceSeries]:
+def coefficients_at(shape: Shape, variances: NDArray[np.float64], count: int) -> list[VarianceSeries]:
     """Coefficients at each of several variances; one set for all where `phi(s x) = s phi(x)`, s > 0.
 
     Args:
-        expr: the activation phi.
-        symbol: its argument.
+        shape: that of the activation phi.
         variances: distinct q > 0.
         count: how many coefficients.
 
     Raises:
         AccuracyError: there are too many variances; otherwise as `coefficient_balls`.
     """
-    if len(variances) > 1 and is_homogeneous(expr, symbol):
-        unit = fixed_series(expr, symbol, 1.0, count)
+    if len(variances) > 1 and shape.homogeneous:
+        unit = fixed_series(shape, 1.0, count)
         roots = [arb(q).sqrt() for q in variances.tolist()]
         return [
             VarianceSeries(q, [a * root for a in unit.coefficients], unit.moment * arb(q))
             for q, root in zip(variances.tolist(), roots, strict=True)
         ]
-    if len(variances) > 1 and _together(expr, symbol, len(variances), count):
-        return _from_rows(row_coefficients(expr, symbol, variances, count=count), variances)
-    return [fixed_series(expr, symbol, q, count) for q in variances.tolist()]
+    if len(variances) > 1 and _together(shape, len(variances), count):
+        return _from_rows(row_coefficients(shape, variances, count=count), variances)
+    return [fixed_series(shape, q, count) for q in variances.tolist()]
 
 
 def _from_rows(rows: RowCoefficients, variances: NDArray[np.float64]) -> list[VarianceSeries]:

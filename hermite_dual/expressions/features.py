@@ -39,11 +39,13 @@ def feature_probes(expr: sp.Expr | None, symbol: sp.Symbol) -> Array:
         return _EVERYWHERE
     if expr.free_symbols != {symbol}:
         return np.zeros(0)
-    places = sorted({place for inner in set(_arguments(expr, symbol)) for place in _places(inner, symbol)})
-    if not places:
-        return np.zeros(0)
-    centres = np.array(places)[:, None]
+    centres = np.array(features(expr, symbol)).reshape(-1, 1)
     return np.unique(np.concatenate([centres - _STEPS, centres, centres + _STEPS], axis=1))
+
+
+def features(expr: sp.Expr, symbol: sp.Symbol) -> list[float]:
+    """Return where a formula may vary fast, increasing."""
+    return sorted({place for inner in set(_arguments(expr, symbol)) for place in _places(inner, symbol)})
 
 
 def _arguments(expr: sp.Expr, symbol: sp.Symbol) -> Iterator[sp.Expr]:

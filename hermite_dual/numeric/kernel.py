@@ -8,6 +8,7 @@ interpolant of it in the angle where many correlations share two variances.
 from functools import lru_cache
 
 import numpy as np
+import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.activation import Activation
@@ -142,6 +143,14 @@ def _gap(q1: float, q2: float, c: Array) -> Array:
 def _degenerate(activation: Activation, q2: float, c: Array) -> tuple[Array, Array]:
     """Return `phi(0) E[phi(sqrt(q2) Z)]`, the kernel at one variance 0."""
     at_zero = float(activation(np.array(0.0)))
+    shape = activation.shape
+    if shape.complete and 0 in shape.kinks:
+        exact = shape.value(sp.S.Zero)
+        at_zero = float("nan") if exact is None else float(exact)
+    if not np.isfinite(at_zero):
+        raise InvalidInputError(
+            f"{activation!r} has no value at 0, which a variance of 0 asks for; take a positive variance"
+        )
     expectation, magnitude = mean(activation, q2) if q2 > 0.0 else (at_zero, abs(at_zero))
     check = mean(activation, q2, CHECK_ORDER)[0] if q2 > 0.0 else at_zero
     error = abs(at_zero) * (abs(expectation - check) + _ROUNDING * EPS * magnitude)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hermite_dual.activation import Activation
 from hermite_dual.certified.entry_error import SeriesValues, separable_series
 from hermite_dual.certified.float_cholesky import TINY, UNIT
-from hermite_dual.certified.homogeneous import homogeneous_kernel, is_homogeneous
+from hermite_dual.certified.homogeneous import homogeneous_kernel
 from hermite_dual.certified.pair_series import pair_series
 from hermite_dual.certified.piecewise_quadratic import PiecewiseRows, is_piecewise_quadratic, piecewise_rows
 from hermite_dual.certified.power_series import VarianceSeries, evaluate_series, variance_series
@@ -52,33 +52,33 @@ class CertifiedKernel:
     """
 
     def __init__(self, activation: Activation, variances: Array, largest: float) -> None:
-        expr, symbol = activation.expr, activation.symbol
+        shape = activation.shape
         self._variances = variances
         distinct, self.index = np.unique(variances, return_inverse=True)
         self._activation = activation
-        self._homogeneous = is_homogeneous(expr, symbol)
+        self._homogeneous = shape.homogeneous
         self._rows: RowCoefficients | None = None
         self._all: Sequence[VarianceSeries] = ()
         self._pieces: PiecewiseRows | None = None
-        if not self._homogeneous and is_piecewise_quadratic(expr, symbol):
-            self._pieces = piecewise_rows(expr, symbol, distinct)
+        if not self._homogeneous and is_piecewise_quadratic(shape):
+            self._pieces = piecewise_rows(shape, distinct)
             if distinct.size > 1:
                 self.moments = self._pieces.moments
                 return
-        if distinct.size > _FEW and not self._homogeneous and unsupported(expr, symbol) is None:
-            self._rows = row_coefficients(expr, symbol, distinct, largest)
+        if distinct.size > _FEW and not self._homogeneous and unsupported(shape) is None:
+            self._rows = row_coefficients(shape, distinct, largest)
             pairs = zip(self._rows.moments.tolist(), self._rows.moment_errors.tolist(), strict=True)
             self.moments = [arb(value, error) for value, error in pairs]
             return
         reference = 1.0 if self._homogeneous else float(distinct[-1])
-        self._first = variance_series(expr, symbol, reference, largest)
+        self._first = variance_series(shape, reference, largest)
         if self._homogeneous:
             self.moments = [self._first.moment * arb(float(q)) for q in distinct]
         elif distinct.size == 1:
             self.moments = [self._first.moment]
         else:
             count = min(len(self._first.coefficients), _MOST_TOGETHER)
-            self._all = coefficients_at(expr, symbol, distinct, count)
+            self._all = coefficients_at(shape, distinct, count)
             self.moments = [series.moment for series in self._all]
 
     def norms(self) -> Array:
@@ -162,7 +162,7 @@ class CertifiedKernel:
         wide = np.flatnonzero(errors > _WIDE * upper_float(self._first.moment))
         wide = wide[np.argsort(-errors.flat[wide])[:_MOST_BALLS]]
         phi = self._activation
-        found = homogeneous_kernel(phi.expr, phi.symbol, rho.flat[wide])
+        found = homogeneous_kernel(phi.shape, rho.flat[wide])
         values.flat[wide], errors.flat[wide] = found.values, found.errors
 
 

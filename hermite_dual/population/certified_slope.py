@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.certified.float_cholesky import TINY, UNIT
-from hermite_dual.certified.homogeneous import homogeneous_slope, is_homogeneous
+from hermite_dual.certified.homogeneous import homogeneous_slope
 from hermite_dual.certified.slope_regularity import SlopeRegularity
 from hermite_dual.errors import AccuracyError
 from hermite_dual.population.certified_kernel import CertifiedKernel
@@ -65,7 +65,7 @@ def _at_floats(activation: Activation, variances: Array, rho: Array) -> tuple[Ar
     """Return kdot at the float variances and correlations, with bounds of the evaluation's error."""
     off = ~np.eye(len(rho), dtype=bool)
     largest = float(np.abs(rho).max(initial=0.0, where=off))
-    homogeneous = is_homogeneous(activation.expr, activation.symbol)
+    homogeneous = activation.shape.homogeneous
     kernel = CertifiedKernel(slope_of(activation), np.ones_like(variances) if homogeneous else variances, largest)
     found = kernel.evaluate(rho)
     values, errors = found.values, found.errors
@@ -74,7 +74,7 @@ def _at_floats(activation: Activation, variances: Array, rho: Array) -> tuple[Ar
         wide = np.flatnonzero(errors[upper] > _WIDE)
         wide = wide[np.argsort(-errors[upper][wide])[:_MOST_BALLS]]
         rows, columns = upper[0][wide], upper[1][wide]
-        exact = homogeneous_slope(activation.expr, activation.symbol, rho[rows, columns])
+        exact = homogeneous_slope(activation.shape, rho[rows, columns])
         for target, source in ((values, exact.values), (errors, exact.errors)):
             target[rows, columns] = source
             target[columns, rows] = source

@@ -150,7 +150,7 @@ def entry_sums(model: Model, matrix: Array, variances: Array) -> EntrySums:
 
 def proven_lipschitz(model: Model) -> float:
     """A proven bound of the Lipschitz constant of phi."""
-    slope = derivative_bound(model.activation.expr, model.activation.symbol, 1)
+    slope = derivative_bound(model.activation.shape, 1)
     if slope.outcome is not Outcome.PROVEN:
         raise AccuracyError(f"no Lipschitz constant of phi is proven: {slope.reason}")
     return slope.upper
@@ -158,7 +158,7 @@ def proven_lipschitz(model: Model) -> float:
 
 def finite_lipschitz(model: Model) -> float | None:
     """The same where there is one; finitely many layers do without."""
-    slope = derivative_bound(model.activation.expr, model.activation.symbol, 1)
+    slope = derivative_bound(model.activation.shape, 1)
     return slope.upper if slope.outcome is Outcome.PROVEN else None
 
 

@@ -60,7 +60,5 @@ def _excess(phi: Activation, sigma_w: float, inner: Fraction, q: float) -> arb:
     with working_precision(_BITS):
         weight = arb(sigma_w) * arb(sigma_w)
         return (
-            arb(q)
-            - weight * second_moment_ball(phi.expr, phi.symbol, q, _DIGITS)
-            - arb(fmpq(inner.numerator, inner.denominator))
+            arb(q) - weight * second_moment_ball(phi.shape, q, _DIGITS) - arb(fmpq(inner.numerator, inner.denominator))
         )

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.notebook import facts, number
+from hermite_dual.numeric.mehler import hermite_series
 from hermite_dual.numeric.products import add_upper_product, upper_product
 from hermite_dual.population.equilibrium_map import layer_variances
 from hermite_dual.population.gram_entries import ConstantEntries, GramEntries
 from hermite_dual.population.inputs import check_nonzero_rows
-from hermite_dual.population.one_norm import has_one_map, one_map
+from hermite_dual.population.one_norm import has_one_map, homogeneous, one_map
 from hermite_dual.population.unequal_norms import unequal_norms
 from hermite_dual.population.variances import moment
 
@@ -28,6 +29,8 @@ Array = NDArray[np.float64]
 FloatType = type[np.float64] | type[np.float32]
 _EPS = float(np.finfo(np.float64).eps)
 _PANEL = 1024
+_FEW_ROWS = 8
+"""Up to this many rows are integrated pair by pair where the kernel has no short series."""
 _ALL_BOUNDS = 4096
 """Up to this many rows a bound is kept for every entry."""
 _SMALLEST_VARIANCE = 1e-280
@@ -282,8 +285,14 @@ def entries_for(model: Model, inputs: Array) -> GramEntries:
         return ConstantEntries(np.full_like(inputs, variance), np.full_like(inputs, entry), _EPS * entry)
     _check_magnitude(inputs)
     rounding = 0.5 * model.samples.shape[1] * _EPS
-    build = one_map if has_one_map(activation, inputs) else unequal_norms
+    build = one_map if has_one_map(activation, inputs) and not _few_costly(model, inputs) else unequal_norms
     return build(activation, inputs, weight, depth, rounding)
+
+
+def _few_costly(model: Model, inputs: Array) -> bool:
+    """Whether so few entries are asked for, of a kernel that has no short series, that a table would cost more."""
+    few = len(inputs) <= _FEW_ROWS and model.depth is not None and not homogeneous(model.activation)
+    return few and not hermite_series(model.activation, float(inputs[0])).converged
 
 
 def inputs_variances(samples: Array, sigma_u: float, sigma_b: float) -> Array:

@@ -59,7 +59,7 @@ def slope_bound(phi: Activation, order: int) -> DerivativeBound:
         reason = f"{phi.name} is a Python function, of which nothing can be proven: give it as a formula"
         return DerivativeBound(0.0, math.inf, Outcome.UNDECIDED, reason)
     try:
-        return derivative_bound(phi.expr, phi.symbol, order)
+        return derivative_bound(phi.shape, order)
     except InvalidInputError as error:
         return DerivativeBound(0.0, math.inf, Outcome.UNDECIDED, str(error))
 
@@ -163,7 +163,7 @@ def no_polynomial(phi: Activation, bounds: tuple[DerivativeBound, DerivativeBoun
     broken = _broken(phi.shape.pieces) if phi.shape.complete else None
     if broken is not None:
         return Hypothesis(name, Outcome.PROVEN, None, f"{broken}, so infinitely many Hermite coefficients are non-zero")
-    function = BallFunction(phi.expr, phi.symbol)
+    function = BallFunction(phi.shape.known, phi.symbol)
     for order, bound in enumerate(bounds, 1):
         if bound.outcome is not Outcome.PROVEN:
             continue
@@ -220,7 +220,7 @@ def parity(phi: Activation) -> Hypothesis:
         word, gone = ("even", "odd") if known > 0 else ("odd", "even")
         explanation = f"phi is {word}: coefficients of {gone} degree vanish"
         return Hypothesis("parity", Outcome.PROVEN, float(known), explanation)
-    function = BallFunction(phi.expr, phi.symbol)
+    function = BallFunction(phi.shape.known, phi.symbol)
     odd = even = True
     with working_precision(_BITS):
         for probe in _PROBES:

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation, activation
-from hermite_dual.certified.homogeneous import is_homogeneous
 from hermite_dual.numeric.chebyshev import interpolate
 from hermite_dual.numeric.gaussian import at_nodes, nodes, normal_density, second_moment
 from hermite_dual.numeric.iterated import iterated_kernel
@@ -123,7 +122,7 @@ def _homogeneous_slope(activation: Activation, rho: Array) -> Array:
 
 @lru_cache(maxsize=1024)
 def _homogeneous(phi: Activation) -> bool:
-    return phi.expr is not None and is_homogeneous(phi.expr, phi.symbol)
+    return phi.expr is not None and phi.shape.homogeneous
 
 
 def has_kinked_homogeneous_form(phi: Activation) -> bool:

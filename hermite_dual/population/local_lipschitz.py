@@ -8,6 +8,7 @@ from hermite_dual.certified.coefficients import coefficient_balls
 from hermite_dual.certified.precision import upper_float, working_precision
 from hermite_dual.errors import AccuracyError
 from hermite_dual.numeric.mehler import Array
+from hermite_dual.shape.shape import shape_of
 
 _MOST = 64
 """Different variances up to which moments of phi' are enclosed one by one."""
@@ -44,5 +45,5 @@ def local_lipschitz(phi: Activation, roots: Array, errors: Array) -> float:
         for root, error in pairs:
             q = (arb(root) + arb(0, error)) ** 2
             for squared, unit in ((slope**2, arb(1)), (sp.expand(x**2 * slope**2), q)):
-                largest = largest.max(coefficient_balls(squared, x, 1, q, _DIGITS)[0] / unit)
+                largest = largest.max(coefficient_balls(shape_of(squared, x), 1, q, _DIGITS)[0] / unit)
         return upper_float(largest.sqrt())

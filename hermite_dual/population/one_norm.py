@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-from hermite_dual.certified.homogeneous import is_homogeneous
 from hermite_dual.numeric.graded_table import Factors, GradedTable
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.equilibrium_map import equilibrium_map, layer_variances
@@ -21,7 +20,7 @@ Array = NDArray[np.float64]
 @lru_cache(maxsize=256)
 def homogeneous(activation: Activation) -> bool:
     """Whether `phi(s x) = s phi(x)` for s > 0 is proven; then `K_ij = sqrt(t_ii t_jj) f(t_ij / sqrt(t_ii t_jj))`."""
-    return activation.expr is not None and is_homogeneous(activation.expr, activation.symbol)
+    return activation.expr is not None and activation.shape.homogeneous
 
 
 def equal_norms(inputs: Array) -> bool:

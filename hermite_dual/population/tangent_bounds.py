@@ -55,7 +55,7 @@ def tangent_entry_bounds(model: Model, matrix: Array, gram: Gram | None) -> Entr
     if model.depth == 0:
         return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, "Theta(0) = 0 by definition", 0.0, {})
     try:
-        regularity = slope_regularity(model.activation.expr, model.activation.symbol)
+        regularity = slope_regularity(model.activation.shape)
         found = _layers(model, matrix, regularity) if gram is None else _limit(model, matrix, gram, regularity)
     except (AccuracyError, InvalidInputError, NotIntegrableError) as error:
         return undecided(str(error))
@@ -134,7 +134,7 @@ def tangent_lower_bounds(tangent: Gram, gram: Gram, degrees: int) -> tuple[Theor
     """
     model = tangent.model
     bounds = gram_lower_bounds(gram, degrees)
-    regularity = slope_regularity(model.activation.expr, model.activation.symbol)
+    regularity = slope_regularity(model.activation.shape)
     dS = gram.entry_bounds.preactivation_errors
     if dS is None:
         raise AccuracyError(f"the theory's bounds need proven entries: {gram.entry_bounds.reason}")

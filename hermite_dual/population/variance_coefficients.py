@@ -40,7 +40,7 @@ def coefficients_within(
     `|a_r(t^2) - a_r(t'^2)| <= L |t - t'|`, `|t - t'| <= e/t`.
     """
     distinct = np.unique(variances)
-    series = coefficients_at(activation.expr, activation.symbol, distinct, degrees)
+    series = coefficients_at(activation.shape, distinct, degrees)
     table = dict(zip(distinct.tolist(), series, strict=True))
 
     def source(variance: float, count: int) -> list[arb]:

@@ -5,6 +5,7 @@ its own at one point, a branch point, a pole. Between neighbouring kinks phi equ
 distinctions, analytic there.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -14,6 +15,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from hermite_dual.errors import InvalidInputError
 from hermite_dual.shape.approximate import seen_kinks
 from hermite_dual.shape.deflated import Deflated, plain
 from hermite_dual.shape.numbers import UndecidedError, as_printed, compare, finite_value, is_zero
@@ -136,12 +138,40 @@ class Shape:
     def __init__(self, expr: sp.Expr | None, symbol: sp.Symbol, given: tuple[sp.Expr, ...] = ()) -> None:
         self.expr, self.symbol, self._given = expr, symbol, given
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether both are the shape of the same formula in the same variable."""
+        return isinstance(other, Shape) and self._key == other._key
+
+    def __hash__(self) -> int:
+        """Return a hash that agrees with equality."""
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[sp.Expr | None, sp.Symbol, tuple[sp.Expr, ...]]:
+        return self.expr, self.symbol, self._given
+
+    @property
+    def formula(self) -> sp.Expr:
+        """The formula of phi.
+
+        Raises:
+            InvalidInputError: phi is a Python function.
+        """
+        if self.expr is None:
+            raise InvalidInputError("nothing is known of a Python function: give it as a formula")
+        return self.expr
+
+    @cached_property
+    def known(self) -> sp.Expr:
+        """The formula in functions whose singularities are known, Floats as exact fractions."""
+        return in_known_functions(as_printed(self.formula))
+
     @cached_property
     def _found(self) -> tuple[Pieces | None, str | None, bool]:
         """The pieces, or the reason why there are none, and whether the kinks are infinitely many."""
         if self.expr is None:
             return None, "nothing is known of a Python function: give it as a formula", False
-        unknown = unknown_functions(in_known_functions(self.expr))
+        unknown = unknown_functions(self.known)
         if unknown:
             return None, f"nothing is known of the singularities of {', '.join(sorted(unknown))}", False
         try:
@@ -310,15 +340,21 @@ def _pieces(expr: sp.Expr, symbol: sp.Symbol, interval: Interval) -> Pieces:
     edges = [interval[0], *row.breaks, interval[1]]
     kinks: list[sp.Expr] = []
     parts: list[sp.Expr] = []
+    own: list[sp.Basic] = []
     points: list[sp.Expr | None] = []
     for index, (ends, part) in enumerate(zip(pairwise(edges), row.cells, strict=True)):
         if index:
             kinks.append(row.breaks[index - 1])
-            points.append(_at(row.points[index - 1], symbol, row.breaks[index - 1]))
+            own.append(row.points[index - 1])
+            points.append(_at(own[-1], symbol, row.breaks[index - 1]))
         whole, inner = _without_removable(part, symbol, ends)
         parts += [whole] * (len(inner) + 1)
         kinks += inner
+        own += [part] * len(inner)
         points += [_at(part, symbol, place) for place in inner]
+    for i, kink in enumerate(kinks):
+        if points[i] is None and own[i] != HOLE:
+            points[i] = _common_limit(parts[i : i + 2], symbol, kink)
     return _merged(Pieces(symbol, tuple(kinks), tuple(parts), tuple(points), _source(known, symbol, kinks, parts)))
 
 
@@ -353,6 +389,17 @@ def _at(part: sp.Basic, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
     if not part.has(symbol) or part.free_symbols - {symbol} or part.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         return None
     return continued(part, symbol, point)
+
+
+def _common_limit(sides: Sequence[sp.Expr], symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
+    """Return the limit from both sides of a point where the formula is 0/0 or the like; None if there is none."""
+    if any(part == HOLE or part.free_symbols - {symbol} for part in sides):
+        return None
+    balls = [_limit(part, symbol, point, side).value for part, side in zip(sides, (-1, 1), strict=True)]
+    if None in balls or not balls[0].overlaps(balls[1]):
+        return None
+    limits = [sp.limit(plain(part), symbol, point, side) for part, side in zip(sides, "-+", strict=True)]
+    return limits[0] if limits[0].is_finite and is_zero(limits[0] - limits[1]) else None
 
 
 def _value(part: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -25,7 +26,7 @@ POLES = {"gamma": "0, -1, -2, ...", "digamma": "0, -1, -2, ...", "polygamma": "0
 _MOST_ORDER = 8
 _STARTS = (16, 256, 2**12, 2**20, 2**40)
 _REWRITTEN = {
-    sp.acot: lambda z: sp.atan(1 / z),
+    sp.acot: lambda z: sp.Piecewise((sp.pi / 2, sp.Eq(z, 0)), (sp.atan(1 / z), True)),
     sp.acoth: lambda z: sp.atanh(1 / z),
     sp.asec: lambda z: sp.acos(1 / z),
     sp.acsc: lambda z: sp.asin(1 / z),
@@ -236,6 +237,7 @@ def value_as_limit(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr 
     return finite_value(expr, symbol, point)
 
 
+@lru_cache(maxsize=4096)
 def limit_at(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr, side: int) -> Limit:
     """Return the behaviour of a formula towards a point from one side, from its growth at infinity.
 
@@ -259,7 +261,7 @@ def limit_at(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr, side: int) -> Lim
         return Limit(arb(0), 0.0) if power > 0 else Limit(None, float(-power))
     far = sp.Dummy("s", positive=True)
     for distance, exponent in ((1 / far, 2), (sp.exp(-far), 1)):
-        moved = plain(expr).subs(symbol, point + side * distance)
+        moved = as_quotients(plain(expr)).subs(symbol, point + side * distance)
         for start in _STARTS:
             try:
                 with working_precision(128):
