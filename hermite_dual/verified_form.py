@@ -105,7 +105,8 @@ def _points(phi: Activation, unit: bool) -> Iterator[tuple[tuple[float, float, f
 def _value(name: sp.Symbol, generator: np.random.Generator) -> sp.Rational:
     """Return a random rational number that the assumptions of a parameter allow."""
     size = sp.Rational(int(generator.integers(3, 40)), 20)
-    if name.is_negative or name.is_nonpositive:
+    either = name.is_nonnegative is None and name.is_nonpositive is None
+    if name.is_nonpositive or (either and generator.random() < 0.5):
         size = -size
     return sp.ceiling(size) if name.is_integer else size
 

@@ -173,3 +173,14 @@ def test_the_far_corner_agrees_with_the_integral_of_the_density(h, k, rho):
         expected = corner * share / (slopes[0] * slopes[1])
         value = mpmath.mpf(str(BivariateNormalCDF(h, k, r).evalf(20)))
         assert abs(value / expected - 1) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("h", "k", "rho"),
+    [(-40, 3, "1/5"), (-1000, -3, "1/10"), (-30, 2, "-9/10"), (-1, 1, "-999999999/1000000000"), (-100000, 7, "99/100")],
+)
+def test_small_values_keep_their_digits_whatever_the_other_limit(h, k, rho):
+    # P(X <= h, Y <= k) + P(X <= h, Y >= k) = P(X <= h), all far below float64
+    r = sp.Rational(rho)
+    both = BivariateNormalCDF(h, k, r).evalf(40) + BivariateNormalCDF(h, -k, -r).evalf(40)
+    assert abs(both / NormalCDF(h).evalf(40) - 1) < sp.Float(10) ** -38

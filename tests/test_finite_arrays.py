@@ -65,6 +65,26 @@ def test_formulas_on_arrays_are_the_activations(phi):
         np.testing.assert_allclose(np.asarray(values), function(points), rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize(
+    "phi",
+    [
+        "Heaviside(x, 0)",
+        "Heaviside(x, 1)",
+        "Piecewise((7, x == 0), (abs(x), True))",
+        "Piecewise((1, (x >= 0) & (x < 1)), (0, True))",
+        "Piecewise((cos(x), x != 0), (-1, True))",
+        "sin(x)/x",
+        "x/tanh(x)",
+        "acosh(1+x^2)",
+        "sech(x)",
+    ],
+)
+def test_values_at_single_points_are_the_activations(phi):
+    activation = hd.activation(phi)
+    points = np.array([[-1.0, 0.0, 0.5, 1.0]])
+    np.testing.assert_allclose(np.asarray(array_function(activation, xp)(xp.asarray(points))), activation(points))
+
+
 def test_errors_say_what_to_pass():
     net = hd.DEQ("tanh", 0.35).sample(10, 4, seed=0)
     with pytest.raises(InvalidInputError, match=r"shape \(6, 3\); allowed is \(n, 4\)"):

@@ -279,3 +279,30 @@ def test_long_forms_are_refused_and_bounded_in_time():
     assert form.general is None
     assert "give the parameters numbers" in form.reason
     assert time.perf_counter() - start < 30
+
+
+@pytest.mark.parametrize("value", [R(-7, 5), R(3, 4)])
+@pytest.mark.parametrize(
+    "expr",
+    [
+        lambda p: sp.erf(p * x),
+        lambda p: sp.exp(-(x**2)) * sp.erf(p * x),
+        lambda p: x + sp.erf(p * x + R(1, 3)),
+        lambda p: x * sp.erfc(p * x),
+        lambda p: sp.Max(x, p * x),
+    ],
+)
+def test_one_form_holds_for_both_signs_of_a_real_parameter(expr, value):
+    parameter = sp.Symbol("p", real=True)
+    form = derive_dual(expr(parameter), x).general
+    point = (R(4, 5), R(3, 10), R(6, 5))
+    found = form.subs(dict(zip((q1, c, q2, parameter), (*point, value), strict=True))).evalf(20)
+    expected = dual_by_quadrature(expr(value), x, [0], point[0], point[2], point[1])
+    assert abs(found - expected) < 1e-12
+
+
+def test_a_parameter_whose_sign_decides_is_named():
+    parameter = sp.Symbol("p", real=True)
+    form = derive_dual(sp.Piecewise((sp.erf(parameter * x), x > parameter), (0, True)), x)
+    assert form.general is None
+    assert form.reason

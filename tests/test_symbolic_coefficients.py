@@ -171,3 +171,9 @@ def test_hermite_integers_agree_with_sympy():
 def test_hermite_degree_is_checked(degree):
     with pytest.raises(InvalidInputError, match="degree must be a nonnegative integer"):
         hermite_integers(degree)
+
+
+def test_a_function_that_is_odd_about_a_point_has_the_coefficients_of_one():
+    expr = sp.atan(sp.exp(sp.Symbol("x", real=True)))
+    x = next(iter(expr.free_symbols))
+    assert [exact_coefficient(expr, x, r) for r in (0, 2, 4)] == [sp.pi / 4, 0, 0]

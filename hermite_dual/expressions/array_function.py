@@ -1,6 +1,8 @@
 """Activations on arrays of any library: the formula evaluated with that library's own functions."""
 
+import functools
 import importlib
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +16,33 @@ from hermite_dual.namespaces import Array
 # Functions of the standard with SymPy's name for them.
 _STANDARD = {
     name: name
-    for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "asinh", "sign")
+    for name in (
+        "exp",
+        "log",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asin",
+        "acos",
+        "atan",
+        "asinh",
+        "acosh",
+        "atanh",
+        "sign",
+    )
 } | {"Abs": "abs", "_ExpMinusOne": "expm1", "floor": "floor", "ceiling": "ceil"}
+_RECIPROCALS = {"sech": "cosh", "csch": "sinh", "coth": "tanh", "sec": "cos", "csc": "sin", "cot": "tan"}
+_COMPARISONS: dict[str, Callable[[Array, Array], Array]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 # Where libraries keep the error function, which the standard lacks.
 _SPECIAL = {
     "numpy": "scipy.special",
@@ -50,8 +77,17 @@ def array_function(activation: Any, xp: Any) -> Callable[[Array], Array]:
     formula = stable_form(expr)
     symbol = activation.symbol
 
+    shape = activation.shape
+    places = [(at, float(shape.value(sp.Rational(at)))) for at in shape.removable] if shape.complete else []
+
     def evaluate(x: Array) -> Array:
-        return evaluate_formula(formula, symbol, x, xp)
+        elsewhere = x
+        for at, _ in places:  # 0/0 there
+            elsewhere = xp.where(x == at, x + 0.5, elsewhere)
+        values = evaluate_formula(formula, symbol, elsewhere, xp)
+        for at, limit in places:
+            values = xp.where(x == at, xp.full_like(values, limit), values)
+        return values
 
     evaluate(xp.ones((1, 1)))  # a function that the library lacks is found here, not in the iteration
     return evaluate
@@ -89,8 +125,7 @@ class _Walker:
             return self._piecewise(node)
         if isinstance(node, sp.core.relational.Relational):
             left, right = self._array(node.args[0]), self._array(node.args[1])
-            comparisons = {">": left > right, ">=": left >= right, "<": left < right, "<=": left <= right}
-            return comparisons[node.rel_op]
+            return _COMPARISONS[node.rel_op](left, right)
         arguments = [self(argument) for argument in node.args]
         if isinstance(node, sp.Add | sp.Mul):
             total = arguments[0]
@@ -104,8 +139,13 @@ class _Walker:
         z = arguments[0]
         if name in _STANDARD:
             return getattr(xp, _STANDARD[name])(z)
+        if name in _RECIPROCALS:
+            return 1.0 / getattr(xp, _RECIPROCALS[name])(z)
+        if name in {"And", "Or"}:
+            return functools.reduce(xp.logical_and if name == "And" else xp.logical_or, arguments)
         if name == "Heaviside":
-            return xp.where(z > 0, xp.ones_like(z), xp.where(z == 0, xp.full_like(z, 0.5), xp.zeros_like(z)))
+            at_zero = xp.full_like(z, float(arguments[1]) if len(arguments) > 1 else 0.5)
+            return xp.where(z > 0, xp.ones_like(z), xp.where(z == 0, at_zero, xp.zeros_like(z)))
         if name == "_Logistic":
             return 0.5 + 0.5 * xp.tanh(0.5 * z)
         if name == "_LogOnePlusExp":

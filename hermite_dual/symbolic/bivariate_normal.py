@@ -157,13 +157,12 @@ def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec:
         prec: Bits; mpmath's own where not given.
 
     Returns:
-        A number with `prec` bits; 0 where it is so small that all digits cancel, away from the corner of two negative
-        limits, which is integrated without cancellation.
+        A number with `prec` bits.
     """
     prec = mpmath.mp.prec if prec is None else prec
     h, k, rho = map(mpmath.mpmathify, (h, k, rho))
     with mpmath.workprec(prec + 30):
-        tail = _corner_integral(h, k, rho)
+        tail = _conditional_integral(h, k, rho)
     if tail is not None:
         with mpmath.workprec(prec):
             return +tail
@@ -181,33 +180,26 @@ def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec:
         return +value
 
 
-def _corner_integral(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf | None:
-    """Return the CDF far out by an integral without cancellation, or None where it is not that far.
+def _conditional_integral(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf | None:
+    r"""Return the CDF by an integral of one sign, or None where the integrand is largest inside.
 
-    `Phi_2 = int_{-oo}^h phi(t) Phi((k - rho t)/s) dt`, `s^2 = 1 - rho^2`. The integrand's logarithm is concave, with
-    a slope of about `(rho k - h)/s^2` at h, where the integrand is largest if both slopes of the density at the corner
-    are positive. It is scaled by its value there, since the rule stops at an absolute accuracy.
+    $\Phi_2 = \int_{-\infty}^h \phi(t)\, \Phi((k - \rho t)/s)\,dt$, $s^2 = 1 - \rho^2$, for the smaller limit h.
+    The integrand's logarithm is concave: where its slope r at h is positive, it falls from there at least like
+    $e^{-r(h - t)}$.
     """
     gap = (1 - rho) * (1 + rho)
-    if not (h < 0 and k < 0 and gap > 0):
+    h, k = min(h, k), max(h, k)
+    if not gap > 0 or not mpmath.isfinite(h) or not mpmath.isfinite(k):
         return None
     s = mpmath.sqrt(gap)
-    if abs(rho * h - k) > abs(rho * k - h):  # symmetric: the steeper direction is integrated numerically
-        h, k = k, h
-    rate = (rho * k - h) / gap
-    if rate * s < 1 or (rho * h - k) / s < 1:
+    u = (k - rho * h) / s
+    slope = -h - rho / s * mpmath.npdf(u) / mpmath.ncdf(u)
+    if slope < 1:
         return None
-    nats = (mpmath.mp.prec + 10) * mpmath.log(2)
-    reach = min(nats / rate, mpmath.sqrt(2 * nats))
-    panels = int(mpmath.ceil(reach / min(s, 4 / rate)))
+    from hermite_dual.symbolic.ball_integrals import conditional_integral
 
-    def integrand(x: mpmath.mpf) -> mpmath.mpf:
-        t = h - x
-        return mpmath.npdf(t) * mpmath.ncdf((k - rho * t) / s)
-
-    top = integrand(mpmath.mpf(0))
-    ends = [reach * j / panels for j in range(panels + 1)]
-    return top * mpmath.quad(lambda x: integrand(x) / top, ends, method="gauss-legendre", maxdegree=10)
+    reach = (mpmath.mp.prec + 10) * mpmath.log(2) / slope
+    return conditional_integral(h, k, rho, s, reach, min(s, 1 / slope))
 
 
 def _cdf_at_working_precision(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf:
@@ -237,19 +229,12 @@ def _owen_mp(h: mpmath.mpf, product: mpmath.mpf) -> mpmath.mpf:
 
 
 def _owen_integral(h: mpmath.mpf, slope: mpmath.mpf) -> mpmath.mpf:
-    """Integrate Owen's integrand, which is analytic with poles at +-i only, over panels of the Gaussian's width."""
+    """Integrate Owen's integrand, which is analytic with poles at +-i only, up to where it is negligible."""
     reach = mpmath.sqrt(2 * (mpmath.mp.prec + 10) * mpmath.log(2)) / abs(h)
     end = min(abs(slope), reach)
-    panels = max(1, int(mpmath.ceil(end * max(1, abs(h)) / 4)))
-    nodes = [end * j / panels for j in range(panels + 1)]
-    half = h * h / 2
+    from hermite_dual.symbolic.ball_integrals import owen_integral
 
-    def integrand(x: mpmath.mpf) -> mpmath.mpf:
-        square = 1 + x * x
-        return mpmath.exp(-half * square) / square
-
-    total = mpmath.quad(integrand, nodes, method="gauss-legendre", maxdegree=10)
-    return mpmath.sign(slope) * total / (2 * mpmath.pi)
+    return mpmath.sign(slope) * owen_integral(h, end)
 
 
 LAMBDIFY_MODULES = {

@@ -5,6 +5,7 @@ expectation of every pair of terms is computed by the algebra of `hermite_dual.s
 sum is written as shortly as it can be. `docs/theory/closed_forms.md` has the derivation.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +15,7 @@ import sympy as sp
 
 from hermite_dual import symbols
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.shape.numbers import RealZero, as_printed
+from hermite_dual.shape.numbers import RealZero, UndecidedError, as_printed, sign_of
 from hermite_dual.symbolic.assembly import assemble
 from hermite_dual.symbolic.gaussian_integrals import PARAMETERS_REMEDY, Summand, expect_product
 from hermite_dual.symbolic.ground import Ground
@@ -28,6 +29,9 @@ LONG_NUMBER = 10**6
 _RESERVED = {symbols.q1, symbols.q2, symbols.c, symbols.rho}
 MAX_PAIRS = 1600
 """Most pairs of terms that are integrated."""
+_MOST_SIGNS = 2
+"""Parameters of unknown sign for which both signs are tried."""
+_SAMPLES = 4
 Covariance = tuple[sp.Expr, sp.Expr, sp.Expr]  # notation: Var u, Cov(u, v), Var v
 
 
@@ -86,7 +90,7 @@ def derive_cross_dual(left: sp.Expr, right: sp.Expr, symbol: sp.Symbol) -> DualF
     >>> derive_cross_dual(sp.sign(x), x, symbol=x).general
     sqrt(2)*c/(sqrt(pi)*sqrt(q1))
     """
-    return _cached(as_printed(left), as_printed(right), symbol, False)
+    return _for_all_signs(as_printed(left), as_printed(right), symbol, False)
 
 
 def derive_derivative_dual(expr: sp.Expr, symbol: sp.Symbol, by: Literal["direct", "price"] = "direct") -> DualForm:
@@ -113,7 +117,7 @@ def derive_derivative_dual(expr: sp.Expr, symbol: sp.Symbol, by: Literal["direct
     (pi - acos(rho))/(2*pi)
     """
     if by == "direct":
-        return _cached(as_printed(expr), as_printed(expr), symbol, True)
+        return _for_all_signs(as_printed(expr), as_printed(expr), symbol, True)
     if by != "price":
         raise InvalidInputError(f"by must be 'direct' or 'price', got {by!r}")
     return _by_price(as_printed(expr), symbol)
@@ -127,6 +131,54 @@ def _by_price(expr: sp.Expr, symbol: sp.Symbol) -> DualForm:
         slope = None if form is None else sp.diff(form, variable)
         forms.append(None if slope is None else shortest([slope, sp.factor_terms(slope)]))
     return DualForm(forms[0], forms[1], dual.reason)
+
+
+@lru_cache(maxsize=512)
+def _for_all_signs(left: sp.Expr, right: sp.Expr, symbol: sp.Symbol, derivative: bool) -> DualForm:
+    """Derive for either sign of a parameter on which the direction of a normal CDF depends; both forms must be one."""
+    unknown = sorted(_unknown_signs(left, symbol) | _unknown_signs(right, symbol), key=str)[:_MOST_SIGNS]
+    forms = []
+    for signs in itertools.product((1, -1), repeat=len(unknown)):
+        positive = [sp.Symbol(name.name, positive=True) for name in unknown]
+        there = {name: sign * stand_in for name, sign, stand_in in zip(unknown, signs, positive, strict=True)}
+        back = {stand_in: sign * name for name, sign, stand_in in zip(unknown, signs, positive, strict=True)}
+        found = _cached(left.xreplace(there), right.xreplace(there), symbol, derivative)
+        both = [None if form is None else form.xreplace(back) for form in (found.general, found.unit)]
+        forms.append(DualForm(both[0], both[1], found.reason))
+    first = forms[0]
+    if all(_same(a, b) for form in forms[1:] for a, b in ((first.general, form.general), (first.unit, form.unit))):
+        return first
+    names = ", ".join(map(str, unknown))
+    return DualForm(None, None, f"The form depends on the sign of {names}: declare it positive or negative.")
+
+
+def _unknown_signs(expr: sp.Expr, symbol: sp.Symbol) -> set[sp.Symbol]:
+    """Return the parameters that decide the direction of a normal CDF, their signs not being known."""
+    found: set[sp.Symbol] = set()
+    for node in expr.atoms(sp.erf, sp.erfc):
+        slope = sp.diff(node.args[0], symbol)
+        try:
+            if slope.free_symbols and symbol not in slope.free_symbols:
+                sign_of(slope)
+        except UndecidedError:
+            found |= {name for name in slope.free_symbols if name.is_positive is None and name.is_negative is None}
+    return found
+
+
+def _same(first: sp.Expr | None, second: sp.Expr | None) -> bool:
+    """Whether two forms agree, at random values of all symbols to 30 digits where not literally."""
+    if first is None or second is None or first == second:
+        return first is second or first == second
+    names = sorted(first.free_symbols | second.free_symbols, key=str)
+    for k in range(_SAMPLES):
+        # variances above the covariance; parameters of both signs
+        values = {name: (-1) ** (i + k) * sp.Rational(7 * i + 3 * k + 2, 11) for i, name in enumerate(names)}
+        values |= {symbols.q1: sp.Rational(5 + k, 4), symbols.q2: sp.Rational(9 + k, 7), symbols.c: sp.Rational(k, 5)}
+        values |= {symbols.rho: sp.Rational(2 * k - 3, 5)}
+        gap = (first - second).subs(values).evalf(_DIGITS, maxn=200)
+        if not (gap.is_number and abs(gap) < sp.Float(10) ** (8 - _DIGITS)):
+            return False
+    return True
 
 
 @lru_cache(maxsize=512)

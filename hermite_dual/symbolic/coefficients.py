@@ -127,4 +127,10 @@ def _point_symmetry(expr: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
     if total.count_ops() > _MOST_OPERATIONS:
         return None
     total = sp.simplify(total)
-    return None if total.has(symbol) else total / 2
+    if total.has(symbol):
+        shape = shape_of(expr, symbol)
+        smooth = shape.complete and not shape.kinks
+        if not smooth or sp.simplify(sp.diff(total, symbol)) != 0:
+            return None
+        total = sp.simplify(total.subs(symbol, 0))
+    return total / 2
