@@ -25,7 +25,7 @@ def owen_integral(h: mpmath.mpf, end: mpmath.mpf) -> mpmath.mpf:
 def conditional_integral(
     h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, s: mpmath.mpf, reach: mpmath.mpf, width: mpmath.mpf
 ) -> mpmath.mpf:
-    """Return `int_{h - reach}^h phi(t) Phi((k - rho t)/s) dt`, which is about its integrand at h times `width` or more."""
+    """Return `int_{h - reach}^h phi(t) Phi((k - rho t)/s) dt`, of the order of its integrand at h times `width`."""
 
     def integrand(z: Any) -> Any:
         return (-z * z / 2).exp() * ((slope * z - limit) / spread).erfc()
@@ -37,7 +37,7 @@ def conditional_integral(
 
 
 def _integral(function: Callable[[Any], Any], low: arb, high: arb, size: arb) -> mpmath.mpf:
-    """Integrate an analytic function to the current precision, relative to its integral or to a size, what is larger."""
+    """Integrate an analytic function to the current precision, relative to the larger of its integral and a size."""
     unit = arb(2) ** -int(mpmath.mp.prec)
     found = acb.integral(
         lambda z, _: function(z), low, high, rel_tol=unit, abs_tol=unit * size, eval_limit=_MOST_EVALUATIONS

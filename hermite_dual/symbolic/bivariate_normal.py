@@ -162,7 +162,7 @@ def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec:
     prec = mpmath.mp.prec if prec is None else prec
     h, k, rho = map(mpmath.mpmathify, (h, k, rho))
     with mpmath.workprec(prec + 30):
-        tail = _conditional_integral(h, k, rho)
+        tail = _far_out(h, k, rho)
     if tail is not None:
         with mpmath.workprec(prec):
             return +tail
@@ -180,12 +180,10 @@ def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec:
         return +value
 
 
-def _conditional_integral(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf | None:
-    r"""Return the CDF by an integral of one sign, or None where the integrand is largest inside.
+def _far_out(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf | None:
+    """Return the CDF without cancellation, or None where the smaller limit is not that far out.
 
-    $\Phi_2 = \int_{-\infty}^h \phi(t)\, \Phi((k - \rho t)/s)\,dt$, $s^2 = 1 - \rho^2$, for the smaller limit h.
-    The integrand's logarithm is concave: where its slope r at h is positive, it falls from there at least like
-    $e^{-r(h - t)}$.
+    `Phi_2(h, k; rho) = Phi(h) - Phi_2(h, -k; -rho)`: the smaller of both is integrated, to the bits that count.
     """
     gap = (1 - rho) * (1 + rho)
     h, k = min(h, k), max(h, k)
@@ -193,13 +191,38 @@ def _conditional_integral(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> mpma
         return None
     s = mpmath.sqrt(gap)
     u = (k - rho * h) / s
-    slope = -h - rho / s * mpmath.npdf(u) / mpmath.ncdf(u)
+    if u > 0:
+        whole = mpmath.ncdf(h)
+        rest = _conditional_integral(h, -k, -rho, s, whole)
+        if rest is not None:
+            return whole - rest
+    return _conditional_integral(h, k, rho, s, mpmath.mpf(0))
+
+
+def _conditional_integral(
+    h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, s: mpmath.mpf, beside: mpmath.mpf
+) -> mpmath.mpf | None:
+    r"""Return the CDF by an integral of one sign, or None where the integrand is largest inside.
+
+    $\Phi_2 = \int_{-\infty}^h \phi(t)\, \Phi((k - \rho t)/s)\,dt$, $s^2 = 1 - \rho^2$. The integrand's logarithm is
+    concave: where its slope r at h is positive, it falls from there at least like $e^{-r(h - t)}$. Bits are left out
+    that do not count beside another number.
+    """
+    u = (k - rho * h) / s
+    below = mpmath.ncdf(u)
+    slope = -h - rho / s * mpmath.npdf(u) / below
     if slope < 1:
         return None
+    bits = mpmath.mp.prec
+    if beside:
+        bits = min(bits, bits + int(mpmath.mag(mpmath.npdf(h) * below / slope) - mpmath.mag(beside)) + 10)
+    if bits <= 0:
+        return mpmath.mpf(0)
     from hermite_dual.symbolic.ball_integrals import conditional_integral
 
-    reach = (mpmath.mp.prec + 10) * mpmath.log(2) / slope
-    return conditional_integral(h, k, rho, s, reach, min(s, 1 / slope))
+    with mpmath.workprec(max(bits, 20)):
+        reach = (mpmath.mp.prec + 10) * mpmath.log(2) / slope
+        return conditional_integral(h, k, rho, s, reach, min(s, 1 / slope))
 
 
 def _cdf_at_working_precision(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf:
