@@ -9,6 +9,7 @@ import sympy as sp
 from numpy.typing import ArrayLike
 
 from hermite_dual.errors import HermiteDualError, InvalidInputError, NotIntegrableError
+from hermite_dual.exact_numbers import float_bounds
 from hermite_dual.expressions.catalogue import close_names, lookup, reason_against, string_functions
 from hermite_dual.expressions.catalogue_entry import parameter
 from hermite_dual.expressions.features import feature_probes
@@ -469,5 +470,6 @@ def _from_callable(
     name = getattr(function, "__name__", type(function).__name__)
     evaluate = checked(function)
     refuse_random(evaluate, _PROBES, name)
-    points = [sp.Float(float(kink), 17) for kink in sorted(kinks)]
+    places = [float_bounds(kink, "kinks", "give the points where it is not smooth")[0] for kink in kinks]
+    points = [sp.Float(place, 17) for place in sorted(places)]
     return Activation(None, evaluate, name, kinks=points, derivative=derivative)

@@ -298,7 +298,7 @@ class DEQ:
     ) -> Gram | CrossGram:
         if Y is not None and dtype is not np.float64:
             raise InvalidInputError("dtype = float32 with Y: entries between X and Y are kept in float64 alone")
-        samples = check_samples(np.asarray(X), "X")
+        samples = check_samples(X, "X")
         layers = self.check_depth(depth)
         others = None if Y is None else _other_samples(Y, samples)
         rows = samples if others is None else np.concatenate([samples, others])
@@ -324,7 +324,7 @@ class DEQ:
         """
         from hermite_dual.population.matrix_free_bounds import matrix_free_lower_bounds
 
-        return matrix_free_lower_bounds(self.gram, check_samples(np.asarray(X), "X"), degrees, block)
+        return matrix_free_lower_bounds(self.gram, check_samples(X, "X"), degrees, block)
 
     def check(self, X: ArrayLike, width: int | None = None, step: float | None = None) -> "TheoremCheck":
         """Decide each hypothesis of the convergence theorems: PROVEN, REFUTED or UNDECIDED, with its number.
@@ -344,7 +344,7 @@ class DEQ:
         """
         from hermite_dual.population.hypotheses import check_theorem
 
-        return check_theorem(self, check_samples(np.asarray(X), "X"), width, step)
+        return check_theorem(self, check_samples(X, "X"), width, step)
 
     def sample(
         self, width: int, inputs: int, seed: int | np.random.SeedSequence, *, memory: float | None = None
@@ -435,7 +435,7 @@ class DEQ:
         """
         return validate(
             self,
-            check_samples(np.asarray(X), "X"),
+            check_samples(X, "X"),
             widths=widths,
             replicas=replicas,
             seed=seed,
@@ -486,7 +486,7 @@ def _layers(depth: int) -> int:
 def _other_samples(Y: ArrayLike, samples: Array) -> Array:
     if np.ndim(Y) == 0:
         raise InvalidInputError(f"Y = {Y!r}: Y holds other samples, shape (p, d); write depth={Y!r} for a depth")
-    others = check_samples(np.asarray(Y), "Y")
+    others = check_samples(Y, "Y")
     if others.shape[1] != samples.shape[1]:
         raise InvalidInputError(
             f"Y has {others.shape[1]} columns and X has {samples.shape[1]}: both need the same input coordinates"

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.activation import Activation, ActivationLike, activation
 from hermite_dual.errors import AccuracyError, InvalidInputError
+from hermite_dual.exact_numbers import float_array, float_bounds, freeze
 from hermite_dual.namespaces import namespace_of
 from hermite_dual.numeric.gaussian import CHECK_ORDER, coefficients
 from hermite_dual.numeric.kernel import kernel_with_error
@@ -42,6 +43,10 @@ class HermiteExpansion:
     coefficients: Array
     remainder: float
     variance: float
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        freeze(self.coefficients)
 
 
 _RHO = rho
@@ -327,7 +332,7 @@ class Dual:
             from hermite_dual.dual_on_arrays import dual_on_array
 
             return dual_on_array(self.activation, rho, xp)
-        correlation = np.asarray(rho, dtype=np.float64)
+        correlation = float_array(rho, "rho")[0]
         if not (np.abs(correlation) <= 1.0 + 4.0 * EPS).all():
             bad = correlation[~(np.abs(correlation) <= 1.0 + 4.0 * EPS)].flat[0]
             raise InvalidInputError(f"correlation rho = {bad}: allowed is [-1, 1]; covariances go to kernel(q1, q2, c)")
@@ -357,8 +362,8 @@ def dual(phi: ActivationLike, **parameters: Any) -> Dual:
 
 
 def _variance(variance: float) -> float:
-    value = float(variance)
-    if not (np.isfinite(value) and value > 0.0):
+    value = float_bounds(variance, "variance", "allowed are finite numbers above 0")[0]
+    if not value > 0.0:
         raise InvalidInputError(f"variance = {variance}: allowed are finite numbers above 0")
     return value
 

@@ -47,7 +47,7 @@ def check_array(X: Any, xp: Any, name: str) -> Array:
         InvalidInputError: The array is none of those.
     """
     if xp is np:
-        return check_samples(np.asarray(X), name)
+        return check_samples(X, name)
     if not xp.isdtype(X.dtype, "real floating"):
         raise InvalidInputError(f"{name} holds values of type {X.dtype}; allowed is a real floating type. Convert it.")
     if X.ndim != 2 or 0 in X.shape:

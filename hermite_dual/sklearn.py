@@ -175,7 +175,7 @@ class DualKernel(Kernel):
         return self.kind == "ntk"
 
     def _population(self, model: DEQ, X: ArrayLike) -> Model:
-        samples = check_samples(np.asarray(X), "X")
+        samples = check_samples(X, "X")
         check_nonzero_rows(samples, model.sigma_b)
         model.check_depth(self.depth)
         return Model(model.activation, samples, model.sigma_w, model.sigma_u, model.sigma_b, self.depth)

@@ -111,7 +111,7 @@ def test_csv_with_words_or_ragged_lines(tmp_path):
         (np.array([[1.0, np.nan]]), r"1 values that are not finite, the first \(nan\) in row 0, column 1"),
         (np.array([[np.inf], [1.0]]), r"the first \(inf\) in row 0, column 0"),
         (np.array([[1.0 + 2.0j]]), "holds complex numbers"),
-        (np.array([["a"]]), "holds values of type <U1; allowed are real numbers"),
+        (np.array([["a"]]), r"holds strings \(<U1\); allowed are real numbers"),
         (np.ones(3), r"has the shape \(3,\); allowed is \(n, d\)"),
         (np.ones((0, 3)), r"has the shape \(0, 3\)"),
         (np.ones((3, 0)), r"has the shape \(3, 0\)"),

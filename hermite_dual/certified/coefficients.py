@@ -61,8 +61,7 @@ def coefficient_balls(shape: Shape, n: int, variance: Any = 1, digits: int = 30)
     """
     if not isinstance(n, int) or isinstance(n, bool) or not 0 <= n <= MAX_DEGREES:
         raise InvalidInputError(f"n = {n!r} is not an integer from 0 to {MAX_DEGREES}; ask for fewer degrees")
-    if not isinstance(digits, int) or not 1 <= digits <= MAX_DIGITS:
-        raise InvalidInputError(f"digits = {digits!r} is not an integer from 1 to {MAX_DIGITS}")
+    check_digits(digits)
     with working_precision(bits_for(2 * digits) + n // 2 + 64):
         q = to_ball(variance, "variance")
     if not q >= 0:
@@ -70,6 +69,12 @@ def coefficient_balls(shape: Shape, n: int, variance: Any = 1, digits: int = 30)
     if n == 0:
         return []
     return list(_cached(shape, n, _Variance(q), digits))
+
+
+def check_digits(digits: object) -> None:
+    """Refuse accuracies that nothing here reaches."""
+    if not isinstance(digits, int) or not 1 <= digits <= MAX_DIGITS:
+        raise InvalidInputError(f"digits = {digits!r} is not an integer from 1 to {MAX_DIGITS}")
 
 
 class _Variance:

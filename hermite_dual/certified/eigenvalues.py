@@ -5,7 +5,9 @@ the working precision. Up to n = 300 ball arithmetic at rising precision takes o
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,8 +18,9 @@ from hermite_dual.certified.entry_norm import EntryError, RowSums, entry_norm
 from hermite_dual.certified.large_enclosure import dense_enclosure
 from hermite_dual.certified.large_matrix import DenseMatrix, LargeMatrix
 from hermite_dual.certified.small_enclosure import ball_enclosure, small_enclosure
-from hermite_dual.certified.symmetric_input import SymmetricInput, symmetric_input
+from hermite_dual.certified.symmetric_input import SymmetricInput, has_own_error, symmetric_input
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.exact_numbers import float_bounds, freeze
 from hermite_dual.notebook import facts
 from hermite_dual.outcome import Outcome
 
@@ -50,6 +53,10 @@ class EigenvalueBounds:
     reason: str
     vector: Matrix | None = None
 
+    def __post_init__(self) -> None:
+        """Make the vector read-only."""
+        freeze(self.vector)
+
     def _repr_html_(self) -> str:
         """Return a small table for notebooks."""
         rows = [(name, f"{getattr(self, name)!r}") for name in ("lower", "estimate", "upper")]
@@ -72,6 +79,17 @@ class LowerBoundCheck:
     vector: Matrix | None
     margin: float
     reason: str
+
+    def __post_init__(self) -> None:
+        """Make the vector read-only."""
+        freeze(self.vector)
+
+    def not_proven(self) -> "LowerBoundCheck":
+        """Return what this says of a claim a little larger: PROVEN becomes UNDECIDED."""
+        if self.outcome is not Outcome.PROVEN:
+            return self
+        reason = "the claim lies between two float64 numbers, of which the smaller is proven and the larger is not"
+        return LowerBoundCheck(Outcome.UNDECIDED, None, self.margin, reason)
 
 
 def least_eigenvalue(A: ArrayLike, entry_error: ArrayLike | RowSums = 0.0, *, rtol: float = 1e-6) -> EigenvalueBounds:
@@ -100,6 +118,9 @@ def least_eigenvalue(A: ArrayLike, entry_error: ArrayLike | RowSums = 0.0, *, rt
     """
     if not 0 < rtol < math.inf:
         raise InvalidInputError(f"rtol = {rtol!r} is no positive finite number; give the relative width that is enough")
+    if has_own_error(A, entry_error):
+        found: EigenvalueBounds = A.least_eigenvalue(rtol=rtol)  # type: ignore[union-attr]
+        return found
     given = symmetric_input(A, entry_error)
     return _enclose(given, rtol)
 
@@ -120,11 +141,26 @@ def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike | RowSu
     Raises:
         InvalidInputError: as `least_eigenvalue`, or value is no finite number.
     """
+    if has_own_error(A, entry_error):
+        own: LowerBoundCheck = A.check_lower_bound(value)  # type: ignore[union-attr]
+        return own
     given = symmetric_input(A, entry_error)
+    return decide_claim(value, lambda claim: _check_claim(given, claim))
+
+
+def decide_claim(value: Any, check: Callable[[float], LowerBoundCheck]) -> LowerBoundCheck:
+    """Decide a claim of any exact type by the float64 numbers next to it.
+
+    Raises:
+        InvalidInputError: it is no finite real number.
+    """
+    below, above = float_bounds(value, "value", "give the lower bound that is claimed")
+    found = check(above)
+    return found if below == above or found.outcome is Outcome.PROVEN else check(below).not_proven()
+
+
+def _check_claim(given: SymmetricInput, value: float) -> LowerBoundCheck:
     matrix, error = given.matrix, given.error
-    value = float(value)
-    if not math.isfinite(value):
-        raise InvalidInputError(f"value = {value} is not a finite number; give the lower bound that is claimed")
     quick = quick_proof(DenseMatrix(matrix, given.largest), value, error)
     if quick is not None:
         return quick

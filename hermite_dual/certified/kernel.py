@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from hermite_dual.certified.coefficients import coefficient_balls, value_ball
+from hermite_dual.certified.coefficients import check_digits, coefficient_balls, value_ball
 from hermite_dual.certified.elementary import integer_power
 from hermite_dual.certified.lattice import lattice_kernel
 from hermite_dual.certified.precision import bits_for, exact_value, to_ball, working_precision
@@ -49,6 +49,7 @@ def kernel_ball(shape: Shape, q1: Any = 1, q2: Any = 1, c: Any = 0, digits: int 
         >>> kernel_ball(shape_of(sp.sin(x), x), 1, 1, 0.5).overlaps(arb(-1).exp() * arb(0.5).sinh())
         True
     """
+    check_digits(digits)
     exact = [exact_value(v) for v in (q1, q2, c)]
     with working_precision(bits_for(digits) * 2 + 64):
         balls = [to_ball(v, name) for v, name in ((q1, "q1"), (q2, "q2"), (c, "c"))]

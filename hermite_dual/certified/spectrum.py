@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.certified.entry_norm import entry_norm
 from hermite_dual.certified.float_cholesky import TINY, UNIT, gamma
-from hermite_dual.certified.symmetric_input import symmetric_input
+from hermite_dual.certified.symmetric_input import has_own_error, symmetric_input
+from hermite_dual.exact_numbers import freeze
 from hermite_dual.outcome import Outcome
 
 Matrix = NDArray[np.float64]
@@ -43,6 +44,10 @@ class Spectrum:
     radius: float
     outcome: Outcome
     reason: str
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        freeze(self.values)
 
     @property
     def lower(self) -> Matrix:
@@ -76,6 +81,9 @@ def eigenvalues(A: ArrayLike, entry_error: ArrayLike = 0.0) -> Spectrum:
         >>> bool((found.lower <= [1, 3]).all() and ([1, 3] <= found.upper).all())
         True
     """
+    if has_own_error(A, entry_error):
+        own: Spectrum = A.eigenvalues()  # type: ignore[union-attr]
+        return own
     given = symmetric_input(A, entry_error)
     matrix, n = given.matrix, len(given.matrix)
     exponent = 0

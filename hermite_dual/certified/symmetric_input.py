@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.certified.entry_norm import EntryError, RowSums
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.exact_numbers import float_array
 from hermite_dual.numeric.symmetric import largest_modulus
 
 Matrix = NDArray[np.float64]
@@ -27,6 +28,22 @@ class SymmetricInput:
     largest: float
 
 
+def has_own_error(A: object, entry_error: object) -> bool:
+    """Whether A is a Gram matrix, whose proofs count the proven errors of its entries.
+
+    Raises:
+        InvalidInputError: another error is given as well.
+    """
+    if not callable(getattr(A, "least_eigenvalue", None)):
+        return False
+    if not (isinstance(entry_error, (int, float)) and entry_error == 0):
+        raise InvalidInputError(
+            "A carries the proven errors of its own entries: leave entry_error out, or pass numpy.array(A) for a "
+            "matrix of which nothing else is known"
+        )
+    return True
+
+
 def symmetric_input(A: ArrayLike, entry_error: ArrayLike | RowSums) -> SymmetricInput:
     """Check the matrix and its error.
 
@@ -37,19 +54,25 @@ def symmetric_input(A: ArrayLike, entry_error: ArrayLike | RowSums) -> Symmetric
     Raises:
         InvalidInputError: A is not a finite symmetric square matrix, or the error is negative or not finite.
     """
-    matrix = np.ascontiguousarray(A, dtype=np.float64)
+    read, rounding = float_array(A, "A")
+    matrix = np.ascontiguousarray(read)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise InvalidInputError(f"A has shape {matrix.shape}; a symmetric matrix needs shape (n, n) with n >= 1")
     largest = largest_modulus(matrix)
     if np.isnan(largest):
         _refuse(matrix)
     if isinstance(entry_error, RowSums):
+        if not isinstance(rounding, float):
+            raise InvalidInputError("A is no float64 matrix, and its rounding cannot be added to row sums: convert it")
         if entry_error.sums.shape != matrix.shape[:1]:
             raise InvalidInputError(
                 f"{entry_error.sums.size} row sums for {matrix.shape[0]} rows; give one for each row"
             )
         return SymmetricInput(matrix, entry_error, largest)
-    error = np.asarray(entry_error, dtype=np.float64)
+    given, inexact = float_array(entry_error, "entry_error")
+    error = given + inexact + rounding
+    if not (isinstance(inexact, float) and isinstance(rounding, float)):
+        error = np.nextafter(np.nextafter(error, np.inf), np.inf)  # two sums
     if error.ndim not in (0, 2) or (error.ndim == 2 and error.shape != matrix.shape):
         raise InvalidInputError(
             f"entry_error has shape {error.shape}; give a number or an array of shape {matrix.shape}"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.errors import DataFileError, InvalidInputError
+from hermite_dual.exact_numbers import real_array
 
 FORMATS = (".npy", ".npz", ".csv")
 
@@ -42,11 +43,11 @@ def read_samples(path: str | os.PathLike[str]) -> NDArray[np.float64]:
     return check_samples(table, f"data file {str(file)!r}")
 
 
-def check_samples(table: NDArray[Any], name: str) -> NDArray[np.float64]:
+def check_samples(table: Any, name: str) -> NDArray[np.float64]:
     """Return the array as finite float64 of shape (n, d), or say what is wrong with it.
 
     Args:
-        table: Any array.
+        table: An array, or what NumPy makes one of.
         name: What the message calls it.
 
     Returns:
@@ -55,13 +56,7 @@ def check_samples(table: NDArray[Any], name: str) -> NDArray[np.float64]:
     Raises:
         InvalidInputError: The array is not two-dimensional, not real, empty, or holds NaN or infinity.
     """
-    if table.dtype.kind == "c":
-        raise InvalidInputError(
-            f"{name} holds complex numbers ({table.dtype}); samples are real. Pass its real part, or real and "
-            "imaginary parts as separate columns."
-        )
-    if table.dtype.kind not in "biuf":
-        raise InvalidInputError(f"{name} holds values of type {table.dtype}; allowed are real numbers. Convert them.")
+    table = real_array(table, name)
     if table.ndim != 2 or 0 in table.shape:
         raise InvalidInputError(
             f"{name} has the shape {table.shape}; allowed is (n, d) with n, d >= 1, one sample per row. "

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hermite_dual.errors import ConvergenceError, InvalidInputError
+from hermite_dual.exact_numbers import freeze
 from hermite_dual.expressions.array_function import array_function
 from hermite_dual.finite.fixed_point import fixed_point
 from hermite_dual.finite.spectral_norm import spectral_norm_estimate
@@ -31,6 +32,10 @@ class Equilibrium:
     Z: Array
     residual: float
     iterations: int
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        freeze(self.Z)
 
 
 def solve_equilibrium(

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from hermite_dual.exact_numbers import freeze
 from hermite_dual.finite.anderson import Anderson
 from hermite_dual.finite.pointwise import Finish, finish_step
 from hermite_dual.namespaces import Array
@@ -42,6 +43,10 @@ class FixedPoint:
     residual: float
     iterations: int
     failure: str | None
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        freeze(self.Z)
 
 
 def fixed_point(

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from hermite_dual.exact_numbers import freeze
 from hermite_dual.namespaces import Array
 
 Parametrization = Literal["ntk", "standard"]
@@ -34,6 +35,10 @@ class EmpiricalNTK:
     matrix: Array
     gram: Array
     gamma: Array
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        freeze(self.matrix, self.gram, self.gamma)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """Return the matrix, for NumPy."""

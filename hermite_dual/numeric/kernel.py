@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.exact_numbers import float_array
 from hermite_dual.numeric.chebyshev import PiecewiseChebyshev, interpolate, reflected
 from hermite_dual.numeric.exact_sums import two_product
 from hermite_dual.numeric.gaussian import (
@@ -46,7 +47,8 @@ def kernel_with_error(activation: Activation, q1: ArrayLike, q2: ArrayLike, c: A
         InvalidInputError: a variance is negative or not finite, or `|c| > sqrt(q1 q2)`.
         NotIntegrableError: phi is not square-integrable at one of the variances.
     """
-    v1, v2, covariance = np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in (q1, q2, c)))
+    given = (float_array(value, name)[0] for value, name in ((q1, "q1"), (q2, "q2"), (c, "c")))
+    v1, v2, covariance = np.broadcast_arrays(*given)
     _check_arguments(v1, v2, covariance)
     shape = covariance.shape
     # Symmetry halves the number of distinct pairs.

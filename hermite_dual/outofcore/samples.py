@@ -66,7 +66,7 @@ class NpySamples:
 
     def rows(self, span: slice) -> Array:
         """Some rows."""
-        return check_samples(np.asarray(self._mapped()[span]), f"data file {self.path!r}")
+        return check_samples(self._mapped()[span], f"data file {self.path!r}")
 
     def _mapped(self) -> NDArray[Any]:
         try:
@@ -93,7 +93,7 @@ class ZarrSamples:
 
     def rows(self, span: slice) -> Array:
         """Some rows."""
-        return check_samples(np.asarray(self._opened()[span]), f"Zarr array {self.path!r}")
+        return check_samples(self._opened()[span], f"Zarr array {self.path!r}")
 
     def _opened(self) -> Any:
         try:

@@ -14,6 +14,7 @@ from hermite_dual.certified.eigenvalues import (
     EigenvalueBounds,
     LowerBoundCheck,
     compare_bounds,
+    decide_claim,
     quick_proof,
     undecided_claim,
 )
@@ -195,17 +196,20 @@ class StoredGram:
     def _matrix(self) -> StoredMatrix:
         return StoredMatrix(self.job.gram, self.diagonal, self.runner, self.path / "factor", self.cache, self.progress)
 
-    def least_eigenvalue(self) -> EigenvalueBounds:
+    def least_eigenvalue(self, *, rtol: float = _RTOL) -> EigenvalueBounds:
         """Return the least eigenvalue of K with proven bounds on both sides, every error of the entries included.
 
         Factors are kept beside the matrix while they are needed, and removed afterwards: up to as many bytes as the
         matrix takes in float64. An interrupted call goes on with the blocks that are whole.
 
+        Args:
+            rtol: the relative width that is enough; as `hermite_dual.least_eigenvalue`.
+
         Returns:
             Bounds that hold in exact arithmetic; infinite ones and UNDECIDED where the entries have no proven error or
             no factorization succeeded.
         """
-        return self._least_eigenvalue
+        return self._least_eigenvalue if rtol == _RTOL else self._enclose(rtol)
 
     @cached_property
     def _least_eigenvalue(self) -> EigenvalueBounds:
@@ -236,8 +240,9 @@ class StoredGram:
         Raises:
             InvalidInputError: value is no finite number.
         """
-        if not math.isfinite(value):
-            raise InvalidInputError(f"value = {value} is not a finite number; give the lower bound that is claimed")
+        return decide_claim(value, self._check_claim)
+
+    def _check_claim(self, value: float) -> LowerBoundCheck:
         proven = self.entry_sums
         if proven.error is None:
             return LowerBoundCheck(Outcome.UNDECIDED, None, 0.0, proven.reason)

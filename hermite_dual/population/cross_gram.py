@@ -4,13 +4,14 @@ At equal norms, or of a homogeneous activation at any, the entry is a function o
 formed. At other norms, and for proofs, the entries are a block of the square kernel of X and Y together.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.exact_numbers import freeze
 from hermite_dual.population.gram import Model, inputs_variances
 from hermite_dual.population.identical_rows import identical_rows
 from hermite_dual.population.inputs import check_nonzero_rows
@@ -48,6 +49,10 @@ class CrossGram:
     tangent: bool
     model: Model
 
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        freeze(self.matrix, self.variances, self.other_variances)
+
     def __repr__(self) -> str:
         """Return what it is of; the numbers are in `matrix`."""
         what = f"shape={self.shape}, activation={self.model.activation.name!r}, tangent={self.tangent}"
@@ -71,8 +76,9 @@ class CrossGram:
         """The proof of every entry, errors of shape (n, p); it takes the square kernel of X and Y together."""
         square = population_ntk(self.model) if self.tangent else gram_of(self.model)
         n = self.shape[0]
-        square.matrix[:n, n:] = self.matrix
-        square.matrix[n:, :n] = self.matrix.T
+        matrix = square.matrix.copy()
+        matrix[:n, n:], matrix[n:, :n] = self.matrix, self.matrix.T
+        square = replace(square, matrix=matrix)
         return square.entry_bounds.block(slice(0, n), slice(n, None))
 
     @property

@@ -18,6 +18,7 @@ from hermite_dual.certified.constants import derivative_bound
 from hermite_dual.certified.entry_norm import EntryError, RowSums
 from hermite_dual.certified.float_cholesky import TINY, gamma
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
+from hermite_dual.exact_numbers import freeze
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.certified_kernel import CertifiedKernel
 from hermite_dual.population.gram import Model
@@ -65,6 +66,10 @@ class EntryBounds:
     reason: str
     lipschitz: float = np.inf
     budget: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        freeze(self.errors, self.preactivation_errors)
 
     @property
     def largest(self) -> float:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.exact_numbers import freeze
 from hermite_dual.notebook import facts, number
 from hermite_dual.numeric.mehler import hermite_series
 from hermite_dual.numeric.products import add_upper_product, upper_product
@@ -29,6 +30,7 @@ Array = NDArray[np.float64]
 FloatType = type[np.float64] | type[np.float32]
 _EPS = float(np.finfo(np.float64).eps)
 _PANEL = 1024
+_RTOL = 1e-6
 _FEW_ROWS = 8
 """Up to this many rows are integrated pair by pair where the kernel has no short series."""
 _ALL_BOUNDS = 4096
@@ -59,12 +61,16 @@ class Model:
     depth: int | None
     row_error: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Make the samples read-only."""
+        freeze(self.samples)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Gram:
     """A population Gram matrix `K`, a symmetric (n, n) array with what is known about it.
 
-    `np.asarray(G)` is `G.matrix`.
+    `np.asarray(G)` is `G.matrix`, read-only; `np.array(G)` is a copy.
 
     Attributes:
         matrix: `K`, shape (n, n), float64 or float32, symmetric to the last bit.
@@ -185,12 +191,23 @@ class Gram:
 
         return entry_sums(self.model, self._float64, self.variances)
 
-    def least_eigenvalue(self) -> "EigenvalueBounds":
+    def __post_init__(self) -> None:
+        """Make the arrays read-only: proofs speak of these numbers. `numpy.array(G)` is a copy to work on."""
+        freeze(self.matrix, self.variances)
+
+    def least_eigenvalue(self, *, rtol: float = 1e-6) -> "EigenvalueBounds":
         """Return the least eigenvalue of K with proven bounds on both sides, every error of the entries included.
 
         Where the entries have no proven error the bounds are infinite and the outcome is UNDECIDED, with the reason.
+
+        Args:
+            rtol: the relative width that is enough; as `hermite_dual.least_eigenvalue`.
         """
-        return self._least_eigenvalue
+        if rtol == _RTOL:
+            return self._least_eigenvalue
+        from hermite_dual.population.gram_eigenvalues import gram_least_eigenvalue
+
+        return gram_least_eigenvalue(self._float64, self._entries, rtol)
 
     @cached_property
     def _least_eigenvalue(self) -> "EigenvalueBounds":

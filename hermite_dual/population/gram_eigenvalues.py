@@ -6,9 +6,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck, check_lower_bound, least_eigenvalue
+from hermite_dual.certified.eigenvalues import (
+    EigenvalueBounds,
+    LowerBoundCheck,
+    check_lower_bound,
+    decide_claim,
+    least_eigenvalue,
+)
 from hermite_dual.certified.theory_bounds import TheoryBound, check_degrees, theory_lower_bounds
-from hermite_dual.errors import InvalidInputError
 from hermite_dual.numeric.eigenvalues import least_eigenvalue_estimate
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entry_bounds import EntryBounds, EntrySums
@@ -18,20 +23,19 @@ from hermite_dual.population.variance_coefficients import preactivation_error, v
 Array = NDArray[np.float64]
 
 
-def gram_least_eigenvalue(matrix: Array, entries: EntryBounds | EntrySums) -> EigenvalueBounds:
+def gram_least_eigenvalue(matrix: Array, entries: EntryBounds | EntrySums, rtol: float = 1e-6) -> EigenvalueBounds:
     """Enclose `lambda_min(K)`; infinite bounds and UNDECIDED where the entries have no proven error."""
     if entries.error is None:
         estimate = least_eigenvalue_estimate(matrix)
         return EigenvalueBounds(-math.inf, estimate, math.inf, Outcome.UNDECIDED, entries.reason)
-    return least_eigenvalue(matrix, entries.error)
+    return least_eigenvalue(matrix, entries.error, rtol=rtol)
 
 
 def gram_check_lower_bound(matrix: Array, entries: EntryBounds | EntrySums, value: float) -> LowerBoundCheck:
     """Decide `lambda_min(K) >= value`."""
-    if not math.isfinite(value):
-        raise InvalidInputError(f"value = {value} is not a finite number; give the lower bound that is claimed")
     if entries.error is None:
-        return LowerBoundCheck(Outcome.UNDECIDED, None, 0.0, entries.reason)
+        undecided = LowerBoundCheck(Outcome.UNDECIDED, None, 0.0, entries.reason)
+        return decide_claim(value, lambda _: undecided)
     return check_lower_bound(matrix, value, entries.error)
 
 

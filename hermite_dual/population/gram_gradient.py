@@ -56,6 +56,7 @@ def gram_gradient(model: Model, scales: tuple[str, ...], *, tangent: bool = Fals
         kernel, gradients = _limit(model, inner, changes, tangent)
     else:
         kernel, gradients = _layers(model, inner, changes, tangent)
+    kernel = kernel.copy()
     identical = identical_rows(model.samples, model.samples)
     for matrix in (kernel, *gradients):
         matrix[identical] = matrix[identical[0], identical[0]]

@@ -27,7 +27,7 @@ def on_sphere(X: ArrayLike) -> Array:
     >>> on_sphere([[3.0, 4.0]]).round(6).tolist()
     [[0.848528, 1.131371]]
     """
-    samples = check_samples(np.asarray(X), "X")
+    samples = check_samples(X, "X")
     size = np.abs(samples).max(axis=1)
     if (size == 0.0).any():
         row = int(np.flatnonzero(size == 0.0)[0])

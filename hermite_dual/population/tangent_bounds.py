@@ -63,7 +63,9 @@ def tangent_entry_bounds(model: Model, matrix: Array, gram: Gram | None) -> Entr
         # the true entry of two identical rows is that of the diagonal
         rows, columns = identical_rows(model.samples, model.samples)
         same = (np.abs(matrix[rows, columns] - matrix[rows, rows]) + found.errors[rows, rows]) * _UP
-        found.errors[rows, columns] = np.minimum(found.errors[rows, columns], same)
+        errors = found.errors.copy()
+        errors[rows, columns] = np.minimum(errors[rows, columns], same)
+        found = replace(found, errors=errors)
     return found
 
 

@@ -108,12 +108,19 @@ class RealZero(sp.Expr):
 def as_printed(expr: Any) -> sp.Basic:
     """Return an expression with every Float replaced by the decimal fraction that it prints as.
 
-    A Float of float64 precision prints its shortest decimal that reads back as the same number.
+    A Float of float64 precision prints its shortest decimal that reads back as the same number. Strings are refused:
+    SymPy would execute them.
+
+    Raises:
+        InvalidInputError: it is neither a number nor a SymPy expression.
 
     >>> as_printed(sp.Float("0.1", 5) + sp.Symbol("x") ** 2.0)
     x**2 + 1/10
     """
-    expr = sp.sympify(expr)
+    try:
+        expr = sp.sympify(expr, strict=True)
+    except sp.SympifyError:
+        raise InvalidInputError(f"{expr!r} is neither a number nor a SymPy expression: give one of them") from None
     return expr.xreplace({number: _decimal(number) for number in expr.atoms(sp.Float)})
 
 

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from hermite_dual._version import __version__
@@ -94,7 +93,7 @@ def sweep(
     >>> [(row["activation"], row["sigma"], row["lambda_outcome"]) for row in found]
     [('tanh', 0.25, 'PROVEN'), ('tanh', 2.0, None), ('relu', 0.25, 'PROVEN'), ('relu', 2.0, None)]
     """
-    samples = check_samples(np.asarray(X), "X")
+    samples = check_samples(X, "X")
     chosen = tuple(check_widths(widths)) if len(widths) else ()
     scales = _scales(paper, sigma_u, sigma_b, coefficients, replicas, error_probability)
     points = _points(activations, sigmas, chosen, seeds, scales)

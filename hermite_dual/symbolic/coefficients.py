@@ -54,7 +54,7 @@ def exact_coefficient(expr: sp.Expr, symbol: sp.Symbol, r: int, variance: sp.Exp
     q = as_printed(variance)
     if q.is_positive is not True:
         raise InvalidInputError(f"variance must be a positive number or a symbol declared positive, got {variance!r}")
-    return _coefficient(sp.sympify(expr), symbol, int(r), q)
+    return _coefficient(as_printed(expr), symbol, int(r), q)
 
 
 @lru_cache(maxsize=4096)
@@ -98,7 +98,7 @@ def _integral(expr: sp.Expr, symbol: sp.Symbol, r: int, q: sp.Expr) -> sp.Expr:
     """Return the coefficient as integrals over the intervals between kinks."""
     z = sp.Symbol("z", real=True)
     real = sp.Symbol(symbol.name, real=True)
-    activation = sp.sympify(expr).xreplace({symbol: real})
+    activation = as_printed(expr).xreplace({symbol: real})
     parity = shape_of(activation, real).parity
     if parity == (-1) ** (r + 1):
         return sp.S.Zero

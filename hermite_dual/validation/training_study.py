@@ -312,7 +312,7 @@ def study_data(data: str | tuple[ArrayLike, ArrayLike], n: int, d: int, seed: in
         InvalidInputError: There are no such data.
     """
     if isinstance(data, tuple) and len(data) == 2:
-        return "given samples", check_samples(np.asarray(data[0]), "X"), np.asarray(data[1])
+        return "given samples", check_samples(data[0], "X"), np.asarray(data[1])
     n = check_count("samples", n, 1, "the number of samples")
     if data == "sphere":
         d = check_count("inputs", d, 1, "the number of inputs")

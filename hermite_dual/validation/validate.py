@@ -76,7 +76,7 @@ def validate(
         DataFileError: The store cannot be read or written, for instance because the disk is full.
         ConvergenceError: A network has no equilibrium that the iteration finds.
     """
-    samples = check_samples(np.asarray(X), "X")
+    samples = check_samples(X, "X")
     widths = check_widths(widths)
     replicas = check_count("replicas", replicas, 2, "the number of networks per width")
     seed = check_count("seed", seed, 0, "the seed")

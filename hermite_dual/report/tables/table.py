@@ -211,7 +211,7 @@ def table(
     named = [activation(one) for one in ([activations] if _is_one(activations) else activations)]
     if not named:
         raise InvalidInputError("activations is empty: name at least one, such as ['relu', 'tanh']")
-    samples = None if data is None else check_samples(np.asarray(data), "data")
+    samples = None if data is None else check_samples(data, "data")
     rows = []
     for index, phi in enumerate(named):
         subject = Subject(phi, _model(phi, sigma_w2, sigma_w, sigma_u, sigma_b), samples, digits)

@@ -1,0 +1,126 @@
+"""Numbers and arrays as users have them: read exactly, or with what their conversion to float64 changes, or refused."""
+
+import math
+import numbers
+import reprlib
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from hermite_dual.errors import InvalidInputError
+
+_LARGEST_EXACT = 2**53
+_KINDS = {"c": "complex numbers", "M": "dates", "m": "time differences", "S": "bytes", "U": "strings", "V": "records"}
+
+
+def freeze(*arrays: Any) -> None:
+    """Make arrays read-only, those of NumPy: a proof speaks of the numbers that are there."""
+    for array in arrays:
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
+
+
+def real_array(value: Any, name: str) -> NDArray[Any]:
+    """Return what is given as an array of real numbers of any type, or say what it is and what to pass.
+
+    Raises:
+        InvalidInputError: it is masked, sparse, ragged, needs a gradient, or holds anything but real numbers.
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise InvalidInputError(f"{name} is masked, and masked entries have no value: pass {name}.filled(...)")
+    if hasattr(value, "toarray") and not isinstance(value, np.ndarray):
+        raise InvalidInputError(f"{name} is sparse ({type(value).__name__}): pass {name}.toarray()")
+    if getattr(value, "requires_grad", False) is True:
+        raise InvalidInputError(f"{name} is a tensor that needs its gradient: pass {name}.detach().cpu().numpy()")
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise InvalidInputError(
+            f"{name} is no array of numbers ({error}): give rows of one length, as numpy.array takes them"
+        ) from None
+    if array.dtype.kind in _KINDS:
+        raise InvalidInputError(
+            f"{name} holds {_KINDS[array.dtype.kind]} ({array.dtype}); allowed are real numbers. Convert them, for "
+            "instance with .real or .astype(float)."
+        )
+    if array.dtype.kind == "O":
+        for index, entry in np.ndenumerate(array):
+            if not _is_real(entry):
+                place = ", ".join(map(str, index))
+                raise InvalidInputError(
+                    f"{name}[{place}] = {entry!r} is no finite real number; allowed are real numbers. Replace it, or "
+                    "leave its row out."
+                )
+    return array
+
+
+def float_array(value: Any, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64] | float]:
+    """Return an array in float64 and a bound of what the conversion changed, 0 where it is exact.
+
+    Raises:
+        InvalidInputError: as `real_array`.
+    """
+    array = real_array(value, name)
+    exact = array.dtype.kind == "b" or (array.dtype.kind == "f" and array.dtype.itemsize <= 8)
+    if array.dtype.kind == "O":
+        entries = [_fraction(entry) for entry in array.ravel()]
+        found = np.array([_nearest(entry) for entry in entries], dtype=np.float64).reshape(array.shape)
+        exact = all(Fraction(f) == e for f, e in zip(found.ravel().tolist(), entries, strict=True) if math.isfinite(f))
+    else:
+        with np.errstate(over="ignore"):
+            found = np.asarray(array, dtype=np.float64)
+        exact = exact or (array.dtype.kind in "iu" and bool((np.abs(found) <= _LARGEST_EXACT).all()))
+    if exact:
+        return found, 0.0
+    with np.errstate(invalid="ignore"):
+        return found, np.spacing(np.abs(found))
+
+
+def float_bounds(value: Any, name: str, remedy: str) -> tuple[float, float]:
+    """Return the float64 numbers next to a finite real number from below and above: itself twice where it is one.
+
+    Raises:
+        InvalidInputError: it is no finite real number.
+    """
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if not _is_real(value) or isinstance(value, (bool, np.bool_)):
+        raise InvalidInputError(f"{name} = {value!r} is not a finite number; {remedy}")
+    exact = _fraction(value)
+    near = _nearest(exact)
+    if not math.isfinite(near):
+        raise InvalidInputError(f"{name} = {reprlib.repr(value)} is beyond float64; {remedy}")
+    if Fraction(near) == exact:
+        return near, near
+    return (near, math.nextafter(near, math.inf)) if Fraction(near) < exact else (math.nextafter(near, -math.inf), near)
+
+
+def _is_real(value: Any) -> bool:
+    if isinstance(value, sp.Expr):
+        return bool(value.is_number and value.is_real and value.is_finite)
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    if not isinstance(value, (numbers.Real, np.floating, np.integer, np.bool_)):
+        return False
+    return isinstance(value, (int, Fraction)) or bool(np.isfinite(np.asarray(value, dtype=np.longdouble)))
+
+
+def _fraction(value: Any) -> Fraction:
+    """The number itself, or to 60 digits, on the same side of every float64 number, where it is irrational."""
+    if isinstance(value, sp.Expr):
+        exact = sp.Rational(value) if value.is_Rational or value.is_Float else sp.Rational(str(sp.N(value, 60)))
+        return Fraction(int(exact.p), int(exact.q))
+    if isinstance(value, (np.floating, np.integer, np.bool_)):
+        return Fraction(*value.as_integer_ratio()) if isinstance(value, np.floating) else Fraction(int(value))
+    return Fraction(value)
+
+
+def _nearest(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
