@@ -94,7 +94,7 @@ def check_claim(
     certificate = None
     if found.outcome is not Outcome.UNDECIDED:
         parameters = parameters_of(activation, sigma_w2, sigma_w, sphere)
-        certificate = make_certificate(_claim(found, value), samples, parameters, entries.budget)
+        certificate = make_certificate(_claim(found, value), samples, parameters)
     return ClaimResult(found.outcome, value, found.reason, found.margin, entries, certificate)
 
 
@@ -111,7 +111,7 @@ def _model(activation: str, sigma_w2: float | None, sigma_w: float | None) -> DE
 
 def _claim(found: LowerBoundCheck, value: float) -> dict[str, Any]:
     statement = STATEMENTS[found.outcome.value]
-    return {"statement": statement, "value": value, "outcome": found.outcome.value, "margin": found.margin}
+    return {"statement": statement, "value": value, "outcome": found.outcome.value}
 
 
 def scaling_error(rows: Array) -> float:

@@ -88,7 +88,7 @@ def test_rows_as_given_are_another_claim(folder):
 def test_other_data_and_edited_files_are_refused(folder, least):
     _, file = check(folder, 0.999 * least.lower, "edited.json")
     result = verify(folder, file, "changed.npy")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "data are not those of the certificate" in result.stdout
 
     def raise_claim(content):
@@ -119,7 +119,25 @@ def test_a_forged_digest_does_not_make_a_false_claim_true(folder, least, change)
 
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"activation": "tanh"}, {"sigma_w2": "much"}, {"sigma_w2": -1.0}, {"rows": "tidy"}, {"sigma_u_squared": 3}],
+    [
+        *(
+            {},
+            {"activation": "tanh"},
+            {"sigma_w2": "much"},
+            {"sigma_w2": -1.0},
+            {"rows": "tidy"},
+            {"sigma_u_squared": 3},
+        ),
+        *(
+            {"sigma_w": 0.01},
+            {"sigma_w2": True},
+            {"sigma_w2": "0.08"},
+            {"sigma_b": 0.5},
+            {"sigma_b": False},
+            {"depth": 3},
+        ),
+        {"activation": ["tanh"], "rows": "as given"},
+    ],
 )
 def test_parameters_that_no_check_wrote_are_bad_input(folder, least, parameters):
     _, file = check(folder, 0.999 * least.lower, "bad.json")
@@ -165,3 +183,10 @@ def test_help_explains_the_exit_codes(command):
     result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     for words in ("PROVEN", "REFUTED", "UNDECIDED"):
         assert words in result.stdout
+
+
+def test_what_was_verified_is_shown(folder, least):
+    _, file = check(folder, 0.999 * least.lower, "shown.json")
+    answer = verify(folder, file).stdout
+    for words in ("activation = tanh", "sigma_w2 = 0.08", "rows = scaled to norm sqrt(d)", "samples, SHA-256"):
+        assert words in answer

@@ -1,15 +1,17 @@
 """Certificate files: a claim about a least eigenvalue that a colleague can prove again.
 
-The file holds the claim, a digest of the data, the parameters and the error budget, and a digest of all of that.
-Nothing in it is believed: `verify` proves the claim again from the data with `rebuild`, and by a plain factorization
-whose residual is measured, which shares no code with what wrote the file.
+The file holds the claim, a digest of the data, the parameters, and a digest of all of that; nothing else, so that
+whatever a reader sees in it is what was proven. Nothing in it is believed: `verify` proves the claim again from the
+data with `rebuild`, and by a plain factorization whose residual is measured, which shares no code with what wrote the
+file.
 """
 
 import hashlib
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,11 @@ Matrix = NDArray[np.float64]
 Rebuild = Callable[[Matrix, Mapping[str, Any]], tuple[Matrix, float]]
 """Data and parameters to a Gram matrix in float64 and a proven bound of its 2-norm error."""
 
-FORMAT = "hermite-dual certificate 1"
-_FIELDS = ("format", "claim", "data", "parameters", "error_budget")
+FORMAT = "hermite-dual certificate 2"
+_FIELDS = ("format", "claim", "data", "parameters")
+_KEYS = {"claim": {"statement", "value", "outcome"}, "data": {"shape", "sha256"}}
+_LONGEST = 2**20
+"""Bytes of a file that may be a certificate."""
 STATEMENTS = {"PROVEN": "lambda_min >= value", "REFUTED": "lambda_min < value"}
 """What a claim states, by its outcome."""
 
@@ -35,13 +40,15 @@ class Verification:
     """The answer to a certificate.
 
     Attributes:
-        outcome: PROVEN if the claim was proven again, REFUTED if the file does not belong to the data or was altered,
-            UNDECIDED if it is intact but the proof did not go through.
+        outcome: PROVEN if the claim was proven again, REFUTED if the file was altered, UNDECIDED if it is intact but
+            the proof did not go through, or the data are others.
         reason: what was found.
+        subject: the model and the data that were looked at.
     """
 
     outcome: Outcome
     reason: str
+    subject: str = ""
 
 
 def data_digest(data: Matrix) -> dict[str, Any]:
@@ -56,9 +63,7 @@ def _content_digest(certificate: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def make_certificate(
-    claim: Mapping[str, Any], data: Matrix, parameters: Mapping[str, Any], error_budget: Mapping[str, float]
-) -> dict[str, Any]:
+def make_certificate(claim: Mapping[str, Any], data: Matrix, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Assemble a certificate.
 
     Args:
@@ -66,7 +71,6 @@ def make_certificate(
             they read back as the same float.
         data: X, shape (n, d).
         parameters: activation and scales, JSON types only.
-        error_budget: named contributions to the distance between what was factored and the truth.
 
     Returns:
         A dictionary of JSON types.
@@ -76,40 +80,77 @@ def make_certificate(
         "claim": dict(claim),
         "data": data_digest(data),
         "parameters": dict(parameters),
-        "error_budget": {key: float(value) for key, value in error_budget.items()},
     }
     certificate["sha256"] = _content_digest(certificate)
     return certificate
 
 
 def write(path: str | Path, certificate: Mapping[str, Any]) -> None:
-    """Write a certificate as JSON."""
+    """Write a certificate as JSON: whole, or not at all, and into nothing but a regular file."""
+    path = Path(path).resolve()
+    text = json.dumps(certificate, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        Path(path).write_text(json.dumps(certificate, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
     except OSError as error:
+        temporary.unlink(missing_ok=True)
         raise DataFileError(f"the certificate cannot be written to {path}: {error.strerror}") from error
 
 
 def read(path: str | Path) -> dict[str, Any]:
     """Read a certificate and check its shape, not its truth."""
     try:
-        certificate = json.loads(Path(path).read_text(encoding="utf-8"))
+        with Path(path).open("rb") as stream:
+            content = stream.read(_LONGEST + 1)
+        if len(content) > _LONGEST:
+            raise ValueError(f"it is longer than {_LONGEST} bytes")
+        certificate = json.loads(content, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
     except OSError as error:
         raise DataFileError(f"the certificate {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataFileError(f"{path} is not JSON: {error}; give the file that `hermite-dual check` wrote") from error
-    missing = [key for key in (*_FIELDS, "sha256") if not isinstance(certificate, dict) or key not in certificate]
-    if missing or certificate["format"] != FORMAT:
-        raise DataFileError(f"{path} is no {FORMAT!r}; missing or wrong: {', '.join(missing) or 'format'}")
+    problem = _malformed(certificate)
+    if problem is not None:
+        raise DataFileError(f"{path} is no {FORMAT!r}: {problem}; give the file that `hermite-dual check` wrote")
     return dict(certificate)
 
 
-def tampered(certificate: Mapping[str, Any], data: Matrix) -> str | None:
-    """What does not fit, or None: the file against itself and the data against the file."""
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"the key {twice!r} stands there twice")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _malformed(certificate: Any) -> str | None:
+    """What is missing or does not belong there, or None."""
+    if not isinstance(certificate, dict):
+        return "it is no JSON object"
+    expected: dict[str, tuple[Any, set[str]]] = {"": (certificate, {*_FIELDS, "sha256"})}
+    if certificate.get("format") != FORMAT:
+        return f"its format is {certificate.get('format')!r}"
+    expected |= {f"{name}.": (certificate.get(name), keys) for name, keys in _KEYS.items()}
+    for prefix, (part, keys) in expected.items():
+        if not isinstance(part, dict):
+            return f"{prefix[:-1]} is no object"
+        for word, names in (("missing", keys - part.keys()), ("unknown", part.keys() - keys)):
+            if names:
+                return f"{word}: {', '.join(prefix + name for name in sorted(names))}"
+    if not isinstance(certificate["parameters"], dict):
+        return "parameters is no object"
+    return None
+
+
+def tampered(certificate: Mapping[str, Any]) -> str | None:
+    """What does not fit in the file itself, or None."""
     if certificate["sha256"] != _content_digest(certificate):
         return "the certificate was altered after it was written: its digest does not match its content"
-    if certificate["data"] != data_digest(data):
-        return "the data are not those of the certificate: shape or digest differ"
     value = certificate["claim"].get("value")
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
         return f"the claim's value {value!r} is not a finite number"
@@ -130,11 +171,25 @@ def verify(certificate: Mapping[str, Any], data: Matrix, rebuild: Rebuild) -> Ve
             means than the ones that wrote the certificate.
 
     Returns:
-        PROVEN, REFUTED for altered files or other data, UNDECIDED if the proof does not go through.
+        PROVEN, REFUTED for altered files, UNDECIDED for other data or if the proof does not go through.
     """
-    problem = tampered(certificate, data)
+    problem = tampered(certificate)
     if problem is not None:
         return Verification(Outcome.REFUTED, problem)
+    if certificate["data"] != data_digest(data):
+        reason = "the data are not those of the certificate, shape or digest differ: nothing was verified"
+        return Verification(Outcome.UNDECIDED, reason)
+    return replace(_prove_again(certificate, data, rebuild), subject=_subject(certificate))
+
+
+def _subject(certificate: Mapping[str, Any]) -> str:
+    """The model and the data of a certificate in one line."""
+    model = ", ".join(f"{name} = {value}" for name, value in sorted(certificate["parameters"].items()))
+    rows, columns = certificate["data"]["shape"]
+    return f"{model}; {rows} x {columns} samples, SHA-256 {certificate['data']['sha256']}"
+
+
+def _prove_again(certificate: Mapping[str, Any], data: Matrix, rebuild: Rebuild) -> Verification:
     try:
         matrix, error = rebuild(data, certificate["parameters"])
     except AccuracyError as failure:

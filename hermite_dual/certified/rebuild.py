@@ -66,6 +66,11 @@ class Table:
     stretch: Matrix
 
 
+_SCALES = {"sigma_w", "sigma_w2"}
+_PARAMETERS = {"activation", "sigma_u_squared", "sigma_b", "rows"}
+"""What a certificate holds besides one of the scales."""
+
+
 def parameters_of(activation_text: str, sigma_w2: float | None, sigma_w: float | None, sphere: bool) -> dict[str, Any]:
     """The parameters as a certificate holds them: `sigma_w^2 = 2 s^2` where `sigma_w2` is given, `sigma_u^2 = 2`."""
     scale = {"sigma_w2": sigma_w2} if sigma_w is None else {"sigma_w": sigma_w}
@@ -116,8 +121,13 @@ def rebuild(data: Matrix, parameters: Mapping[str, Any]) -> tuple[Matrix, float]
 def _read(parameters: Mapping[str, Any]) -> tuple[Any, arb, bool]:
     """The activation, a ball of `sigma_w^2` and whether rows are scaled, from a file that may say anything."""
     try:
-        phi = activation(str(parameters["activation"]))
-        name = "sigma_w" if "sigma_w" in parameters else "sigma_w2"
+        (name,) = parameters.keys() - _PARAMETERS
+        numbers = [parameters[key] for key in (name, "sigma_u_squared", "sigma_b")]
+        if not (
+            name in _SCALES and parameters.keys() >= _PARAMETERS and isinstance(parameters["activation"], str)
+        ) or any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in numbers):
+            raise ValueError
+        phi = activation(parameters["activation"])
         number = float(parameters[name])
         exact = Fraction(repr(number))  # the decimal number that was written
         rows = {"scaled to norm sqrt(d)": True, "as given": False}[parameters["rows"]]

@@ -65,7 +65,7 @@ def verify(
 ) -> None:
     """Prove a certificate's claim again from the data, by other means: PROVEN (0), REFUTED (1) or UNDECIDED (3).
 
-    REFUTED means that the file was altered or does not belong to the data.
+    REFUTED means that the file was altered. With other data than the certificate's nothing is verified: UNDECIDED.
 
     Example: `hermite-dual verify claim.json --data data.npy`
     """
@@ -76,9 +76,11 @@ def verify(
 
         found = verify_certificate(read(certificate), read_data(data), rebuild)
         if as_json:
-            print_json({"outcome": found.outcome.value, "reason": found.reason})
+            print_json({"outcome": found.outcome.value, "reason": found.reason, "subject": found.subject})
         else:
             typer.echo(f"{found.outcome.value}: {found.reason}")
+            if found.subject:
+                typer.echo(f"  {found.subject}")
         _leave(found.outcome)
 
 
