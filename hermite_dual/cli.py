@@ -3,8 +3,11 @@
 Heavy packages are imported inside the commands, so that `--help` answers at once.
 """
 
+from typing import Annotated
+
 import typer
 
+from hermite_dual.commands import shared
 from hermite_dual.commands.bench import bench
 from hermite_dual.commands.check import check, verify
 from hermite_dual.commands.demo import demo
@@ -15,11 +18,19 @@ from hermite_dual.commands.train import train
 from hermite_dual.commands.validate import validate
 
 app = typer.Typer(
-    help="Dual kernels, Gram matrices of infinitely wide deep equilibrium models, and networks that check them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+) -> None:
+    """Dual kernels, Gram matrices of infinitely wide deep equilibrium models, and networks that check them."""
+    shared.debugging = debug
+
 
 for command in (demo, show, table, gram, check, verify, validate, train, bench):
     app.command()(command)

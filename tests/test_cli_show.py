@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -126,3 +130,31 @@ def test_every_command_has_help(command):
     result = run(command, "--help")
     assert result.exit_code == 0
     assert "Usage" in result.stdout
+
+
+@pytest.mark.parametrize("failure", [MemoryError(), RecursionError("too deep"), OSError(28, "No space left on device")])
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_failure_has_an_exit_code_of_its_own(monkeypatch, failure, debug):
+    def fail(*_, **__):
+        raise failure
+
+    monkeypatch.setattr(hd, "dual", fail)
+    result = run(*(["--debug"] if debug else []), "show", "tanh")
+    assert result.exit_code == 4
+    assert result.stdout == ""
+    assert "failed: " in result.stderr
+    assert ("Traceback" in result.stderr) is debug
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_full_disk_and_a_closed_pipe_are_no_refutation():
+    command = [sys.executable, "-m", "hermite_dual.cli", "show", "tanh"]
+    with open("/dev/full", "w") as full:
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert found.returncode == 4
+    assert "No space left" in found.stderr
+    reader, writer = os.pipe()
+    os.close(reader)
+    found = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (found.returncode, found.stderr) == (4, "")

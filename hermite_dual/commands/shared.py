@@ -2,8 +2,10 @@
 
 import json
 import math
+import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,12 +29,15 @@ _DIGITS = 300
 # s^2 of the papers' figures.
 _PAPERS_SIGMA_W2 = 0.08
 
-EXIT_DISAGREE, EXIT_ERROR, EXIT_UNDECIDED, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_DISAGREE, EXIT_ERROR, EXIT_UNDECIDED, EXIT_FAILURE, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
+"""1 is an answer, REFUTED or DISAGREE, and never a failure."""
+debugging = False
+"""Whether failures show their traceback: `--debug`."""
 
 
 @contextmanager
 def errors_to_exit_codes(interrupted: str = "no file was left half written") -> Iterator[None]:
-    """Turn errors raised on purpose and Ctrl-C into one line on stderr and an exit code.
+    """Turn errors raised on purpose, failures and Ctrl-C into one line on stderr and an exit code.
 
     Args:
         interrupted: What to say after Ctrl-C.
@@ -41,12 +46,24 @@ def errors_to_exit_codes(interrupted: str = "no file was left half written") -> 
 
     try:
         yield
+        sys.stdout.flush()  # a closed pipe shows here, not when the interpreter ends
     except HermiteDualError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(EXIT_ERROR) from None
     except KeyboardInterrupt:
         typer.echo(f"interrupted; {interrupted}", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    except (typer.Exit, typer.Abort):
+        raise
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(EXIT_FAILURE) from None
+    except Exception as error:
+        if debugging:
+            traceback.print_exc()
+        reason = "memory ran out" if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"
+        typer.echo(f"failed: {reason}; hermite-dual --debug shows where", err=True)
+        raise typer.Exit(EXIT_FAILURE) from None
 
 
 @contextmanager
