@@ -1,5 +1,8 @@
 """Samples come back as written; every broken file has its own message."""
 
+import os
+import struct
+
 import numpy as np
 import pytest
 
@@ -92,7 +95,7 @@ def test_unknown_extension(tmp_path):
 def test_csv_with_words_or_ragged_lines(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text("1,2\n3,x\n", encoding="utf-8")
-    with pytest.raises(DataFileError, match=r"line 2: expected 2 numbers separated by commas, got '3,x'"):
+    with pytest.raises(DataFileError, match=r"line 2, column 2: 'x' is no number"):
         read_samples(path)
     path.write_text("1,2\n3\n", encoding="utf-8")
     with pytest.raises(DataFileError, match=r"line 2: expected 2 numbers"):
@@ -103,6 +106,47 @@ def test_csv_with_words_or_ragged_lines(tmp_path):
     path.write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(DataFileError, match=r"is not a \.csv file"):
         read_samples(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,x\n3,4\n5,6\n", r"line 1, column 2: 'x' is no number"),
+        ("a,b\n1,2\n3,n/a\n", r"line 3, column 2 \(b\): 'n/a' is no number"),
+        ("a,b\n1,\n", r"line 2, column 2 \(b\): an empty cell is no number"),
+        ("1,1_000\n", "'1_000' is no number"),
+        (",a,b\n0,1,2\n1,3,4\n", r"index=False"),
+        (",0,1\n0,1,2\n1,3,4\n", r"index=False"),
+        ("a;b\n1;2\n", "has semicolons between its fields;"),
+        ("a;b\n1,5;2,25\n", "has semicolons between its fields and decimal commas"),
+        ("1\t2\n3\t4\n", "has tabs between its fields"),
+        ("a,b,c\n1,2\n3,4\n", "line 2: expected 3 numbers separated by commas, got 2"),
+    ],
+)
+def test_what_is_wrong_in_a_csv_file_is_quoted(tmp_path, text, message):
+    path = tmp_path / "data.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataFileError, match=message):
+        read_samples(path)
+
+
+def test_special_and_lying_files_are_refused_soon(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "zero.npy").symlink_to("/dev/zero")
+    for name in ("pipe.csv", "zero.npy"):
+        with pytest.raises(DataFileError, match="no regular file"):
+            read_samples(tmp_path / name)
+    header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 3), }"
+    lying = b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + header.ljust(117).encode() + b"\n" + bytes(64)
+    (tmp_path / "lying.npy").write_bytes(lying)
+    with pytest.raises(DataFileError, match=r"is not a \.npy file"):
+        read_samples(tmp_path / "lying.npy")
+    np.savez(tmp_path / "locked.npz", X=np.eye(2))
+    content = bytearray((tmp_path / "locked.npz").read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # encrypted, says the directory
+    (tmp_path / "locked.npz").write_bytes(bytes(content))
+    with pytest.raises(DataFileError, match="encrypted"):
+        read_samples(tmp_path / "locked.npz")
 
 
 @pytest.mark.parametrize(

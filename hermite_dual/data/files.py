@@ -1,7 +1,7 @@
 """Samples read from `.npy`, `.npz` and `.csv` files."""
 
-import csv
 import os
+import stat
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.data.csv_files import read_csv
 from hermite_dual.errors import DataFileError, InvalidInputError
 from hermite_dual.exact_numbers import real_array
 
 FORMATS = (".npy", ".npz", ".csv")
+_UNREADABLE = (ValueError, OSError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile)
+"""What NumPy and zipfile raise at damaged, encrypted and lying files."""
 
 
 def read_samples(path: str | os.PathLike[str]) -> NDArray[np.float64]:
@@ -39,7 +42,7 @@ def read_samples(path: str | os.PathLike[str]) -> NDArray[np.float64]:
             "Save the samples with numpy.save, one sample per row."
         )
     _check_readable(file)
-    table = _read_csv(file) if suffix == ".csv" else _read_numpy(file, suffix)
+    table = read_csv(file) if suffix == ".csv" else _read_numpy(file, suffix)
     return check_samples(table, f"data file {str(file)!r}")
 
 
@@ -77,6 +80,11 @@ def check_samples(table: Any, name: str) -> NDArray[np.float64]:
 
 def _check_readable(file: Path) -> None:
     try:
+        mode = file.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise DataFileError(
+                f"data file {str(file)!r} is no regular file; samples are read from files, or from standard input as -"
+            )
         with file.open("rb") as stream:
             first = stream.read(1)
     except OSError as error:
@@ -95,9 +103,9 @@ def _read_numpy(file: Path, suffix: str) -> NDArray[Any]:
             return content if isinstance(content, np.ndarray) else _single_array(file, content)
     except DataFileError:
         raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except _UNREADABLE as error:
         raise DataFileError(
-            f"data file {str(file)!r} is not a {suffix} file of plain numbers: {error}. "
+            f"data file {str(file)!r} is not a {suffix} file of plain numbers: {error or type(error).__name__}. "
             f"Write it with numpy.{'save' if suffix == '.npy' else 'savez'} from a numeric array."
         ) from error
 
@@ -112,38 +120,3 @@ def _single_array(file: Path, archive: Any) -> NDArray[Any]:
         )
     array: NDArray[Any] = archive[name]
     return array
-
-
-def _read_csv(file: Path) -> NDArray[np.float64]:
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            rows = [
-                (number, row) for number, row in enumerate(csv.reader(stream), 1) if any(cell.strip() for cell in row)
-            ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataFileError(
-            f"data file {str(file)!r} is not a .csv file: {error}. Write it with numpy.savetxt(path, X, delimiter=',')."
-        ) from error
-    if rows and not _is_numeric(rows[0][1]):
-        rows = rows[1:]
-    if not rows:
-        raise DataFileError(
-            f"data file {str(file)!r} holds no row of numbers; it must hold at least one sample. Write it again."
-        )
-    width = len(rows[0][1])
-    for number, row in rows:
-        if len(row) != width or not _is_numeric(row):
-            raise DataFileError(
-                f"data file {str(file)!r}, line {number}: expected {width} numbers separated by commas, "
-                f"got {','.join(row)[:60]!r}. Correct the line or remove it."
-            )
-    return np.array([[float(cell) for cell in row] for _, row in rows])
-
-
-def _is_numeric(row: list[str]) -> bool:
-    try:
-        for cell in row:
-            float(cell)
-    except ValueError:
-        return False
-    return True
