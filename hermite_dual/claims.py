@@ -14,6 +14,7 @@ from hermite_dual.certified.inner_products import squared_norms
 from hermite_dual.certified.rebuild import parameters_of
 from hermite_dual.deq import DEQ
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.numeric.eigenvalues import least_eigenvalue_estimate
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entry_bounds import EntryBounds, entry_bounds
 from hermite_dual.population.gram_eigenvalues import gram_check_lower_bound
@@ -33,7 +34,9 @@ class ClaimResult:
         outcome: PROVEN, REFUTED or UNDECIDED.
         value: the claimed bound.
         reason: how it was decided, or what would decide it.
-        margin: proven distance between claim and least eigenvalue; negative if REFUTED.
+        margin: proven slack of the claim; negative if REFUTED. Not how far `lambda_*` is from the claim: a proof stops
+            where it is enough.
+        estimate: LAPACK's `lambda_*`, an estimate.
         entries: what is proven of the Gram matrix's entries.
         certificate: for `hermite_dual.certified.certificate.write`; None for UNDECIDED.
     """
@@ -42,16 +45,19 @@ class ClaimResult:
     value: float
     reason: str
     margin: float
+    estimate: float
     entries: EntryBounds
     certificate: dict[str, Any] | None
 
     def __str__(self) -> str:
         """Return the answer in a few lines."""
         lines = [f"{self.outcome.value}: lambda_* >= {self.value!r}", f"  {self.reason}"]
-        if self.outcome is Outcome.PROVEN:
-            lines.append(f"  lambda_* exceeds the claim by {self.margin:.6g} at least")
-        if self.outcome is Outcome.REFUTED:
-            lines.append(f"  lambda_* is below the claim by {-self.margin:.6g} at least")
+        lines.append(f"  lambda_* is about {self.estimate:.6g}, by an estimate")
+        if self.outcome is not Outcome.UNDECIDED:
+            side = "above" if self.outcome is Outcome.PROVEN else "below"
+            lines.append(
+                f"  lambda_* is proven to be {side} the claim by {abs(self.margin):.3g}, where the proof stopped"
+            )
         if self.entries.errors is not None:
             lines.append(f"  entries are proven to {self.entries.largest:.3g}, with L <= {self.entries.lipschitz!r}")
         return "\n".join(lines)
@@ -95,7 +101,8 @@ def check_claim(
     if found.outcome is not Outcome.UNDECIDED:
         parameters = parameters_of(activation, sigma_w2, sigma_w, sphere)
         certificate = make_certificate(_claim(found, value), samples, parameters)
-    return ClaimResult(found.outcome, value, found.reason, found.margin, entries, certificate)
+    estimate = least_eigenvalue_estimate(np.asarray(gram))
+    return ClaimResult(found.outcome, value, found.reason, found.margin, estimate, entries, certificate)
 
 
 def _model(activation: str, sigma_w2: float | None, sigma_w: float | None) -> DEQ:

@@ -190,3 +190,14 @@ def test_what_was_verified_is_shown(folder, least):
     answer = verify(folder, file).stdout
     for words in ("activation = tanh", "sigma_w2 = 0.08", "rows = scaled to norm sqrt(d)", "samples, SHA-256"):
         assert words in answer
+
+
+def test_the_estimate_stands_beside_the_slack_and_json_has_every_number(folder, least):
+    result, _ = check(folder, 0.5 * least.lower, "numbers.json", "--json")
+    found = json.loads(result.stdout)
+    assert found["estimate"] == pytest.approx(least.estimate, rel=1e-9)
+    assert 0.0 < found["proven_slack"] <= least.upper - found["value"]
+    assert (found["outcome"], found["value"], found["n"], found["d"]) == ("PROVEN", 0.5 * least.lower, *RAW.shape)
+    assert (found["activation"], found["sigma_w2"]) == ("tanh", 0.08)
+    assert 0.0 < found["entry_error"] < 1e-12
+    assert f"about {least.estimate:.6g}, by an estimate" in found["answer"]

@@ -39,6 +39,7 @@ def check(
     """
     with errors_to_exit_codes():
         from hermite_dual.certified.certificate import refuse_other_files, write
+        from hermite_dual.certified.rebuild import parameters_of
         from hermite_dual.claims import check_claim
 
         samples = read_data(data)
@@ -48,7 +49,22 @@ def check(
             write(output, found.certificate)
         if as_json:
             file = None if found.certificate is None else str(output)
-            print_json({"outcome": found.outcome.value, "answer": str(found), "certificate": file})
+            print_json(
+                {
+                    "outcome": found.outcome.value,
+                    "answer": str(found),
+                    "reason": found.reason,
+                    "value": found.value,
+                    "proven_slack": found.margin,
+                    "estimate": found.estimate,
+                    "entry_error": found.entries.largest,
+                    "lipschitz": found.entries.lipschitz,
+                    "n": samples.shape[0],
+                    "d": samples.shape[1],
+                    **parameters_of(activation, sigma_w2, sigma_w, sphere),
+                    "certificate": file,
+                }
+            )
             _leave(found.outcome)
             return
         typer.echo(str(found))
