@@ -414,9 +414,10 @@ def _rounded_up(constant: sp.Expr) -> float:
     if constant.is_infinite:
         return float("inf")
     from hermite_dual.certified.ball_functions import constant_ball
-    from hermite_dual.certified.precision import upper_float
+    from hermite_dual.certified.precision import upper_float, working_precision
 
-    return upper_float(constant_ball(constant))
+    with working_precision(128):
+        return upper_float(constant_ball(constant))
 
 
 def _complex_values(name: str) -> InvalidInputError:

@@ -101,3 +101,46 @@ def test_eigenvalue_bounds_of_any_number_of_threads_overlap(by_threads):
     assert low <= other_high
     assert other_low <= high
     assert max(high - low, other_high - other_low) < 1e-10
+
+
+CALLS = """
+import random, sys
+from concurrent.futures import ThreadPoolExecutor
+import flint, numpy as np, sympy as sp
+import hermite_dual as hd
+
+X = hd.on_sphere(np.random.default_rng(0).standard_normal((20, 6)))
+NAMES = ("tanh", "gelu", "erf", "relu", "hardtanh", "abs(tanh(x)+1/3)", "sin(x)/x")
+
+
+def call(index):
+    draw = random.Random(index)
+    name, share = draw.choice(NAMES), sp.Rational(draw.randint(1, 9), 10)
+    questions = {
+        "ball": lambda: str(hd.dual(name).ball(1, 1, share, digits=20)),
+        "coefficients": lambda: [str(ball) for ball in hd.dual(name).coefficient_balls(4, digits=25)],
+        "kernel": lambda: hd.dual(name).kernel(1.0, 2.0, float(share)).hex(),
+        "gram": lambda: np.asarray(hd.DEQ(name, 0.2).gram(X)).tobytes().hex(),
+        "proof": lambda: hd.DEQ(name, 0.2).gram(X).least_eigenvalue().lower.hex(),
+        "form": lambda: str(hd.dual(name).closed_form),
+        "constant": lambda: hd.activation(name).lipschitz.hex(),
+        "digits": lambda: str(sp.N(hd.dual(name).coefficient(draw.randint(0, 3)), 25)),
+    }
+    kind = draw.choice(sorted(questions))
+    return f"{name} {kind} {questions[kind]()}"
+
+
+precision = flint.ctx.prec
+with ThreadPoolExecutor(int(sys.argv[1])) as pool:
+    print("\\n".join(pool.map(call, range(80))))
+assert flint.ctx.prec == precision
+"""
+
+
+def test_eight_threads_give_the_bits_of_one():
+    answers = [
+        subprocess.run([sys.executable, "-c", CALLS, threads], check=True, capture_output=True, text=True).stdout
+        for threads in ("1", "8")
+    ]
+    assert len(answers[0].splitlines()) == 80
+    assert answers[0] == answers[1]

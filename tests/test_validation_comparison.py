@@ -1,5 +1,7 @@
 """Closed form, numeric Gram matrix, given matrix and networks, pairwise; a wrong kernel that misleads the control."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -68,8 +70,7 @@ def test_a_numeric_gram_matrix_that_departs_from_the_closed_form_is_found(monkey
 
     def slightly_wrong(self, samples, depth=None):
         found = gram(self, samples, depth=depth)
-        found.matrix[...] *= 1.0 + 1e-6
-        return found
+        return dataclasses.replace(found, matrix=found.matrix * (1.0 + 1e-6))
 
     monkeypatch.setattr(hd.DEQ, "gram", slightly_wrong)
     report = model.validate(X, **SMALL)
@@ -85,8 +86,7 @@ def test_a_kernel_wrong_at_every_depth_is_found_through_the_mean_of_the_control(
 
     def wrong(self, samples, depth=None):
         found = gram(self, samples, depth=depth)
-        found.matrix[...] *= 1.05
-        return found
+        return dataclasses.replace(found, matrix=found.matrix * 1.05)
 
     monkeypatch.setattr(hd.DEQ, "gram", wrong)
     report = model.validate(X)

@@ -16,6 +16,7 @@ import sympy as sp
 from flint import acb, arb
 
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.precision_lock import PRECISION_LOCK
 
 BITS_PER_DIGIT = math.log2(10)
 FLOAT_BITS = 53
@@ -25,15 +26,18 @@ FLOAT_BITS = 53
 def working_precision(bits: int) -> Iterator[None]:
     """Run a block with `bits` bits of ball arithmetic and restore the former precision afterwards.
 
+    The precision is one for all threads: others wait.
+
     Args:
         bits: the precision of the block, at least 2.
     """
-    former = flint.ctx.prec
-    flint.ctx.prec = int(bits)
-    try:
-        yield
-    finally:
-        flint.ctx.prec = former
+    with PRECISION_LOCK:
+        former = flint.ctx.prec
+        flint.ctx.prec = int(bits)
+        try:
+            yield
+        finally:
+            flint.ctx.prec = former
 
 
 def bits_for(digits: float) -> int:

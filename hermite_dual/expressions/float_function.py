@@ -9,6 +9,8 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from hermite_dual.precision_lock import mp_digits
+
 Array = NDArray[np.float64]
 FloatFunction = Callable[[Array], Array]
 
@@ -218,7 +220,7 @@ def _repairer(expr: sp.Expr, symbol: sp.Symbol) -> Callable[[float], float]:
     def repair(point: float) -> float:
         if not precise:
             precise.append(sp.lambdify(symbol, expr, modules=[_BOUNDED, "mpmath"]))
-        with mpmath.workdps(_REPAIR_DIGITS):
+        with mp_digits(_REPAIR_DIGITS):
             value = at(mpmath.mpf(point))
             if not math.isnan(value):
                 return value

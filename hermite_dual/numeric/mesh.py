@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hermite_dual.activation import Activation
 from hermite_dual.errors import AccuracyError
 from hermite_dual.numeric.noise import noise
+from hermite_dual.precision_lock import mp_digits
 
 Array = NDArray[np.float64]
 
@@ -49,7 +50,7 @@ def gauss_legendre(order: int) -> tuple[Array, Array]:
     import mpmath
 
     nodes, weights = np.empty(order), np.empty(order)
-    with mpmath.workdps(30):
+    with mp_digits(30):
         for k, start in enumerate(np.polynomial.legendre.leggauss(order)[0].tolist()[: (order + 1) // 2]):
             value, slope = _legendre(order, mpmath.mpf(start))
             root = mpmath.mpf(start) - value / slope

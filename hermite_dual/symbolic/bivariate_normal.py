@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
+from hermite_dual.precision_lock import mp_bits
 from hermite_dual.symbolic.normal import (
     EvaluatedFunction,
     GaussianWeight,
@@ -161,14 +162,14 @@ def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec:
     """
     prec = mpmath.mp.prec if prec is None else prec
     h, k, rho = map(mpmath.mpmathify, (h, k, rho))
-    with mpmath.workprec(prec + 30):
+    with mp_bits(prec + 30):
         tail = _far_out(h, k, rho)
     if tail is not None:
-        with mpmath.workprec(prec):
+        with mp_bits(prec):
             return +tail
     working = prec + 30
     for _ in range(8):
-        with mpmath.workprec(working):
+        with mp_bits(working):
             value = _cdf_at_working_precision(h, k, rho)
             lost = working - prec - 15 + (mpmath.mag(value) if value > 0 else -working)
         if lost >= 0:
@@ -176,7 +177,7 @@ def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec:
         working += prec - int(lost)
     else:
         value = mpmath.mpf(0)  # below what the last precision tells from 0
-    with mpmath.workprec(prec):
+    with mp_bits(prec):
         return +value
 
 
@@ -220,7 +221,7 @@ def _conditional_integral(
         return mpmath.mpf(0)
     from hermite_dual.symbolic.ball_integrals import conditional_integral
 
-    with mpmath.workprec(max(bits, 20)):
+    with mp_bits(max(bits, 20)):
         reach = (mpmath.mp.prec + 10) * mpmath.log(2) / slope
         return conditional_integral(h, k, rho, s, reach, min(s, 1 / slope))
 

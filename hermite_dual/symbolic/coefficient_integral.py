@@ -6,6 +6,8 @@ from itertools import pairwise
 import mpmath
 import sympy as sp
 
+from hermite_dual.precision_lock import mp_bits
+
 _PANEL_LIMIT = 400
 _GUARD_BITS = 30
 
@@ -28,7 +30,7 @@ class CoefficientIntegral(sp.Integral):
         if self.free_symbols or len(self.limits) != 1:
             return None
         variable, low, high = self.limits[0]
-        with mpmath.workprec(prec + _GUARD_BITS):
+        with mp_bits(prec + _GUARD_BITS):
             reach = mpmath.sqrt(2 * mpmath.log(2) * (prec + _GUARD_BITS)) + 8
             start = -reach if low is -sp.oo else max(-reach, _number(low))
             stop = reach if high is sp.oo else min(reach, _number(high))

@@ -11,6 +11,8 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
+from hermite_dual.precision_lock import mp_bits
+
 
 class EvaluatedFunction(sp.Function):
     """A function whose generated code calls an evaluation of its own, so that `lambdify` needs no modules named.
@@ -111,7 +113,7 @@ class NormalCDF(EvaluatedFunction):
         numbers = evaluate_arguments(self.args, prec)
         if numbers is None:
             return None
-        with mpmath.workprec(prec + 20):
+        with mp_bits(prec + 20):
             value = normal_cdf_mp(*numbers)
         return sp.Float._new(value._mpf_, prec)
 
@@ -162,7 +164,7 @@ class GaussianWeight(EvaluatedFunction):
         numbers = evaluate_arguments(self.args, prec)
         if numbers is None:
             return None
-        with mpmath.workprec(prec + 20):
+        with mp_bits(prec + 20):
             value = gaussian_weight_mp(*numbers)
         return sp.Float._new(value._mpf_, prec)
 
