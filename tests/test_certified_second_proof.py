@@ -111,7 +111,7 @@ def test_claims_close_to_the_least_eigenvalue_are_decided_on_the_right_side(name
     def answer(value, outcome):
         statement = {"PROVEN": "lambda_min >= value", "REFUTED": "lambda_min < value"}[outcome]
         claim = {"statement": statement, "value": value, "outcome": outcome}
-        return verify(make_certificate(claim, digits, parameters, {}), digits, lambda *_: found).outcome
+        return verify(make_certificate(claim, digits, parameters), digits, lambda *_: found).outcome
 
     assert answer(e.lower * (1 - 1e-8), "PROVEN") is hd.Outcome.PROVEN
     assert answer(e.upper * (1 + 1e-8), "REFUTED") is hd.Outcome.PROVEN
