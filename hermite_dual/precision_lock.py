@@ -1,4 +1,7 @@
-"""One working precision at a time: those of python-flint and of mpmath are one for all threads of a process."""
+"""One working precision at a time: those of python-flint and of mpmath are one for all threads of a process.
+
+Nothing that waits for other threads may hold the lock: they may need it. Tasks take `compute_lock` first.
+"""
 
 import os
 import threading

@@ -84,8 +84,9 @@ def large_enclosure(matrix: LargeMatrix, error: EntryError, rtol: float) -> tupl
     if not math.isfinite(lower):
         return None
     x = np.ascontiguousarray(bottom.vector, dtype=np.float64)
+    form = matrix.form(x)  # threads may compute it: they take the precision themselves
     with working_precision(BITS):
-        upper = quotient_upper(matrix.form(x), x, error)
+        upper = quotient_upper(form, x, error)
     if is_graded(diagonal) and upper - lower > max(rtol * abs(upper), 4 * norm):
         return None
     return lower, upper, bottom.vector

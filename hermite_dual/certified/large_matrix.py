@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
 
 from hermite_dual.certified.float_cholesky import shifted_cholesky, single_cholesky
-from hermite_dual.certified.rayleigh import quadratic_form
+from hermite_dual.certified.precision import working_precision
+from hermite_dual.certified.rayleigh import BITS, quadratic_form
 from hermite_dual.numeric.lanczos import Vector
 from hermite_dual.numeric.products import LARGEST_WHOLE
 from hermite_dual.numeric.symmetric import single_upper
@@ -81,7 +82,7 @@ class LargeMatrix(Protocol):
         """Factor `A - shift I` in float64 and bound the error."""
 
     def form(self, x: Array) -> arb:
-        """A ball of `x^T A x`, at the working precision; not finite if the arithmetic overflowed."""
+        """A ball of `x^T A x`; not finite if the arithmetic overflowed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,5 +148,6 @@ class DenseMatrix:
         return shifted_cholesky(self.matrix, shift)
 
     def form(self, x: Array) -> arb:
-        """A ball of `x^T A x`, at the working precision; not finite if the arithmetic overflowed."""
-        return quadratic_form(self.matrix, x)
+        """A ball of `x^T A x`; not finite if the arithmetic overflowed."""
+        with working_precision(BITS):
+            return quadratic_form(self.matrix, x)

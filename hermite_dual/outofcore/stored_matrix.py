@@ -145,14 +145,15 @@ class StoredMatrix:
         return self._factorize(shift, np.float64, 1.0)
 
     def form(self, x: Array) -> arb:
-        """A ball of `x^T A x`, at the working precision; not finite if the arithmetic overflowed."""
+        """A ball of `x^T A x`; not finite if the arithmetic overflowed."""
         parts: list[arb] = []
         tasks = {
             tile: Task(_form, (self.gram, tile, x[self._span(tile[0])], x[self._span(tile[1])]))
             for tile in self.tiles()
         }
         run_in_order(tasks, self.runner, lambda tile, part: parts.append(part if tile[0] == tile[1] else 2 * part))
-        return sum(parts, arb(0))
+        with working_precision(BITS):
+            return sum(parts, arb(0))
 
     def tiles(self) -> list[Tile]:
         """All blocks on and above the diagonal."""
