@@ -317,7 +317,7 @@ def test_a_claim_at_many_norms_is_proven_twice_and_a_false_one_is_not():
 
     def answer(value, outcome):
         claim = {"statement": STATEMENTS[outcome.value], "value": value, "outcome": outcome.value}
-        return verify(make_certificate(claim, X, parameters, {}), X, lambda *_: found).outcome
+        return verify(make_certificate(claim, X, parameters), X, lambda *_: found).outcome
 
     below, above = least.lower * (1 - 1e-8), least.upper * (1 + 1e-8)
     assert answer(below, hd.Outcome.PROVEN) is hd.Outcome.PROVEN
