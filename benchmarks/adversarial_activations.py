@@ -83,9 +83,9 @@ def _ratio(
     return function
 
 
-def _sinc_like(z: Array, order: int) -> Array:
-    """`(1 - cos z)/z^2` (order 2) without cancellation."""
-    return 0.5 * np.sinc(z / (2 * np.pi)) ** order
+def _versine_ratio(z: Array) -> Array:
+    """`(1 - cos z)/z^2` without cancellation."""
+    return np.asarray(0.5 * np.sinc(z / (2 * np.pi)) ** 2)
 
 
 def _log_ratio(z: Array) -> Array:
@@ -181,7 +181,7 @@ _CASES = [
     Case("sin(x)/x", lambda z: np.sinc(z / _PI)),
     Case("tanh(x)/x", _ratio(np.tanh, lambda z: z, 1.0)),
     Case("(exp(x)-1)/x", _ratio(np.expm1, lambda z: z, 1.0)),
-    Case("(1-cos(x))/x^2", lambda z: _sinc_like(z, 2)),
+    Case("(1-cos(x))/x^2", _versine_ratio),
     Case("x/(exp(x)-1)", _ratio(lambda z: z, np.expm1, 1.0)),
     Case("log(1+x^2)/x^2", _ratio(lambda z: np.log1p(z * z), lambda z: z * z, 1.0)),
     Case("sinh(x)/x", _ratio(np.sinh, lambda z: z, 1.0)),

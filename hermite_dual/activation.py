@@ -22,7 +22,7 @@ from hermite_dual.outcome import Outcome
 from hermite_dual.shape.numbers import as_printed
 from hermite_dual.shape.pieces import HOLE
 from hermite_dual.shape.shape import Shape, shape_of
-from hermite_dual.shape.singular import POLES, in_known_functions, unknown_functions
+from hermite_dual.shape.singular import POLES, unknown_functions
 from hermite_dual.symbols import x
 
 ActivationLike = Any
@@ -434,7 +434,7 @@ def _check_functions(expr: sp.Expr, name: str) -> None:
             f"activation {name}: floor, ceiling, frac and Mod have infinitely many jumps, for which no quadrature "
             "here is accurate; write the pieces that matter as a Piecewise"
         )
-    unknown = sorted(unknown_functions(in_known_functions(expr)))
+    unknown = sorted(unknown_functions(shape_of(expr, x).known))
     if unknown:
         poles = "".join(f"; {function} has poles at {POLES[function]}" for function in unknown if function in POLES)
         raise InvalidInputError(

@@ -14,10 +14,9 @@ from hermite_dual.certified.inner_products import squared_norms
 from hermite_dual.certified.rebuild import parameters_of
 from hermite_dual.deq import DEQ
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.numeric.eigenvalues import least_eigenvalue_estimate
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entry_bounds import EntryBounds, entry_bounds
-from hermite_dual.population.gram_eigenvalues import gram_check_lower_bound
+from hermite_dual.population.gram_eigenvalues import gram_check_lower_bound, gram_least_eigenvalue
 from hermite_dual.population.inputs import check_nonzero_rows, on_sphere
 
 Array = NDArray[np.float64]
@@ -36,7 +35,7 @@ class ClaimResult:
         reason: how it was decided, or what would decide it.
         margin: proven slack of the claim; negative if REFUTED. Not how far `lambda_*` is from the claim: a proof stops
             where it is enough.
-        estimate: LAPACK's `lambda_*`, an estimate.
+        estimate: `lambda_*`, an estimate.
         entries: what is proven of the Gram matrix's entries.
         certificate: for `hermite_dual.certified.certificate.write`; None for UNDECIDED.
     """
@@ -101,7 +100,7 @@ def check_claim(
     if found.outcome is not Outcome.UNDECIDED:
         parameters = parameters_of(activation, sigma_w2, sigma_w, sphere)
         certificate = make_certificate(_claim(found, value), samples, parameters)
-    estimate = least_eigenvalue_estimate(np.asarray(gram))
+    estimate = gram_least_eigenvalue(gram.matrix, entries).estimate
     return ClaimResult(found.outcome, value, found.reason, found.margin, estimate, entries, certificate)
 
 

@@ -9,7 +9,6 @@ file.
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.certified.plain_bounds import plain_lower_bound, plain_upper_bound
+from hermite_dual.data.atomic import atomic_path
 from hermite_dual.errors import AccuracyError, DataFileError
 from hermite_dual.outcome import Outcome
 
@@ -87,15 +87,9 @@ def make_certificate(claim: Mapping[str, Any], data: Matrix, parameters: Mapping
 
 def write(path: str | Path, certificate: Mapping[str, Any]) -> None:
     """Write a certificate as JSON: whole, or not at all, and into nothing but a regular file."""
-    path = Path(path).resolve()
     text = json.dumps(certificate, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with atomic_path(Path(path).resolve()) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise DataFileError(f"the certificate cannot be written to {path}: {error.strerror}") from error
 
 
 def read(path: str | Path) -> dict[str, Any]:

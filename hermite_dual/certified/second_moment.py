@@ -37,8 +37,9 @@ def second_moment_ball(shape: Shape, variance: Any = 1, digits: int = 30) -> arb
         >>> second_moment_ball(shape_of(sp.Max(x, 0), x)).contains(0.5)
         True
     """
-    if to_ball(variance, "variance") > 0:
-        refuse_if_not_square_integrable(shape.pieces, to_ball(variance, "variance"))
+    q = to_ball(variance, "variance")
+    if q > 0:
+        refuse_if_not_square_integrable(shape.pieces, q)
     return mean_ball(shape_of(shape.formula**2, shape.symbol), variance, max(digits, _LEAST_DIGITS))
 
 

@@ -16,7 +16,7 @@ from hermite_dual.numeric.products import add_upper_product, upper_product
 from hermite_dual.population.equilibrium_map import layer_variances
 from hermite_dual.population.gram_entries import ConstantEntries, GramEntries
 from hermite_dual.population.inputs import check_nonzero_rows
-from hermite_dual.population.one_norm import has_one_map, homogeneous, one_map
+from hermite_dual.population.one_norm import has_one_map, one_map
 from hermite_dual.population.unequal_norms import unequal_norms
 from hermite_dual.population.variances import moment
 
@@ -195,7 +195,7 @@ class Gram:
         """Make the arrays read-only: proofs speak of these numbers. `numpy.array(G)` is a copy to work on."""
         freeze(self.matrix, self.variances)
 
-    def least_eigenvalue(self, *, rtol: float = 1e-6) -> "EigenvalueBounds":
+    def least_eigenvalue(self, *, rtol: float = _RTOL) -> "EigenvalueBounds":
         """Return the least eigenvalue of K with proven bounds on both sides, every error of the entries included.
 
         Where the entries have no proven error the bounds are infinite and the outcome is UNDECIDED, with the reason.
@@ -308,7 +308,7 @@ def entries_for(model: Model, inputs: Array) -> GramEntries:
 
 def _few_costly(model: Model, inputs: Array) -> bool:
     """Whether so few entries are asked for, of a kernel that has no short series, that a table would cost more."""
-    few = len(inputs) <= _FEW_ROWS and model.depth is not None and not homogeneous(model.activation)
+    few = len(inputs) <= _FEW_ROWS and model.depth is not None and not model.activation.shape.homogeneous
     return few and not hermite_series(model.activation, float(inputs[0])).converged
 
 

@@ -85,7 +85,7 @@ def layer_slopes(phi: Activation, covariance: Array) -> LayerSlopes:
     roots = np.sqrt(variances)
     rho = np.clip(covariance / np.multiply.outer(roots, roots), -1.0, 1.0)
     np.fill_diagonal(rho, 1.0)
-    if _homogeneous(phi):
+    if phi.shape.homogeneous:
         slope = _homogeneous_slope(phi, rho)
         # E[u phi'(u) phi(v)] = k, and k - c dk/dc is the even part's square root.
         first = 0.5 * _even_part(phi) * np.sqrt((1.0 - rho) * (1.0 + rho)) * roots[None, :] / roots[:, None]
@@ -120,14 +120,9 @@ def _homogeneous_slope(activation: Activation, rho: Array) -> Array:
     return np.asarray(2.0 * a * a / np.pi * np.arcsin(np.clip(rho, -1.0, 1.0)) + b * b)
 
 
-@lru_cache(maxsize=1024)
-def _homogeneous(phi: Activation) -> bool:
-    return phi.expr is not None and phi.shape.homogeneous
-
-
 def has_kinked_homogeneous_form(phi: Activation) -> bool:
     """Whether `phi(x) = a |x| + b x` with a kink, as of ReLU."""
-    return _homogeneous(phi) and _even_part(phi) > 0.0
+    return phi.shape.homogeneous and _even_part(phi) > 0.0
 
 
 def _even_part(phi: Activation) -> float:

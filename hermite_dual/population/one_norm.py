@@ -1,7 +1,6 @@
 """Kernels of which one map of the cosine gives all entries: at equal norms, and of homogeneous activations at any."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +16,6 @@ from hermite_dual.population.variances import row_variances
 Array = NDArray[np.float64]
 
 
-@lru_cache(maxsize=256)
-def homogeneous(activation: Activation) -> bool:
-    """Whether `phi(s x) = s phi(x)` for s > 0 is proven; then `K_ij = sqrt(t_ii t_jj) f(t_ij / sqrt(t_ii t_jj))`."""
-    return activation.expr is not None and activation.shape.homogeneous
-
-
 def equal_norms(inputs: Array) -> bool:
     """Whether the inputs' parts of the variances are one number up to rounding."""
     return bool(np.ptp(inputs) <= EQUAL_NORMS * inputs.max())
@@ -30,7 +23,7 @@ def equal_norms(inputs: Array) -> bool:
 
 def has_one_map(activation: Activation, inputs: Array) -> bool:
     """Whether one map of the cosine gives all entries for rows with these parts of the variances."""
-    return equal_norms(inputs) or homogeneous(activation)
+    return equal_norms(inputs) or activation.shape.homogeneous
 
 
 @dataclass(eq=False)
@@ -79,7 +72,7 @@ class OneMap:
 
 def gram_variances(activation: Activation, inputs: Array, weight: float, depth: int | None) -> Array:
     """Return `S_ii` with the bits that the Gram matrix has, for kernels that go with it."""
-    if homogeneous(activation):
+    if activation.shape.homogeneous:
         return layer_variances(activation, weight, 1.0, depth)[-1] * inputs
     if equal_norms(inputs):
         return np.full_like(inputs, layer_variances(activation, weight, float(inputs.mean()), depth)[-1])
@@ -101,7 +94,7 @@ def one_map(
     """
     make = tangent_map if tangent else equilibrium_map
     ones = np.ones_like(inputs)
-    if homogeneous(activation):
+    if activation.shape.homogeneous:
         found, roots = make(activation, weight, 1.0, depth), np.sqrt(inputs)
         sizes, arguments, values = inputs, (1.0 / roots, 1.0 / roots), (roots, roots)
     else:

@@ -175,7 +175,7 @@ class Shape:
         if unknown:
             return None, f"nothing is known of the singularities of {', '.join(sorted(unknown))}", False
         try:
-            return _pieces(self.expr, self.symbol, _LINE), None, False
+            return _pieces(self.known, self.symbol, _LINE), None, False
         except InfinitelyManyError as error:
             return None, f"{self.expr} has, or may have, infinitely many kinks ({error})", True
         except UndecidedError as error:
@@ -329,13 +329,11 @@ def shape_of(expr: sp.Expr, symbol: sp.Symbol) -> Shape:
 
 @lru_cache(maxsize=64)
 def _window(shape: Shape, radius: sp.Integer) -> Pieces:
-    return _pieces(shape.expr, shape.symbol, (-radius, radius))
+    return _pieces(shape.known, shape.symbol, (-radius, radius))
 
 
-def _pieces(expr: sp.Expr, symbol: sp.Symbol, interval: Interval) -> Pieces:
-    """Cut at case distinctions, then at singularities that stay."""
-    source = as_printed(expr)
-    known = in_known_functions(source)
+def _pieces(known: sp.Expr, symbol: sp.Symbol, interval: Interval) -> Pieces:
+    """Cut a formula in known functions at case distinctions, then at singularities that stay."""
     row = cut(known, symbol, interval)
     edges = [interval[0], *row.breaks, interval[1]]
     kinks: list[sp.Expr] = []

@@ -40,7 +40,7 @@ def coefficient_formula(expr: sp.Expr, symbol: sp.Symbol, variance: sp.Expr | fl
     """
     q = as_printed(variance)
     try:
-        terms = to_terms(as_printed(expr), symbol)
+        terms = to_terms(expr, symbol)
         formula = _formula(terms, q)
     except (OutsideClassError, _NoFormulaError):
         return None

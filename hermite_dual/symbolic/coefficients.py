@@ -98,7 +98,7 @@ def _integral(expr: sp.Expr, symbol: sp.Symbol, r: int, q: sp.Expr) -> sp.Expr:
     """Return the coefficient as integrals over the intervals between kinks."""
     z = sp.Symbol("z", real=True)
     real = sp.Symbol(symbol.name, real=True)
-    activation = as_printed(expr).xreplace({symbol: real})
+    activation = expr.xreplace({symbol: real})
     parity = shape_of(activation, real).parity
     if parity == (-1) ** (r + 1):
         return sp.S.Zero
