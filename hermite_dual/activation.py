@@ -1,13 +1,13 @@
 """One object for every way to name an activation function."""
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
+from hermite_dual.cached_property import cached_property
 from hermite_dual.errors import HermiteDualError, InvalidInputError, NotIntegrableError
 from hermite_dual.exact_numbers import float_bounds
 from hermite_dual.expressions.catalogue import close_names, lookup, reason_against, string_functions

@@ -139,8 +139,29 @@ assert flint.ctx.prec == precision
 
 def test_eight_threads_give_the_bits_of_one():
     answers = [
-        subprocess.run([sys.executable, "-c", CALLS, threads], check=True, capture_output=True, text=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", CALLS, threads], check=True, capture_output=True, text=True, timeout=300
+        ).stdout
         for threads in ("1", "8")
     ]
     assert len(answers[0].splitlines()) == 80
     assert answers[0] == answers[1]
+
+
+WAITING = """
+import threading, time
+import hermite_dual as hd
+from hermite_dual.precision_lock import PRECISION_LOCK
+
+first, second = (hd.activation(f"abs(tanh(x)+1/{n})") for n in (3, 5))
+with PRECISION_LOCK:
+    other = threading.Thread(target=lambda: first.lipschitz)
+    other.start()
+    time.sleep(2)  # it is inside the property by now, and waits for the precision
+    assert second.lipschitz > 0.9
+other.join()
+"""
+
+
+def test_a_property_of_another_object_is_computed_while_a_thread_waits_in_it():
+    subprocess.run([sys.executable, "-c", WAITING], check=True, timeout=100)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hermite_dual.cached_property import cached_property
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.finite.equilibrium import Equilibrium, Method, solve_equilibrium
 from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function, solve_sensitivities

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.eigenvalues import (
     EigenvalueBounds,
     LowerBoundCheck,

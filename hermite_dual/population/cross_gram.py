@@ -5,12 +5,12 @@ formed. At other norms, and for proofs, the entries are a block of the square ke
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.cached_property import cached_property
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.population.gram import Model, inputs_variances
 from hermite_dual.population.identical_rows import identical_rows

@@ -1,13 +1,13 @@
 """The Gram matrix of an infinitely wide deep equilibrium model."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.cached_property import cached_property
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.notebook import facts, number

@@ -1,13 +1,13 @@
 """The neural tangent kernel of an infinitely wide deep equilibrium model."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.cached_property import cached_property
 from hermite_dual.numeric.gaussian import second_moment
 from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.equilibrium_map import layer_variances

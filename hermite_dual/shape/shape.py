@@ -7,7 +7,7 @@ distinctions, analytic there.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from hermite_dual.cached_property import cached_property
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.shape.approximate import seen_kinks
 from hermite_dual.shape.deflated import Deflated, plain

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.constants import DerivativeBound
 from hermite_dual.certified.eigenvalues import EigenvalueBounds
 from hermite_dual.certified.theory_bounds import TheoryBound
