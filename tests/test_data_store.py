@@ -85,7 +85,7 @@ def test_a_damaged_manifest_is_refused(store, content):
 
 def test_results_without_a_manifest_are_refused(store):
     (store._folder / "store.json").unlink()
-    with pytest.raises(DataFileError, match=r"holds results but no store\.json"):
+    with pytest.raises(DataFileError, match=r"holds .first\.record. but no store\.json"):
         reopen(store)
 
 

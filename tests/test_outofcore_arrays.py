@@ -1,10 +1,12 @@
 """Checksummed arrays in Zarr folders, and the folders' manifests."""
 
+import dataclasses
 import errno
 import json
 import math
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import time
@@ -51,12 +53,36 @@ def test_zarr_reads_what_was_written_with_its_checksums(tmp_path, compress):
 
 
 @pytest.mark.parametrize("compress", [True, False])
-def test_what_zarr_writes_is_read(tmp_path, compress):
-    array = BlockArray.create_or_open(open_folder(tmp_path, KEY), "values", (10, 7), (4, 3), compress=compress)
-    zarr.open_group(tmp_path, mode="r+")["values"][:] = VALUES
-    found = array.read((2, 2))
-    assert found is not None
-    assert (found == VALUES[8:, 6:]).all()
+def test_what_others_write_into_an_array_is_not_taken_for_ours(tmp_path, compress):
+    array = _filled(tmp_path, compress)
+    zarr.open_group(tmp_path, mode="r+")["values"][:] = VALUES + 1.0
+    assert array.read_checked((2, 2)) == (None, ChunkState.DAMAGED)
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_exchanged_chunks_are_found(tmp_path, compress):
+    one, other = (_filled(tmp_path / name, compress) for name in ("one", "other"))
+    kept = {index: one.chunk_path(index).read_bytes() for index in ((0, 0), (0, 1))}
+    one.chunk_path((0, 0)).write_bytes(kept[0, 1])
+    one.chunk_path((0, 1)).write_bytes(kept[0, 0])
+    assert {one.read_checked(index)[1] for index in kept} == {ChunkState.DAMAGED}
+    one.chunk_path((0, 0)).write_bytes(kept[0, 0])
+    assert one.read_checked((0, 0))[1] is ChunkState.WHOLE
+    # with all that belongs to a chunk, from the array of another key
+    values = dataclasses.replace(other, key="another")
+    values.write((0, 0), VALUES[:4, :3] + 1.0)
+    shutil.copy(values.chunk_path((0, 0)), one.chunk_path((0, 0)))
+    shutil.copy(Path(values.path, "bound", "0.0"), Path(one.path, "bound", "0.0"))
+    assert one.read_checked((0, 0))[1] is ChunkState.DAMAGED
+
+
+def test_the_fingerprint_changes_with_every_value(tmp_path):
+    array = _filled(tmp_path)
+    before = array.fingerprint()
+    array.write((1, 1), VALUES[4:8, 3:6])
+    assert array.fingerprint() == before
+    array.write((1, 1), np.nextafter(VALUES[4:8, 3:6], np.inf))
+    assert array.fingerprint() != before
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "uint8", "bool"])

@@ -73,6 +73,74 @@ def test_the_proof_in_blocks_agrees_with_the_proof_in_memory(tmp_path, name, spr
         assert bound.value <= ours.upper
 
 
+@pytest.mark.parametrize("exchanged", [("0/1", "0/2"), ("0/0", "1/1")])
+def test_exchanged_blocks_are_computed_again(tmp_path, exchanged):
+    X, model = _samples(60), hd.DEQ.paper("tanh", 0.05)
+    G = model.gram(X, out=tmp_path / "K", block=20)
+    whole = G[:]
+    one, other = (tmp_path / "K" / "gram" / "c" / place for place in exchanged)
+    kept = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(kept)
+    with pytest.raises(hd.DataFileError, match=r"missing or damaged: repeat"):
+        G.least_eigenvalue()
+    again = model.gram(X, out=tmp_path / "K", block=20)
+    assert again.computed == 2
+    assert np.array_equal(again[:], whole)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_samples_that_changed_since_are_named_at_the_proof(tmp_path, scaled):
+    X, model = _samples(60), hd.DEQ.paper("tanh", 0.05)
+    np.save(tmp_path / "X.npy", X)
+    G = model.gram(X if scaled else tmp_path / "X.npy", out=tmp_path / "K", block=20)
+    changed = X if scaled else X.copy()
+    changed[45, 3] = np.nextafter(changed[45, 3], 9.0)
+    np.save(tmp_path / "X.npy", changed)
+    with pytest.raises(hd.DataFileError, match=r"rows 40 to 59 of X have changed"):
+        G.check_lower_bound(1e-6)
+
+
+def test_functions_of_one_name_are_told_apart_by_their_values(tmp_path):
+    X = _samples(20)
+    one, other = (hd.DEQ(lambda u, c=c: np.tanh(c * u), 0.2) for c in (1.0, 0.9))
+    one.gram(X, out=tmp_path / "K")
+    with pytest.raises(hd.InvalidInputError, match=r"values: .* there"):
+        other.gram(X, out=tmp_path / "K")
+    hd.DEQ("tanh", 0.2).gram(X, out=tmp_path / "L")
+    with pytest.raises(hd.InvalidInputError, match=r"activation: 'tanh\(x\)' there, 'erf\(x\)' here"):
+        hd.DEQ("erf", 0.2).gram(X, out=tmp_path / "L")
+
+
+def _on_disk(folder, A, block):
+    from hermite_dual.outofcore.block_array import BlockArray
+    from hermite_dual.outofcore.local_threads import LocalThreads
+    from hermite_dual.outofcore.stored_matrix import StoredMatrix
+
+    gram = BlockArray.create_or_open(folder, "A", A.shape, (block, block), np.float64)
+    for i in range(gram.grid[0]):
+        for j in range(i, gram.grid[0]):
+            gram.write((i, j), A[i * block : (i + 1) * block, j * block : (j + 1) * block].copy())
+    return StoredMatrix(gram, A.diagonal(), LocalThreads(1), folder / "factor", 1e6, lambda *_: None)
+
+
+def _lower(factor):
+    L, block = np.zeros(factor.shape), factor.chunks[0]
+    for i in range(factor.grid[0]):
+        for j in range(i + 1):
+            L[i * block : (i + 1) * block, j * block : (j + 1) * block] = factor.read((i, j))
+    return L
+
+
+def test_a_factor_of_other_values_is_not_taken_up(tmp_path):
+    """A block that is computed again may differ in its last bits from the one that a factor was made of."""
+    A = np.eye(30) + 0.1
+    assert _on_disk(tmp_path, A, 10).factor(-0.1).success
+    A[:10, :10] *= 1 + 1e-9
+    L = _lower(_on_disk(tmp_path, A, 10).factor(-0.1).factor)
+    assert np.abs(L @ L.T - A - 0.1 * np.eye(30)).max() < 1e-14
+
+
 def test_layers_of_which_nothing_is_proven_leave_the_matrix_undecided(tmp_path, monkeypatch):
     from hermite_dual.outofcore import gram_tiles
     from hermite_dual.population.entry_bounds import undecided
@@ -259,9 +327,6 @@ def _proven_residual(A, L, shift):
 @pytest.mark.parametrize(("n", "block", "rows"), [(300, 70, 1000), (300, 128, 16), (257, 256, 64), (96, 96, 8)])
 def test_the_error_bound_of_a_factor_in_blocks_covers_its_residual(tmp_path, monkeypatch, kind, n, block, rows):
     from hermite_dual.outofcore import factor_tiles
-    from hermite_dual.outofcore.block_array import BlockArray
-    from hermite_dual.outofcore.local_threads import LocalThreads
-    from hermite_dual.outofcore.stored_matrix import StoredMatrix
 
     monkeypatch.setattr(factor_tiles, "tile_size", lambda order: rows)
     rng = np.random.default_rng(n + block)
@@ -273,18 +338,11 @@ def test_the_error_bound_of_a_factor_in_blocks_covers_its_residual(tmp_path, mon
     if kind == "sums that cancel":
         A = np.ones((n, n)) + 1e-9 * A
     A = (A + A.T) / 2
-    gram = BlockArray.create_or_open(tmp_path, "A", (n, n), (block, block), np.float64)
-    for i in range(gram.grid[0]):
-        for j in range(i, gram.grid[0]):
-            gram.write((i, j), A[i * block : (i + 1) * block, j * block : (j + 1) * block].copy())
-    matrix = StoredMatrix(gram, A.diagonal(), LocalThreads(1), tmp_path / "factor", 1e6, lambda *_: None)
+    matrix = _on_disk(tmp_path, A, block)
     shift = -1e-13
     found = matrix.factor(shift)
     assert found.success
-    L = np.zeros((n, n))
-    for i in range(gram.grid[0]):
-        for j in range(i + 1):
-            L[i * block : (i + 1) * block, j * block : (j + 1) * block] = found.factor.read((i, j))
+    L = _lower(found.factor)
     assert np.array_equal(L, np.tril(L))
     assert _proven_residual(A, L, shift) <= found.error
     assert found.error < 1e-11 * np.trace(A)

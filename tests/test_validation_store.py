@@ -103,8 +103,8 @@ def test_damaged_files_are_computed_again_and_noted(tmp_path, drawn, whole):
         ({"seed": 5}, r"holds results of something else \(seed: 4 there, 5 here\)"),
         ({"samples": X[:7]}, "samples: "),
         ({"samples": X * (1.0 + 1e-15)}, "samples digest: "),
-        ({"model": MODEL.replace(sigma_w=0.3)}, "parameters: "),
-        ({"model": MODEL.replace(activation="erf")}, "activation values: "),
+        ({"model": MODEL.replace(sigma_w=0.3)}, "sigma_w: "),
+        ({"model": MODEL.replace(activation="erf")}, "formula: "),
     ],
 )
 def test_a_store_of_something_else_is_refused(tmp_path, changes, message):
@@ -130,7 +130,7 @@ def test_python_functions_of_one_name_are_told_apart(tmp_path):
     one, other = (hd.DEQ(hd.activation(make()), sigma_w=0.3) for make in (first, second))
     assert one.parameters() == other.parameters()
     run(tmp_path, model=one)
-    with pytest.raises(InvalidInputError, match="activation values: "):
+    with pytest.raises(InvalidInputError, match="values: "):
         run(tmp_path, model=other)
 
 

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.data.atomic import atomic_path
-from hermite_dual.data.store_key import canonical, check_manifest, manifest_of, sha256
-from hermite_dual.errors import DataFileError, InvalidInputError
+from hermite_dual.data.store_key import canonical, check_empty, check_manifest, manifest_of, sha256, unreadable
+from hermite_dual.errors import InvalidInputError
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -106,11 +106,7 @@ class RecordStore:
         try:
             content = path.read_bytes()
         except FileNotFoundError:
-            if self._folder.is_dir() and any(self._folder.glob("*" + _SUFFIX)):
-                raise DataFileError(
-                    f"store {str(self._folder)!r} holds results but no {_MANIFEST}, so that nobody knows what they "
-                    "belong to. Name another folder, or delete this one to compute again."
-                ) from None
+            check_empty(self._folder, _MANIFEST)
             _write(path, json.dumps(manifest_of(key, _LAYOUT), indent=2).encode() + b"\n")
             return
         except OSError as error:
@@ -169,10 +165,3 @@ def _write(path: Path, content: bytes) -> None:
         stream.flush()
         # Without this, a power cut after the renaming may leave an empty file under the final name.
         os.fsync(stream.fileno())
-
-
-def unreadable(path: Path, error: OSError) -> DataFileError:
-    """Give the error of a file of a store that exists and cannot be read."""
-    return DataFileError(
-        f"file {str(path)!r} cannot be read: {error.strerror or error}. Check its permissions, or name another folder."
-    )

@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import re
+from pathlib import Path
 from typing import Any
 
 from hermite_dual.errors import DataFileError, InvalidInputError
@@ -59,3 +62,34 @@ def check_manifest(manifest: Any, key: dict[str, Any], layout: int, folder: str,
             f"store={folder!r} holds results of something else ({values}). Name another folder, or "
             "delete this one to compute again."
         )
+
+
+def check_empty(folder: Path, file: str) -> None:
+    """Refuse a folder that holds something but does not say what.
+
+    Args:
+        folder: The folder, which may be missing.
+        file: Name of the file that would say it; what a killed process left of it does not count.
+
+    Raises:
+        DataFileError: There is something in the folder, or it cannot be read.
+    """
+    unfinished = re.compile(rf"\.{Path(file).stem}-[0-9a-f]{{12}}\.json")
+    try:
+        foreign = sorted(name for name in os.listdir(folder) if not unfinished.fullmatch(name))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    if foreign:
+        raise DataFileError(
+            f"folder {str(folder)!r} holds {foreign[0]!r} but no {file} of this package, so that nobody knows what it "
+            "belongs to; it is left as it is. Name another folder, or one that is empty or does not exist."
+        )
+
+
+def unreadable(path: Path, error: OSError) -> DataFileError:
+    """Give the error of a file of a store that exists and cannot be read."""
+    return DataFileError(
+        f"file {str(path)!r} cannot be read: {error.strerror or error}. Check its permissions, or name another folder."
+    )

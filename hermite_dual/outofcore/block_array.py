@@ -10,10 +10,13 @@ Zarr's own reader and writer hold two blocks more than needed while they append 
 value for a chunk that is absent; here a block is in memory once, with its compressed copy, and absence is an answer.
 
 A CRC of 32 bits finds every damage within 32 consecutive bits (so every byte), every two and three flipped bits, and
-all but one in 2^32 of others. It does not find two chunks exchanged, or a chunk of another array put in the place.
+all but one in 2^32 of others. Two chunks exchanged, or one of another array put in the place, it does not find: beside
+each chunk a file `bound/<i>.<j>` holds the SHA-256 of what the array belongs to, its name, the position and the CRC. A
+chunk without it, or with that of another, counts as damaged.
 """
 
 import enum
+import hashlib
 import json
 import math
 import os
@@ -27,9 +30,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hermite_dual.data.atomic import atomic_path
-from hermite_dual.data.store import unreadable
+from hermite_dual.data.store_key import canonical, sha256, unreadable
 from hermite_dual.errors import DataFileError, InvalidInputError
 from hermite_dual.outofcore.libraries import library
+from hermite_dual.outofcore.manifest import known_key
 
 Block = NDArray[Any]
 Index = tuple[int, ...]
@@ -42,7 +46,7 @@ _LARGEST_BLOSC = 2**31 - 1 - _BLOSC_HEADER  # Blosc counts bytes in signed 32-bi
 # Zstandard at level 1 is half as fast and its ratio no better.
 _COMPRESSOR, _LEVEL = "lz4", 1
 _METADATA = "zarr.json"
-_UNFINISHED = re.compile(r"\.\d+-[0-9a-f]{12}")
+_UNFINISHED = re.compile(r"\.\d+-[0-9a-f]{12}(\.\d+)?")
 # Nobody writes one chunk for so long: what is older was left by a process that died.
 _UNFINISHED_AGE = 3600.0
 
@@ -64,6 +68,7 @@ class BlockArray:
         shape: Of the array.
         chunks: Shape of a chunk; at the far edges chunks are cut to the array's shape.
         dtype: Name of the type of the values.
+        key: What the chunks belong to; chunks of another key count as damaged.
         compress: Whether chunks are compressed.
     """
 
@@ -71,6 +76,7 @@ class BlockArray:
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
     dtype: str
+    key: str
     compress: bool = True
 
     @classmethod
@@ -83,6 +89,7 @@ class BlockArray:
         dtype: DTypeLike = np.float64,
         fill_value: float = math.nan,
         compress: bool = True,
+        key: str | None = None,
     ) -> "BlockArray":
         """Open an array of a Zarr group, which is made where it is missing.
 
@@ -94,6 +101,7 @@ class BlockArray:
             dtype: A type of numbers or booleans.
             fill_value: What readers of the Zarr format see where a chunk is absent.
             compress: Whether to compress chunks.
+            key: What the chunks belong to; by default the key of the group.
 
         Returns:
             The array.
@@ -108,6 +116,7 @@ class BlockArray:
             tuple(map(int, shape)),
             tuple(map(int, chunks)),
             kind.name,
+            sha256(canonical(known_key(folder))) if key is None else key,
             bool(compress),
         )
         array._check()
@@ -193,7 +202,7 @@ class BlockArray:
             return None, ChunkState.ABSENT
         except OSError as error:
             raise unreadable(path, error) from error
-        values = self._decode(content)
+        values = self._decode(content) if self._is_bound(index, content) else None
         del content  # before an edge chunk is copied: two blocks are the most
         if values is None:
             return None, ChunkState.DAMAGED
@@ -220,12 +229,43 @@ class BlockArray:
             with atomic_path(path) as temporary, temporary.open("wb", buffering=0) as stream:
                 _write_all(stream, memoryview(content).cast("B"))
                 _write_all(stream, memoryview(checksum.to_bytes(_CHECKSUM_BYTES, "little")))
+            # after the chunk, which counts as damaged without
+            with atomic_path(self._bound_path(index)) as temporary:
+                temporary.write_bytes(self._binding(index, checksum.to_bytes(_CHECKSUM_BYTES, "little")))
         except OSError as error:
             cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
             raise DataFileError(
                 f"chunk {str(path)!r} cannot be written: {cause.strerror or cause}. What was finished before stays: "
                 "check free space and permissions, then repeat the same call, and it goes on from there."
             ) from error
+
+    def fingerprint(self) -> str:
+        """Give the SHA-256 of the checksums of all chunks that are there: another one means other values."""
+        digest = hashlib.sha256()
+        for index in np.ndindex(*self.grid):
+            try:
+                digest.update(self._bound_path(index).read_bytes())
+            except FileNotFoundError:
+                digest.update(b"-")
+            except OSError as error:
+                raise unreadable(self._bound_path(index), error) from error
+        return digest.hexdigest()
+
+    def _bound_path(self, index: Index) -> Path:
+        return Path(self.path, "bound", ".".join(map(str, index)))
+
+    def _binding(self, index: Index, checksum: bytes) -> bytes:
+        name = os.path.basename(self.path)
+        return sha256(canonical([self.key, name, [int(i) for i in index], checksum.hex()])).encode()
+
+    def _is_bound(self, index: Index, content: Block) -> bool:
+        try:
+            found = self._bound_path(index).read_bytes()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise unreadable(self._bound_path(index), error) from error
+        return found == self._binding(index, content[-_CHECKSUM_BYTES:].tobytes())
 
     def _check(self) -> None:
         if len(self.shape) != len(self.chunks) or not self.shape or min(self.shape + self.chunks) < 1:
@@ -333,7 +373,7 @@ class BlockArray:
     def _remove_unfinished(self) -> None:
         """Remove the temporary files of processes that were killed while they wrote."""
         oldest = time.time() - _UNFINISHED_AGE
-        for folder, _, names in os.walk(os.path.join(self.path, "c")):
+        for folder, _, names in os.walk(self.path):
             for name in filter(_UNFINISHED.fullmatch, names):
                 file = Path(folder, name)
                 try:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hermite_dual._version import __version__
 from hermite_dual.activation import Activation
+from hermite_dual.identity import identity
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.cluster import Cluster
 from hermite_dual.outofcore.gram_tiles import GramJob, Tile, compute_tile
@@ -17,6 +19,7 @@ from hermite_dual.outofcore.memory import BASE, machine_memory, parse_memory, pl
 from hermite_dual.outofcore.samples import (
     Samples,
     Scan,
+    UnchangedSamples,
     in_memory,
     keep,
     samples_of,
@@ -77,9 +80,9 @@ def stored_gram(
     n, d = samples.shape
     chosen = plan(n, d, known_block(out, n) if block is None else block, memory, client)
     runner: Runner = cluster or LocalThreads(chosen.threads)
-    found = scan(samples, sigma_b)
-    model = Model(activation, np.zeros((0, d)), sigma_w, sigma_u, sigma_b, depth)
     size = min(chosen.block, n)
+    found = scan(samples, sigma_b, size)
+    model = Model(activation, np.zeros((0, d)), sigma_w, sigma_u, sigma_b, depth)
     folder = open_folder(out, _key(model, samples, found, size, dtype))
     entries = entries_for(model, sigma_u**2 / d * found.plain + sigma_b**2)
     if client is not None and in_memory(samples):
@@ -87,7 +90,7 @@ def stored_gram(
     count = -(-n // size)
     gram = BlockArray.create_or_open(folder, "gram", (n, n), (size, size), dtype)
     largest = BlockArray.create_or_open(folder, "largest_correlation", (count, count), (1, 1), np.float64)
-    job = GramJob(model, samples, entries, gram, largest)
+    job = GramJob(model, UnchangedSamples(samples, size, found.sums), entries, gram, largest)
     tell = progress or _silent
     computed, top = _run(job, runner, tell)
     room = 0.5 * machine_memory() if memory is None or client is not None else parse_memory(memory) - BASE
@@ -129,10 +132,10 @@ def _run(job: GramJob, runner: Runner, progress: Callable[[str, int, int], None]
 
 
 def _key(model: Model, samples: Samples, found: Scan, block: int, dtype: type[Any]) -> dict[str, Any]:
-    phi = model.activation
     return {
-        "what": "population Gram matrix",
-        "activation": phi.name if phi.expr is None else str(phi.expr),
+        "contents": "population Gram matrix",
+        "version": __version__,
+        **identity(model.activation),
         "sigma_w": model.sigma_w,
         "sigma_u": model.sigma_u,
         "sigma_b": model.sigma_b,

@@ -2,20 +2,16 @@
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 from hermite_dual.data.atomic import atomic_path
-from hermite_dual.data.store import unreadable
-from hermite_dual.data.store_key import check_manifest, manifest_of
-from hermite_dual.errors import DataFileError
+from hermite_dual.data.store_key import check_empty, check_manifest, manifest_of, unreadable
 
 _METADATA = "zarr.json"
 _ATTRIBUTE = "hermite_dual"
 # Of the attributes and of what the arrays below them mean; a reader refuses any other.
-_LAYOUT = 1
-_UNFINISHED = re.compile(r"\.zarr-[0-9a-f]{12}\.json")
+_LAYOUT = 2
 
 
 def open_folder(folder: str | os.PathLike[str], key: dict[str, Any]) -> Path:
@@ -63,17 +59,7 @@ def known_key(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
 
 
 def _create(place: Path, key: dict[str, Any]) -> None:
-    try:
-        foreign = [name for name in os.listdir(place) if not _UNFINISHED.fullmatch(name)]
-    except FileNotFoundError:
-        foreign = []
-    except OSError as error:
-        raise unreadable(place, error) from error
-    if foreign:
-        raise DataFileError(
-            f"folder {str(place)!r} holds {foreign[0]!r} but no {_METADATA} of this package, and is left as it is. "
-            "Name another folder, or one that is empty or does not exist."
-        )
+    check_empty(place, _METADATA)
     metadata = {"zarr_format": 3, "node_type": "group", "attributes": {_ATTRIBUTE: manifest_of(key, _LAYOUT)}}
     with atomic_path(place / _METADATA) as temporary:
         temporary.write_text(json.dumps(metadata, indent=2) + "\n")

@@ -136,7 +136,8 @@ def measure_rates(
         model: the model.
         X: samples, of which the first rows are taken, or their shape (n, d) for random rows on the sphere.
         block: rows of a block in the run; measured are at most 2048, and at most a quarter of n.
-        folder: where the run is to write; by default the system's folder for temporary files.
+        folder: where the run is to write; measured is beside it, or, where that is read-only and by default, in the
+            system's folder for temporary files.
         depth: number of layers, or None for the equilibrium.
         dtype: of the entries on disk.
         proof: whether to time the parts of proofs as well, where there are any.
@@ -175,11 +176,12 @@ def shape_given(X: Any) -> tuple[int, int] | None:
 
 
 def _existing(folder: str | os.PathLike[str] | None) -> str | None:
-    """The folder, or the first one above it that there is."""
+    """The first folder above the run's that there is, never the run's own; None where nothing can be written."""
     if folder is None:
         return None
-    place = Path(os.path.abspath(folder))
-    return str(next(one for one in (place, *place.parents) if one.is_dir()))
+    parents = Path(os.path.abspath(folder)).parents
+    found = next(one for one in parents if one.is_dir())
+    return str(found) if os.access(found, os.W_OK | os.X_OK) else None
 
 
 def _run(
@@ -232,7 +234,7 @@ def _measure(gram: StoredGram, whole: int) -> Rates:
         block=gram.block,
         cores=cores,
         busy=min(max(busy, 1.0), cores),
-        scan=_seconds(lambda: scan(samples, model.sigma_b)) / (count * d),
+        scan=_seconds(lambda: scan(samples, model.sigma_b, gram.block)) / (count * d),
         rows=_seconds(lambda: samples.rows(rows)) / (len(left) * d),
         product=product / (2 * entries * d),
         entry=max(entry, 0.0) / entries,

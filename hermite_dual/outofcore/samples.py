@@ -163,8 +163,48 @@ class SphereSamples:
     def rows(self, span: slice) -> Array:
         """Some rows."""
         rows = self.samples.rows(span)
-        _check_zero_rows(rows, 0.0, span.start)
+        check_nonzero_rows(rows, 0.0, span.start)
         return on_sphere(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class UnchangedSamples:
+    """Rows of others, refused where they are not what they were at the scan.
+
+    Attributes:
+        samples: the rows.
+        size: rows of a block.
+        sums: CRC-32C of each block as the scan found it.
+    """
+
+    samples: Samples
+    size: int
+    sums: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, d)."""
+        return self.samples.shape
+
+    def rows(self, span: slice) -> Array:
+        """The rows of a block.
+
+        Raises:
+            DataFileError: they changed since the scan.
+        """
+        rows = np.ascontiguousarray(self.samples.rows(span))
+        if _extended(0, rows) != self.sums[span.start // self.size]:
+            raise DataFileError(
+                f"rows {span.start} to {span.stop - 1} of X have changed since the Gram matrix was computed, and with "
+                "others nothing is proven of it. Restore them, or repeat `gram(X, out=...)` with another folder."
+            )
+        return rows
+
+
+def _extended(checksum: int, rows: Array) -> int:
+    """The CRC-32C of what a checksum is of, and rows below it."""
+    found: int = library("google_crc32c").extend(checksum, rows.astype("<f8", copy=False).tobytes())
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,12 +213,14 @@ class Scan:
 
     Attributes:
         digest: SHA-256 of the shape and the values as float64, row by row.
+        sums: CRC-32C of each block of rows.
         squares: floats close to `|x_i|^2`, shape (n,).
         errors: bounds of their error, shape (n,).
         plain: `|x_i|^2` in plain floats, as the Gram matrix in memory sums them, shape (n,).
     """
 
     digest: str
+    sums: tuple[int, ...]
     squares: Array
     errors: Array
     plain: Array
@@ -217,25 +259,24 @@ def in_memory(samples: Samples) -> bool:
     return in_memory(samples.samples) if isinstance(samples, SphereSamples) else isinstance(samples, ArraySamples)
 
 
-def scan(samples: Samples, sigma_b: float) -> Scan:
+def scan(samples: Samples, sigma_b: float, block: int) -> Scan:
     """Read all rows once, refusing what is not finite, and zero rows where there is no bias."""
     n, d = samples.shape
     digest = hashlib.sha256(json.dumps([n, d]).encode())
     squares, errors, plain = np.empty(n), np.empty(n), np.empty(n)
-    for span in spans(n, max(1, _SCANNED_BYTES // (8 * d))):
-        rows = np.ascontiguousarray(samples.rows(span))
-        _check_zero_rows(rows, sigma_b, span.start)
-        digest.update(rows.astype("<f8", copy=False).tobytes())
-        squares[span], errors[span] = squared_norms(rows)
-        plain[span] = np.einsum("ij,ij->i", rows, rows)
-    return Scan(digest.hexdigest(), squares, errors, plain)
-
-
-def _check_zero_rows(rows: Array, sigma_b: float, first: int) -> None:
-    try:
-        check_nonzero_rows(rows, sigma_b)
-    except InvalidInputError as error:
-        raise InvalidInputError(f"{error} (rows counted from row {first} of X)" if first else str(error)) from None
+    sums = []
+    for whole in spans(n, block):
+        checksum = 0
+        for part in spans(whole.stop - whole.start, max(1, _SCANNED_BYTES // (8 * d))):
+            span = slice(whole.start + part.start, whole.start + part.stop)
+            rows = np.ascontiguousarray(samples.rows(span))
+            check_nonzero_rows(rows, sigma_b, span.start)
+            digest.update(rows.astype("<f8", copy=False).tobytes())
+            checksum = _extended(checksum, rows)
+            squares[span], errors[span] = squared_norms(rows)
+            plain[span] = np.einsum("ij,ij->i", rows, rows)
+        sums.append(checksum)
+    return Scan(digest.hexdigest(), tuple(sums), squares, errors, plain)
 
 
 def _two_dimensional(found: Any, name: str) -> Any:

@@ -169,7 +169,7 @@ class StoredMatrix:
         name = f"{kind}-{float(shift).hex()}"
         self._keep_only(name)
         factor = BlockArray.create_or_open(
-            self.workspace, name, self.gram.shape, self.gram.chunks, dtype, compress=False
+            self.workspace, name, self.gram.shape, self.gram.chunks, dtype, compress=False, key=self.gram.fingerprint()
         )
         job = FactorJob(self.gram, factor, float(shift), scale)
         shared = self.runner.share(job)

@@ -38,13 +38,19 @@ def on_sphere(X: ArrayLike) -> Array:
     return np.asarray(scaled * (np.sqrt(samples.shape[1]) / np.linalg.norm(scaled, axis=1))[:, None])
 
 
-def check_nonzero_rows(samples: Array, sigma_b: float) -> None:
-    """Refuse a zero row where there is no bias: its variance is zero and correlations with it do not exist."""
+def check_nonzero_rows(samples: Array, sigma_b: float, first: int = 0) -> None:
+    """Refuse a zero row where there is no bias: its variance is zero and correlations with it do not exist.
+
+    Args:
+        samples: Rows of X.
+        sigma_b: bias scale.
+        first: number of the first of them in X.
+    """
     if sigma_b > 0.0:
         return
     zero = ~samples.any(axis=1)
     if zero.any():
-        row = int(np.flatnonzero(zero)[0])
+        row = first + int(np.flatnonzero(zero)[0])
         raise InvalidInputError(
             f"row {row} of X is zero and sigma_b = 0: its correlation with other rows is undefined; "
             "remove the row, or set sigma_b > 0"

@@ -7,17 +7,14 @@ from typing import Any
 import numpy as np
 
 from hermite_dual.activation import ActivationLike, activation
-from hermite_dual.data.store import digest_of_array
 from hermite_dual.deq import DEQ
 from hermite_dual.dual import Dual
 from hermite_dual.errors import HermiteDualError
+from hermite_dual.identity import identity
 from hermite_dual.outofcore.compute_lock import compute_lock
 from hermite_dual.sweeps.records import Record, Records
 from hermite_dual.sweeps.samples import Samples
 from hermite_dual.validation import ValidationReport
-
-# Where Python functions are compared, which have no other name than their values.
-_PROBES = np.linspace(-8.0, 8.0, 257)
 
 
 @dataclass(frozen=True)
@@ -76,16 +73,11 @@ def points_of(
         seeds: Seeds of the networks.
     """
     found = activation(phi)
-    identity: Record = {"activation": found.name}
-    if found.expr is not None:
-        identity["expression"] = str(found.expr)
-    else:
-        with np.errstate(all="ignore"):
-            identity["values"] = digest_of_array(np.asarray(found(_PROBES), dtype=np.float64))
+    own: Record = {"name": found.name, **identity(found)}
     for sigma in sigmas:
-        yield Point(phi, sigma, (), None, identity | {"sigma": sigma})
+        yield Point(phi, sigma, (), None, own | {"sigma": sigma})
         for seed in seeds:
-            yield Point(phi, sigma, widths, seed, identity | {"sigma": sigma, "widths": list(widths), "seed": seed})
+            yield Point(phi, sigma, widths, seed, own | {"sigma": sigma, "widths": list(widths), "seed": seed})
 
 
 def compute_point(point: Point, scales: Scales, samples: Samples, records: Records) -> Record:

@@ -210,7 +210,7 @@ def _rows(points: Sequence[Point], finished: dict[bytes, Record], scales: Scales
         if validated and point.seed is None:
             continue
         row = {
-            "activation": point.identity["activation"],
+            "activation": point.identity["name"],
             "sigma": point.sigma,
             "sigma_w": scales.model(point.phi, point.sigma).sigma_w,
         }

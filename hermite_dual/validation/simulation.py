@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 
 from hermite_dual._version import __version__
 from hermite_dual.data.store import RecordStore, digest_of_array
+from hermite_dual.identity import identity
 from hermite_dual.validation.variates import control_variates
 
 Floats = NDArray[np.float64]
-
-# Where activations are compared: a Python function has no other name than its values.
-_PROBES = np.linspace(-8.0, 8.0, 257)
 
 
 @dataclass(frozen=True)
@@ -74,13 +72,13 @@ def open_store(folder: str | os.PathLike[str], model: Any, X: Floats, seed: int)
         InvalidInputError: The folder holds networks of another model, other samples, another seed or another version.
         DataFileError: The folder cannot be used.
     """
-    with np.errstate(all="ignore"):
-        values = np.asarray(model.activation(_PROBES), dtype=np.float64)
     key = {
         "contents": "networks of a validation",
         "version": __version__,
-        "parameters": dict(model.parameters()),
-        "activation values": digest_of_array(values),
+        **identity(model.activation),
+        "sigma_w": model.sigma_w,
+        "sigma_u": model.sigma_u,
+        "sigma_b": model.sigma_b,
         "samples": list(X.shape),
         "samples digest": digest_of_array(X),
         "seed": seed,
