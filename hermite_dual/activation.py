@@ -18,6 +18,7 @@ from hermite_dual.expressions.formula_functions import is_function
 from hermite_dual.expressions.lipschitz import supremum_of_magnitude
 from hermite_dual.expressions.parser import MAX_LENGTH, parse_activation
 from hermite_dual.expressions.python_function import as_formula, checked, divided_difference, refuse_random
+from hermite_dual.float_state import own_float_state
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.numbers import as_printed
 from hermite_dual.shape.pieces import HOLE
@@ -209,6 +210,7 @@ class Activation:
         return _from_expression(slope, f"{self.name}'")
 
 
+@own_float_state
 def activation(
     spec: ActivationLike,
     *,

@@ -3,6 +3,8 @@
 import functools
 from typing import Any, Self, TypeVar, overload
 
+from hermite_dual.float_state import defaults
+
 T = TypeVar("T")
 
 
@@ -25,5 +27,6 @@ class cached_property(functools.cached_property[T]):  # noqa: N801 (a decorator)
         kept = instance.__dict__
         name = str(self.attrname)
         if name not in kept:
-            kept.setdefault(name, self.func(instance))
+            with defaults():
+                kept.setdefault(name, self.func(instance))
         return kept[name]

@@ -21,6 +21,7 @@ from hermite_dual.finite import (
     sample_network,
     sample_untied,
 )
+from hermite_dual.float_state import own_float_state
 from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
 from hermite_dual.population.gram import FloatType, Gram, Model
 from hermite_dual.population.ntk import gram_of, population_ntk
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+@own_float_state
 @dataclass(frozen=True, init=False)
 class DEQ:
     """The model `Z = phi(W Z + U X^T + b)` with iid Gaussian weights, in the limit of infinite width.

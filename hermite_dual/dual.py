@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from hermite_dual.activation import Activation, ActivationLike, activation
 from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.exact_numbers import float_array, float_bounds, freeze
+from hermite_dual.float_state import own_float_state
 from hermite_dual.namespaces import namespace_of
 from hermite_dual.numeric.gaussian import CHECK_ORDER, coefficients
 from hermite_dual.numeric.kernel import kernel_with_error
@@ -29,6 +30,7 @@ Array = NDArray[np.float64]
 _MAX_DEGREE = 20_000
 
 
+@own_float_state
 @dataclass(frozen=True)
 class HermiteExpansion:
     """An activation's Hermite coefficients up to the degree that a tolerance asks for.
@@ -53,6 +55,7 @@ _RHO = rho
 """The symbol, where an argument has its name."""
 
 
+@own_float_state
 class Dual:
     """The dual kernel `k(q1, q2, c) = E[phi(u) phi(v)]`, `(u, v) ~ N(0, [[q1, c], [c, q2]])`.
 

@@ -38,3 +38,7 @@ class DataFileError(HermiteDualError, OSError):
 
 class ClusterError(HermiteDualError, ConnectionError):
     """The machines that a run was given stopped answering; what they finished is kept."""
+
+
+class ForkedProcessError(HermiteDualError, RuntimeError):
+    """This process was forked after threads had started, and cannot compute."""

@@ -8,6 +8,7 @@ import sympy as sp
 from hermite_dual.certified.coefficients import coefficient_balls
 from hermite_dual.certified.precision import upper_float, working_precision
 from hermite_dual.certified.series import series_remainder
+from hermite_dual.float_state import own_float_state
 from hermite_dual.shape.shape import Shape
 from hermite_dual.symbolic.coefficients import exact_coefficient
 from hermite_dual.symbols import rho
@@ -16,6 +17,7 @@ _DIGITS = 30
 _BITS = 160
 
 
+@own_float_state
 @dataclass(frozen=True)
 class KernelSeries:
     """A polynomial in rho and how far the dual activation may be from it.

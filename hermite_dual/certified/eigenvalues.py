@@ -21,6 +21,7 @@ from hermite_dual.certified.small_enclosure import ball_enclosure, small_enclosu
 from hermite_dual.certified.symmetric_input import SymmetricInput, has_own_error, symmetric_input
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import float_bounds, freeze
+from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import facts
 from hermite_dual.outcome import Outcome
 
@@ -92,6 +93,7 @@ class LowerBoundCheck:
         return LowerBoundCheck(Outcome.UNDECIDED, None, self.margin, reason)
 
 
+@own_float_state
 def least_eigenvalue(A: ArrayLike, entry_error: ArrayLike | RowSums = 0.0, *, rtol: float = 1e-6) -> EigenvalueBounds:
     """Enclose the least eigenvalue of every symmetric matrix within an entrywise error of A.
 
@@ -125,6 +127,7 @@ def least_eigenvalue(A: ArrayLike, entry_error: ArrayLike | RowSums = 0.0, *, rt
     return _enclose(given, rtol)
 
 
+@own_float_state
 def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike | RowSums = 0.0) -> LowerBoundCheck:
     """Decide whether `lambda_min >= value` for every symmetric matrix within an entrywise error of A.
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import arb
-from numba import njit, prange
 from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.certified.float_cholesky import TINY, UNIT, gamma
 from hermite_dual.certified.precision import upper_float
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.numeric.jit import kernel, prange
 
 Matrix = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -158,7 +158,7 @@ class SeriesValues:
 
 
 # parallel rows are independent; no fastmath, whose reordering the error count does not cover
-@njit(cache=True, parallel=True)
+@kernel
 def _evaluate(
     a: Matrix, b: Matrix, rho: Matrix, stride: int, odd: bool, half: bool, unit: float
 ) -> tuple[Matrix, Matrix]:

@@ -24,8 +24,11 @@ Tiles = dict[tuple[int, int], Floats]
 
 UNIT = 2.0**-53
 """Unit roundoff u of float64."""
-TINY = 2.0**-1074
-"""Smallest positive float64: no single operation loses more than this to underflow."""
+TINY = 2.0**-1021
+"""No single operation loses more than this to underflow, also where a library has let subnormal numbers become zero.
+
+Results below 2^-1022 are then zero, and so are operands, each as if the operation that made it had lost as much.
+"""
 _MEASURED = 1024  # orders up to which the second bound of the norm is worth its passes over R
 _UP = 1.0 + 2.0**-40
 """Outward factor that covers the rounding of the few thousand operations in which a bound itself is computed."""

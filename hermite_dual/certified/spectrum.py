@@ -19,6 +19,7 @@ from hermite_dual.certified.entry_norm import entry_norm
 from hermite_dual.certified.float_cholesky import TINY, UNIT, gamma
 from hermite_dual.certified.symmetric_input import has_own_error, symmetric_input
 from hermite_dual.exact_numbers import freeze
+from hermite_dual.float_state import own_float_state
 from hermite_dual.outcome import Outcome
 
 Matrix = NDArray[np.float64]
@@ -60,6 +61,7 @@ class Spectrum:
         return np.nextafter(self.values + self.radius, np.inf)
 
 
+@own_float_state
 def eigenvalues(A: ArrayLike, entry_error: ArrayLike = 0.0) -> Spectrum:
     """Enclose every eigenvalue of every symmetric matrix within an entrywise error of A.
 

@@ -15,6 +15,7 @@ from hermite_dual.finite.ntk import EmpiricalNTK, Parametrization, scales_of, ti
 from hermite_dual.finite.spectral_norm import NormBounds, norm_bounds
 from hermite_dual.finite.untied import check_columns, gram_eigenvalues
 from hermite_dual.finite.weights import DrawnMatrix
+from hermite_dual.float_state import own_float_state
 from hermite_dual.namespaces import Array, check_array, moved, namespace_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from hermite_dual.population.hypothesis_tests import Hypothesis
 
 
+@own_float_state
 @dataclass(frozen=True, eq=False)
 class FiniteDEQ:
     """A network of m neurons whose state solves `Z = phi(W Z + U X^T + b)`; its output is `y = a^T Z`.

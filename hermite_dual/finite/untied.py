@@ -11,9 +11,11 @@ from hermite_dual.expressions.array_function import array_function
 from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function
 from hermite_dual.finite.ntk import EmpiricalNTK, Parametrization, scales_of
 from hermite_dual.finite.weights import DrawnMatrix
+from hermite_dual.float_state import own_float_state
 from hermite_dual.namespaces import Array, check_array, moved, namespace_of
 
 
+@own_float_state
 @dataclass(frozen=True, eq=False)
 class UntiedNetwork:
     """`Z(l) = phi(W(l) Z(l-1) + U X^T + b)` with `Z(0) = 0` and independent `W(l)`; output `y = a^T Z(depth)`.

@@ -88,9 +88,11 @@ class GradedTable:
 
         The products of the factors are symmetric.
         """
-        from hermite_dual.numeric.gram_kernels import apply_table_symmetric
+        from hermite_dual.numeric.gram_kernels import apply_table_symmetric, mirror
 
-        return _largest(apply_table_symmetric(matrix, *arguments, *values, self.coefficients, self.centre, shift))
+        largest = _largest(apply_table_symmetric(matrix, *arguments, *values, self.coefficients, self.centre, shift))
+        mirror(matrix)
+        return largest
 
 
 def _largest(bits: NDArray[np.int64]) -> float:

@@ -92,10 +92,7 @@ def apply_table_symmetric(
     centre: Array,
     shift: float,
 ) -> Bits:
-    """Do the same with the entries off the diagonal of a symmetric matrix.
-
-    The upper triangle is read and both are written. The factors' products are symmetric.
-    """
+    """Do the same with the entries above the diagonal of a symmetric matrix; the factors' products are symmetric."""
     n = matrix.shape[0]
     blocks = (n + _BLOCK - 1) // _BLOCK
     largest = np.zeros(blocks, np.int64)
@@ -110,7 +107,6 @@ def apply_table_symmetric(
                     matrix[i, part], rows[i], columns[part], left[i], right[part], table, centre, shift, work, piece
                 )
                 largest[block] = max(largest[block], found)
-    mirror(matrix)
     return largest
 
 

@@ -28,6 +28,7 @@ from hermite_dual.certified.theory_bounds import (
     ling_bound,
 )
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
+from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import facts, number
 from hermite_dual.outcome import Outcome
 from hermite_dual.outofcore.gram_tiles import GramJob, Tile, bound_tile, power_tile
@@ -51,6 +52,7 @@ _RTOL = 1e-6
 _CHECKED_RTOL = 1e-8
 
 
+@own_float_state
 @dataclass(frozen=True, eq=False)
 class StoredGram:
     """A population Gram matrix K on disk; made by `DEQ.gram(X, out=...)`.

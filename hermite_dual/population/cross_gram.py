@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.cached_property import cached_property
 from hermite_dual.exact_numbers import freeze
+from hermite_dual.float_state import own_float_state
 from hermite_dual.population.gram import Model, inputs_variances
 from hermite_dual.population.identical_rows import identical_rows
 from hermite_dual.population.inputs import check_nonzero_rows
@@ -25,6 +26,7 @@ Array = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
 
 
+@own_float_state
 @dataclass(frozen=True, eq=False, repr=False)
 class CrossGram:
     """A rectangular block of a population kernel, between n samples X and p samples Y.

@@ -10,6 +10,7 @@ from hermite_dual.activation import Activation
 from hermite_dual.cached_property import cached_property
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import freeze
+from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import facts, number
 from hermite_dual.numeric.mehler import hermite_series
 from hermite_dual.numeric.products import add_upper_product, upper_product
@@ -66,6 +67,7 @@ class Model:
         freeze(self.samples)
 
 
+@own_float_state
 @dataclass(frozen=True, eq=False, repr=False)
 class Gram:
     """A population Gram matrix `K`, a symmetric (n, n) array with what is known about it.

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.data.files import check_samples
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.float_state import own_float_state
 
 Array = NDArray[np.float64]
 
@@ -12,6 +13,7 @@ EQUAL_NORMS = 1e-14
 """Largest relative spread of squared norms that counts as equal: what scaling to the sphere leaves in float64."""
 
 
+@own_float_state
 def on_sphere(X: ArrayLike) -> Array:
     """Return the rows of X scaled to norm sqrt(d).
 

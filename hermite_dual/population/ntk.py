@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.cached_property import cached_property
+from hermite_dual.float_state import own_float_state
 from hermite_dual.numeric.gaussian import second_moment
 from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.equilibrium_map import layer_variances
@@ -35,6 +36,7 @@ Array = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
 
 
+@own_float_state
 @dataclass(frozen=True, eq=False, repr=False)
 class TangentGram(Gram):
     """The tangent kernel `Theta` of the samples, a `Gram` in all respects.

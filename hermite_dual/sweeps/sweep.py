@@ -14,6 +14,7 @@ from hermite_dual.data.store import digest_of_array
 from hermite_dual.data.store_key import canonical
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.finite.sampling import check_count
+from hermite_dual.float_state import own_float_state
 from hermite_dual.outofcore.block_array import ChunkState
 from hermite_dual.outofcore.cluster import Cluster
 from hermite_dual.outofcore.local_threads import LocalThreads
@@ -29,6 +30,7 @@ _MOST_COEFFICIENTS = 64
 _PAPERS_SIGMA_U = math.sqrt(2.0)
 
 
+@own_float_state
 def sweep(
     activations: Iterable[ActivationLike],
     sigmas: Iterable[float],

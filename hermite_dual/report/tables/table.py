@@ -16,6 +16,7 @@ from hermite_dual.data.atomic import atomic_path
 from hermite_dual.data.files import check_samples
 from hermite_dual.deq import DEQ
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.float_state import own_float_state
 from hermite_dual.report.tables import html, latex, markdown, plain
 from hermite_dual.report.tables.cells import Cell, Text
 from hermite_dual.report.tables.columns import Column, read_columns
@@ -158,6 +159,7 @@ class Table:
         return f"Activations and their dual kernels; {', '.join(numbers)}{ending}."
 
 
+@own_float_state
 def table(
     activations: ActivationLike | Iterable[ActivationLike],
     columns: Sequence[str] | None = None,
