@@ -1,6 +1,7 @@
 """A claimed lower bound of `lambda_*` for samples as they lie in a file: the answer and its certificate."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,9 +12,9 @@ from hermite_dual.certified.certificate import STATEMENTS, make_certificate
 from hermite_dual.certified.eigenvalues import LowerBoundCheck
 from hermite_dual.certified.float_cholesky import UNIT
 from hermite_dual.certified.inner_products import squared_norms
-from hermite_dual.certified.rebuild import parameters_of
+from hermite_dual.certified.rebuild import SCALED_ROWS, parameters_of, rebuild
 from hermite_dual.deq import DEQ
-from hermite_dual.errors import InvalidInputError
+from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entry_bounds import EntryBounds, entry_bounds
 from hermite_dual.population.gram_eigenvalues import gram_check_lower_bound, gram_least_eigenvalue
@@ -21,6 +22,8 @@ from hermite_dual.population.inputs import check_nonzero_rows, on_sphere
 
 Array = NDArray[np.float64]
 
+_ESTIMATES, _ROUNDING = 16.0, 1e-13
+"""Times the estimated error, and relative to the diagonal, by which the float64 layer may differ from a proof."""
 _EXACT_SQUARE = 2.0
 """sigma_u^2 of the papers, which the float sigma_u = sqrt(2) meets within the units that the entry bounds allow."""
 
@@ -102,6 +105,26 @@ def check_claim(
         certificate = make_certificate(_claim(found, value), samples, parameters)
     estimate = gram_least_eigenvalue(gram.matrix, entries).estimate
     return ClaimResult(found.outcome, value, found.reason, found.margin, estimate, entries, certificate)
+
+
+def rebuild_beside_floats(data: Array, parameters: Mapping[str, Any]) -> tuple[Array, float]:
+    """Compute a certificate's Gram matrix as `rebuild` does, held against the float64 layer, which has no balls.
+
+    Raises:
+        AccuracyError: nothing can be proven, or both differ by more than their errors, so that one of them is wrong.
+        DataFileError: the parameters are not those of a certificate.
+    """
+    matrix, error = rebuild(data, parameters)
+    model = _model(parameters["activation"], parameters.get("sigma_w2"), parameters.get("sigma_w"))
+    gram = model.gram(on_sphere(data) if parameters["rows"] == SCALED_ROWS else data)
+    gap = max(float(np.abs(ours - floats).max()) for ours, floats in zip(matrix, gram.matrix, strict=True))
+    allowed = error + _ESTIMATES * gram.estimated_error + _ROUNDING * float(matrix.diagonal().max())
+    if not gap <= allowed:
+        raise AccuracyError(
+            f"the second computation of the Gram matrix differs from the float64 layer by {gap:.1e}, and their errors "
+            f"are {allowed:.1e}: one of them is wrong. Please report this, with the activation"
+        )
+    return matrix, error
 
 
 def _model(activation: str, sigma_w2: float | None, sigma_w: float | None) -> DEQ:

@@ -124,3 +124,13 @@ def _nearest(value: Fraction) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+
+
+def is_float64(value: Any) -> bool:
+    """Whether a value read from JSON is a finite number that float64 holds exactly."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value) and float(value) == value
+    except OverflowError:  # an integer beyond all floats
+        return False

@@ -1,14 +1,18 @@
 """Certificate files and their second proof."""
 
+import contextlib
 import json
+import random
 
 import numpy as np
 import pytest
 
-from hermite_dual.certified.certificate import make_certificate, read, verify, write
+import hermite_dual as hd
+from hermite_dual.certified.certificate import _content_digest, make_certificate, read, verify, write
 from hermite_dual.certified.eigenvalues import least_eigenvalue
 from hermite_dual.certified.plain_bounds import plain_lower_bound
-from hermite_dual.errors import DataFileError
+from hermite_dual.claims import check_claim, rebuild_beside_floats
+from hermite_dual.errors import DataFileError, HermiteDualError
 from hermite_dual.outcome import Outcome
 
 X = np.random.default_rng(0).standard_normal((12, 40))
@@ -109,3 +113,70 @@ def test_a_certificate_is_written_whole_or_not_at_all(tmp_path):
         write(file, broken)
     assert file.read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["claim.json"]
+
+
+def _paths(value, path=()):
+    """All places in a JSON value."""
+    yield path
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inside:
+        yield from _paths(part, (*path, key))
+
+
+def _mutated(value, draw):
+    """Something else of the same or of another type."""
+    if isinstance(value, dict):
+        changed = dict(value)
+        key = draw.choice(sorted(changed))
+        kept = changed.pop(key)
+        if draw.random() < 0.6:
+            changed[draw.choice([f"{key} ", key.upper(), "note", "sigma_w", "depth"])] = kept
+        return changed
+    if isinstance(value, str):
+        others = ["", value + " ", value.upper(), "x", "2*tanh(x)", "tanh(x)", "lambda_min > value", "PROVEN", 1, None]
+        return draw.choice(others)
+    if isinstance(value, list):
+        return draw.choice([value[::-1], value[:1], [*value, 1], {}, "12"])
+    others = [-value, 2 * value, value * (1 + 1e-9), value / 2, str(value), True, None, [value], 10**400, 0]
+    return draw.choice(others)
+
+
+def test_no_mutated_certificate_is_accepted_that_says_anything_false(tmp_path):
+    """300 changes with the digest computed again: refused, not proven, or true of what `verify` prints."""
+    data = np.random.default_rng(5).standard_normal((4, 6))
+    honest = check_claim("tanh", data, 1e-3, sigma_w2=0.08, sigma_w=None, sphere=True).certificate
+    places, answers, draw = list(_paths(honest))[1:], {}, random.Random(0)
+    for _ in range(300):
+        content = json.loads(json.dumps(honest))
+        *above, last = draw.choice(places)
+        inside = content
+        for key in above:
+            inside = inside[key]
+        inside[last] = _mutated(inside[last], draw)
+        with contextlib.suppress(KeyError):
+            content["sha256"] = _content_digest(content)
+        file = tmp_path / "mutated.json"
+        file.write_text(json.dumps(content))
+        try:
+            found = verify(read(file), data, rebuild_beside_floats)
+        except HermiteDualError as error:
+            answers.setdefault(type(error).__name__, []).append(content)
+            continue
+        answers.setdefault(found.outcome.value, []).append(content)
+        if found.outcome is Outcome.PROVEN:
+            _assert_true(content, data)
+            assert str(content["parameters"]["activation"]) in found.subject
+    assert {len(some) > 0 for some in answers.values()} == {True}
+    assert sum(map(len, answers.values())) == 300
+    assert {"DataFileError", "REFUTED", "PROVEN", "UNDECIDED"} <= answers.keys()
+
+
+def _assert_true(content, data):
+    """By the float64 layer alone, far from the proofs' widths."""
+    parameters, claim = content["parameters"], content["claim"]
+    rows = hd.on_sphere(data) if parameters["rows"].startswith("scaled") else data
+    weight = parameters["sigma_w"] if "sigma_w" in parameters else np.sqrt(2 * parameters["sigma_w2"])
+    model = hd.DEQ(parameters["activation"], weight, np.sqrt(2))
+    least = float(np.linalg.eigvalsh(model.gram(rows).matrix)[0])
+    assert claim["statement"] == "lambda_min >= value"
+    assert claim["value"] <= least + 1e-12

@@ -1,6 +1,7 @@
 """Eigenvalue bounds, theory bounds and entry errors."""
 
 import math
+import pickle
 
 import mpmath as mp
 import numpy as np
@@ -9,6 +10,7 @@ import scipy.linalg
 import sympy as sp
 from flint import arb
 
+import hermite_dual as hd
 from hermite_dual.certified.coefficients import coefficient_balls
 from hermite_dual.certified.eigenvalues import check_lower_bound, least_eigenvalue
 from hermite_dual.certified.entry_error import (
@@ -235,3 +237,15 @@ def test_kernel_perturbation_covers_moved_arguments():
     moved = kernel_ball(shape_of(sp.tanh(x), x), 1.0009765625, 1, 0.5009765625, 20)
     bound = float(kernel_perturbation(norm, norm, 1.0, 1.0, 0.5, (0.0005, 0.0), 0.0009765625, 1.0))
     assert abs(base - moved) <= arb(bound)
+
+
+def test_a_check_says_how_far_the_claim_is_from_the_truth():
+    """The slack is where the proof stopped; the estimate is the least eigenvalue, of the matrix as it was."""
+    A = np.diag([2.0, 3.0, 5.0])
+    found = check_lower_bound(A, 0.5)
+    A[0, 0] = 1.0
+    assert found.margin <= 1.5
+    assert found.estimate == pytest.approx(2.0, abs=1e-12)
+    assert pickle.loads(pickle.dumps(found)).estimate == found.estimate
+    G = hd.DEQ("tanh", 0.2).gram(hd.on_sphere(np.random.default_rng(0).standard_normal((9, 5))))
+    assert G.check_lower_bound(1e-9).estimate == pytest.approx(G.least_eigenvalue().estimate, rel=1e-9)

@@ -1,12 +1,18 @@
 """The parts of the second proof: sliced products, measured residuals, entries of almost parallel rows."""
 
+import ast
+import re
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import flint
 import numpy as np
 import pytest
 import sympy as sp
 
+import hermite_dual
 import hermite_dual as hd
 from hermite_dual.certified.certificate import make_certificate, verify
 from hermite_dual.certified.eigenvalues import least_eigenvalue
@@ -133,3 +139,72 @@ def test_a_factor_by_halves_proves_as_much(monkeypatch):
     assert np.allclose(parts, whole, atol=1e-13)
     with pytest.raises(np.linalg.LinAlgError):
         plain_bounds._cholesky(A - np.eye(90))
+
+
+FAULT = """
+import numpy as np
+import hermite_dual as hd
+from hermite_dual.certified import elementary
+from hermite_dual.certified.certificate import make_certificate, verify
+from hermite_dual.certified.rebuild import parameters_of, rebuild
+from hermite_dual.claims import rebuild_beside_floats
+
+X, text = np.random.default_rng(3).standard_normal((8, 20)), "tanh(1.001*x)"
+true = hd.DEQ.paper(text, 0.08).gram(hd.on_sphere(X)).least_eigenvalue()
+for functions in (elementary.REAL_FUNCTIONS, elementary.COMPLEX_FUNCTIONS):
+    original = functions["tanh"]
+    functions["tanh"] = lambda *z, original=original: original(*z) * (1 + 1e-4)
+for module in ("ball_functions", "coefficients", "constants"):
+    for name, member in vars(__import__(f"hermite_dual.certified.{module}", fromlist=["x"])).items():
+        if hasattr(member, "cache_clear"):
+            member.cache_clear()
+claim = {"statement": "lambda_min >= value", "value": 1.00005 * true.upper, "outcome": "PROVEN"}
+file = make_certificate(claim, X, parameters_of(text, 0.08, None, True))
+print(*(verify(file, X, way).outcome.value for way in (rebuild, rebuild_beside_floats)))
+"""
+
+
+def test_a_fault_in_what_both_proofs_share_shows_beside_the_floats():
+    """A ball of tanh that is 1e-4 too large makes the second proof alone prove a false claim."""
+    done = subprocess.run([sys.executable, "-c", FAULT], check=True, capture_output=True, text=True, timeout=300)
+    assert done.stdout.split() == ["PROVEN", "UNDECIDED"]
+
+
+ROOT = Path(hermite_dual.__file__).parent
+
+
+def imported(module):
+    """The package's modules that a module imports, at its top or in a function, types alone left out."""
+    tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hermite_dual"):
+            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                inside = name.removeprefix("hermite_dual").lstrip(".")
+                if inside and (ROOT / f"{inside.replace('.', '/')}.py").is_file():
+                    found.add(inside)
+    return found
+
+
+def closure(*modules):
+    seen, left = set(), list(modules)
+    while left:
+        module = left.pop()
+        if module not in seen:
+            seen.add(module)
+            left += imported(module)
+    return seen
+
+
+def test_the_page_names_exactly_what_both_proofs_share():
+    first = closure("population.entry_bounds", "population.gram_eigenvalues")
+    second = closure("certified.rebuild", "certified.plain_bounds")
+    page = (Path(__file__).parents[1] / "docs" / "theory" / "certificates.md").read_text(encoding="utf-8")
+    table = page.split("What both proofs share", 1)[1].split("\n\n", 2)[1]
+    named = {name for line in table.splitlines()[2:] for name in re.findall(r"`([a-z_.]+)`", line.split("|")[2])}
+    assert named == first & second
+    assert {"certified.rebuild", "certified.plain_bounds", "certified.sliced_product"} <= second - first
+    assert not {"certified.float_cholesky", "certified.rayleigh", "certified.entry_error"} & second

@@ -8,7 +8,6 @@ file.
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from hermite_dual.certified.plain_bounds import plain_lower_bound, plain_upper_bound
 from hermite_dual.data.atomic import atomic_path
 from hermite_dual.errors import AccuracyError, DataFileError
+from hermite_dual.exact_numbers import is_float64
 from hermite_dual.outcome import Outcome
 
 Matrix = NDArray[np.float64]
@@ -146,8 +146,8 @@ def tampered(certificate: Mapping[str, Any]) -> str | None:
     if certificate["sha256"] != _content_digest(certificate):
         return "the certificate was altered after it was written: its digest does not match its content"
     value = certificate["claim"].get("value")
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
-        return f"the claim's value {value!r} is not a finite number"
+    if not is_float64(value):
+        return f"the claim's value {str(value)[:40]} is not a finite float64 number"
     if certificate["claim"].get("outcome") not in STATEMENTS:
         return f"the claim's outcome is {certificate['claim'].get('outcome')!r}; a certificate has PROVEN or REFUTED"
     if certificate["claim"].get("statement") != STATEMENTS[certificate["claim"]["outcome"]]:

@@ -6,12 +6,13 @@ the working precision. Up to n = 300 ball arithmetic at rising precision takes o
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.ball_eigenvalues import LARGEST, LARGEST_EXACT, exact_sign
 from hermite_dual.certified.cholesky_bounds import down, predicted_loss
 from hermite_dual.certified.entry_norm import EntryError, RowSums, entry_norm
@@ -30,7 +31,9 @@ Matrix = NDArray[np.float64]
 _DENSE_ESTIMATE = 400
 _PRECISIONS = (128, 256, 512)
 _GOOD_WIDTH = 1e-9
-_CHECKED_WIDTH = 1e-8
+_CHECKED_WIDTH, _ESTIMATED_WIDTH = 1e-8, 1e-6
+_COPIED = 4096
+"""Rows up to which a matrix that may change is copied for an estimate."""
 _CHEAP_ORDER, _CHEAP_WIDTH = 1024, 1e-11
 
 
@@ -71,8 +74,8 @@ class LowerBoundCheck:
     Attributes:
         outcome: PROVEN, REFUTED or UNDECIDED.
         vector: for REFUTED by a Rayleigh quotient, a vector on which the quotient is below `value`.
-        margin: proven distance: `lower - value` if PROVEN, `upper - value` (negative) if REFUTED, else their gap's
-            reach.
+        margin: proven slack of the claim where the proof stopped: at most `lambda_min - value` if PROVEN, negative and
+            at least that if REFUTED, 0 if UNDECIDED. How far the claim is from `lambda_min`, `estimate` says.
         reason: how it was decided, or what would decide it.
     """
 
@@ -80,10 +83,23 @@ class LowerBoundCheck:
     vector: Matrix | None
     margin: float
     reason: str
+    bounds: Callable[[], EigenvalueBounds] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make the vector read-only."""
         freeze(self.vector)
+
+    @cached_property
+    def estimate(self) -> float:
+        """`lambda_min`, an estimate, computed when it is first asked for.
+
+        NaN where entries have no proven error, and for an array that may change of more than 4,096 rows.
+        """
+        return math.nan if self.bounds is None else self.bounds().estimate
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the answer with its estimate, without the matrix."""
+        return {**self.__dict__, "estimate": self.estimate, "bounds": None}
 
     def not_proven(self) -> "LowerBoundCheck":
         """Return what this says of a claim a little larger: PROVEN becomes UNDECIDED."""
@@ -139,7 +155,7 @@ def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike | RowSu
         entry_error: bound of `|A_true - A|`, a number or shape (n, n); or `RowSums` of such a bound.
 
     Returns:
-        The outcome with its margin.
+        The outcome with its slack, and an estimate of `lambda_min`.
 
     Raises:
         InvalidInputError: as `least_eigenvalue`, or value is no finite number.
@@ -148,7 +164,16 @@ def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike | RowSu
         own: LowerBoundCheck = A.check_lower_bound(value)  # type: ignore[union-attr]
         return own
     given = symmetric_input(A, entry_error)
-    return decide_claim(value, lambda claim: _check_claim(given, claim))
+    found = decide_claim(value, lambda claim: _check_claim(given, claim))
+    kept = _kept(given)
+    return found if kept is None else replace(found, bounds=lambda: _enclose(kept, _ESTIMATED_WIDTH))
+
+
+def _kept(given: SymmetricInput) -> SymmetricInput | None:
+    """The matrix as it is now, for an estimate that may be asked for later."""
+    if not given.matrix.flags.writeable:
+        return given
+    return replace(given, matrix=given.matrix.copy()) if len(given.matrix) <= _COPIED else None
 
 
 def decide_claim(value: Any, check: Callable[[float], LowerBoundCheck]) -> LowerBoundCheck:

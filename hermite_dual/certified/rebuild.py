@@ -25,6 +25,7 @@ from hermite_dual.certified.rebuild_kinks import BentLine, BentRows, bent_line_o
 from hermite_dual.certified.rebuild_rows import Moments, float_fixed_points, row_moments, supported
 from hermite_dual.certified.sliced_product import sliced_product
 from hermite_dual.errors import AccuracyError, DataFileError, HermiteDualError
+from hermite_dual.exact_numbers import is_float64
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.shape import Shape, shape_of
 
@@ -66,6 +67,7 @@ class Table:
     stretch: Matrix
 
 
+SCALED_ROWS = "scaled to norm sqrt(d)"
 _SCALES = {"sigma_w", "sigma_w2"}
 _PARAMETERS = {"activation", "sigma_u_squared", "sigma_b", "rows"}
 """What a certificate holds besides one of the scales."""
@@ -74,7 +76,7 @@ _PARAMETERS = {"activation", "sigma_u_squared", "sigma_b", "rows"}
 def parameters_of(activation_text: str, sigma_w2: float | None, sigma_w: float | None, sphere: bool) -> dict[str, Any]:
     """The parameters as a certificate holds them: `sigma_w^2 = 2 s^2` where `sigma_w2` is given, `sigma_u^2 = 2`."""
     scale = {"sigma_w2": sigma_w2} if sigma_w is None else {"sigma_w": sigma_w}
-    rows = "scaled to norm sqrt(d)" if sphere else "as given"
+    rows = SCALED_ROWS if sphere else "as given"
     return {"activation": activation_text, **scale, "sigma_u_squared": 2, "sigma_b": 0, "rows": rows}
 
 
@@ -122,20 +124,14 @@ def _read(parameters: Mapping[str, Any]) -> tuple[Any, arb, bool]:
     """The activation, a ball of `sigma_w^2` and whether rows are scaled, from a file that may say anything."""
     try:
         (name,) = parameters.keys() - _PARAMETERS
-        numbers = [parameters[key] for key in (name, "sigma_u_squared", "sigma_b")]
-        if not (
-            name in _SCALES and parameters.keys() >= _PARAMETERS and isinstance(parameters["activation"], str)
-        ) or any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in numbers):
+        known = name in _SCALES and parameters.keys() >= _PARAMETERS and isinstance(parameters["activation"], str)
+        if not (known and all(is_float64(parameters[key]) for key in (name, "sigma_u_squared", "sigma_b"))):
             raise ValueError
         phi = activation(parameters["activation"])
         number = float(parameters[name])
         exact = Fraction(repr(number))  # the decimal number that was written
-        rows = {"scaled to norm sqrt(d)": True, "as given": False}[parameters["rows"]]
-        if (
-            parameters["sigma_u_squared"] != 2
-            or parameters["sigma_b"] != 0
-            or not (math.isfinite(number) and exact >= 0)
-        ):
+        rows = {SCALED_ROWS: True, "as given": False}[parameters["rows"]]
+        if parameters["sigma_u_squared"] != 2 or parameters["sigma_b"] != 0 or exact < 0:
             raise ValueError
     except HermiteDualError:
         raise

@@ -88,9 +88,9 @@ def verify(
     with errors_to_exit_codes():
         from hermite_dual.certified.certificate import read
         from hermite_dual.certified.certificate import verify as verify_certificate
-        from hermite_dual.certified.rebuild import rebuild
+        from hermite_dual.claims import rebuild_beside_floats
 
-        found = verify_certificate(read(certificate), read_data(data), rebuild)
+        found = verify_certificate(read(certificate), read_data(data), rebuild_beside_floats)
         if as_json:
             print_json({"outcome": found.outcome.value, "reason": found.reason, "subject": found.subject})
         else:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -242,7 +242,7 @@ class StoredGram:
         Raises:
             InvalidInputError: value is no finite number.
         """
-        return decide_claim(value, self._check_claim)
+        return replace(decide_claim(value, self._check_claim), bounds=self.least_eigenvalue)
 
     def _check_claim(self, value: float) -> LowerBoundCheck:
         proven = self.entry_sums
