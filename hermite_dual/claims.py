@@ -18,7 +18,7 @@ from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entry_bounds import EntryBounds, entry_bounds
 from hermite_dual.population.gram_eigenvalues import gram_check_lower_bound, gram_least_eigenvalue
-from hermite_dual.population.inputs import check_nonzero_rows, on_sphere
+from hermite_dual.population.inputs import on_sphere
 
 Array = NDArray[np.float64]
 
@@ -93,7 +93,6 @@ def check_claim(
     if not math.isfinite(value):
         raise InvalidInputError(f"the claimed bound {value} is not a finite number; give a positive one, such as 1e-4")
     model = _model(activation, sigma_w2, sigma_w)
-    check_nonzero_rows(samples, 0.0)
     rows = on_sphere(samples) if sphere else samples
     gram = model.gram(rows)
     source = replace(gram.model, row_error=scaling_error(rows)) if sphere else gram.model

@@ -166,10 +166,13 @@ class DEQ:
             The number of numba's threads changes no bit. That of BLAS may change the last bits of inner products: two
             results differ by at most the sum of their `entry_error`, each being that close to the same kernel.
 
+            A row of zeros without a bias has variance 0 in the first layer, `K_0j = phi(0) E[phi(v_j)]` there, and
+            zeros throughout where phi(0) = 0.
+
         Raises:
-            InvalidInputError: X or Y is not a finite array of d columns or has a zero row without bias; the depth is
-                negative; dtype is neither of the two, or float32 with Y; or the limit is asked for where
-                `sigma_w L >= 1`.
+            InvalidInputError: X or Y is not a finite array of d columns, or a row's variance is beyond
+                [1e-280, 1e280]; the depth is negative; dtype is neither of the two, or float32 with Y; or the limit is
+                asked for where `sigma_w L >= 1`.
             NotIntegrableError: phi is not square-integrable at the variances that arise.
             DataFileError: with `out`: a file cannot be read or written, or the folder is something else.
             ClusterError: the cluster stopped answering; what is finished is kept.

@@ -1,6 +1,7 @@
 """Hypotheses of the convergence theorems: what holds is proven, what fails is refuted, the rest says so."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -60,8 +61,22 @@ def test_parallel_rows_are_found(factor):
     check, found = outcomes("tanh", data=np.vstack([X, factor * X[3]]))
     assert found["no two parallel rows"] is R
     assert "rows 3 and 10" in check["no two parallel rows"].explanation
-    # at equal norms two such rows have the same entries; at different ones tanh tells them apart
-    assert check["lambda_* > 0"].outcome is (U if abs(factor) == 1.0 else P)
+    # at equal norms two such rows have the same entries but for signs; at different ones tanh tells them apart
+    assert check["lambda_* > 0"].outcome is (R if abs(factor) == 1.0 else P)
+
+
+def test_what_makes_the_gram_matrix_singular_is_said():
+    for data, words in (
+        (np.vstack([X, 0 * X[:1]]), "row 10 of X is zero"),
+        (np.vstack([X, -X[3]]), "3 and 10 .* opposite"),
+    ):
+        check = hd.DEQ("tanh", 0.2).check(data)
+        assert check["lambda_* > 0"].outcome is R
+        assert re.search(words, check["lambda_* > 0"].explanation)
+        assert check.least_eigenvalue.upper == 0.0
+    # a bias, and an activation without parity, tell opposite rows apart
+    for model in (hd.DEQ("tanh", 0.2, sigma_b=0.3), hd.DEQ("gelu", 0.2)):
+        assert model.check(np.vstack([X, -X[3]]))["lambda_* > 0"].outcome is P
 
 
 def test_rows_parallel_to_rounding_are_told_apart_exactly():

@@ -92,6 +92,12 @@ def rebuild(data: Matrix, parameters: Mapping[str, Any]) -> tuple[Matrix, float]
         AccuracyError: nothing can be proven for them.
     """
     phi, weight, sphere = _read(parameters)
+    zero = np.logical_not(data.any(axis=1))
+    if zero.any() and not zero.all() and not sphere and phi.expr.subs(phi.symbol, 0).is_zero:
+        # K_0j = phi(0) E[phi(v_j)] in the first layer, and the limit's one solution, are 0
+        matrix = np.zeros((len(data), len(data)))
+        matrix[np.ix_(~zero, ~zero)], error = rebuild(data[~zero], parameters)
+        return matrix, error
     slope = derivative_bound(phi.shape, 1)
     lipschitz = slope.upper
     factor = upper_float(weight * arb(lipschitz) * arb(lipschitz))
@@ -149,7 +155,7 @@ def _inputs(data: Matrix, sphere: bool) -> tuple[Matrix, Matrix, list[Fraction]]
     n, d = data.shape
     exact = [sum((Fraction(v) ** 2 for v in row), Fraction(0)) for row in data.tolist()]
     if any(s == 0 for s in exact):
-        raise AccuracyError("a row of the data is zero and has no direction: remove it")
+        raise AccuracyError("a row of the data is zero, which this proof takes only where phi(0) = 0: remove it")
     product = sliced_product(data, data.T)
     gram = product.high + product.low
     gram = np.triu(gram) + np.triu(gram, 1).T

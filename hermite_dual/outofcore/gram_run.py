@@ -29,6 +29,7 @@ from hermite_dual.outofcore.stored_gram import StoredGram
 from hermite_dual.outofcore.tasks import Count, Runner, Task, run_tasks
 from hermite_dual.population.gram import Model, entries_for, storage_error
 from hermite_dual.population.input_rows import InputRows
+from hermite_dual.population.zero_rows import check_variances
 
 _CACHE_SHARE = 0.25
 """Of the memory for blocks of a factor that are read again and again."""
@@ -83,8 +84,11 @@ def stored_gram(
     size = min(chosen.block, n)
     found = scan(samples, sigma_b, size)
     model = Model(activation, np.zeros((0, d)), sigma_w, sigma_u, sigma_b, depth)
+    variances = sigma_u**2 / d * found.plain + sigma_b**2
+    if depth != 0 and variances.any():
+        check_variances(variances, found.zero)  # before anything is written
     folder = open_folder(out, _key(model, samples, found, size, dtype))
-    entries = entries_for(model, sigma_u**2 / d * found.plain + sigma_b**2)
+    entries = entries_for(model, variances, found.zero)
     if client is not None and in_memory(samples):
         samples = keep(samples, folder, size)
     count = -(-n // size)

@@ -17,6 +17,7 @@ from hermite_dual.numeric.spans import spans
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.libraries import library
 from hermite_dual.population.inputs import check_nonzero_rows, on_sphere
+from hermite_dual.population.zero_rows import zero_rows
 
 Array = NDArray[np.float64]
 
@@ -217,6 +218,7 @@ class Scan:
         squares: floats close to `|x_i|^2`, shape (n,).
         errors: bounds of their error, shape (n,).
         plain: `|x_i|^2` in plain floats, as the Gram matrix in memory sums them, shape (n,).
+        zero: which rows are zero without a bias, shape (n,).
     """
 
     digest: str
@@ -224,6 +226,7 @@ class Scan:
     squares: Array
     errors: Array
     plain: Array
+    zero: NDArray[np.bool_]
 
 
 def samples_of(X: ArrayLike | str | os.PathLike[str] | Samples) -> Samples:
@@ -260,23 +263,23 @@ def in_memory(samples: Samples) -> bool:
 
 
 def scan(samples: Samples, sigma_b: float, block: int) -> Scan:
-    """Read all rows once, refusing what is not finite, and zero rows where there is no bias."""
+    """Read all rows once, refusing what is not finite."""
     n, d = samples.shape
     digest = hashlib.sha256(json.dumps([n, d]).encode())
-    squares, errors, plain = np.empty(n), np.empty(n), np.empty(n)
+    squares, errors, plain, zero = np.empty(n), np.empty(n), np.empty(n), np.empty(n, dtype=bool)
     sums = []
     for whole in spans(n, block):
         checksum = 0
         for part in spans(whole.stop - whole.start, max(1, _SCANNED_BYTES // (8 * d))):
             span = slice(whole.start + part.start, whole.start + part.stop)
             rows = np.ascontiguousarray(samples.rows(span))
-            check_nonzero_rows(rows, sigma_b, span.start)
+            zero[span] = zero_rows(rows, sigma_b)
             digest.update(rows.astype("<f8", copy=False).tobytes())
             checksum = _extended(checksum, rows)
             squares[span], errors[span] = squared_norms(rows)
             plain[span] = np.einsum("ij,ij->i", rows, rows)
         sums.append(checksum)
-    return Scan(digest.hexdigest(), tuple(sums), squares, errors, plain)
+    return Scan(digest.hexdigest(), tuple(sums), squares, errors, plain, zero)
 
 
 def _two_dimensional(found: Any, name: str) -> Any:

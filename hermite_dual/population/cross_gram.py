@@ -15,9 +15,9 @@ from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
 from hermite_dual.population.gram import Model, inputs_variances
 from hermite_dual.population.identical_rows import identical_rows
-from hermite_dual.population.inputs import check_nonzero_rows
 from hermite_dual.population.ntk import gram_of, population_ntk
 from hermite_dual.population.one_norm import has_one_map, one_map
+from hermite_dual.population.zero_rows import check_variances, zero_rows
 
 if TYPE_CHECKING:
     from hermite_dual.population.entry_bounds import EntryBounds
@@ -97,11 +97,12 @@ def population_cross_gram(model: Model, n: int, tangent: bool) -> CrossGram:
         n: number of rows of X.
         tangent: whether to return the tangent kernel.
     """
-    check_nonzero_rows(model.samples, model.sigma_b)
     rows, phi = model.samples, model.activation
     width, shift = rows.shape[1], model.sigma_b**2
     inputs = inputs_variances(rows, model.sigma_u, model.sigma_b)
-    if model.depth == 0 or model.sigma_u == 0.0 or not has_one_map(phi, inputs):
+    zero = zero_rows(rows, model.sigma_b)
+    check_variances(inputs, zero | (model.sigma_u == 0.0))
+    if model.depth == 0 or model.sigma_u == 0.0 or zero.any() or not has_one_map(phi, inputs):
         square = population_ntk(model) if tangent else gram_of(model)
         matrix, variances, error = square.matrix[:n, n:].copy(), square.variances, square.estimated_error
     else:

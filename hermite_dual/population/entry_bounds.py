@@ -8,7 +8,7 @@ The bound also holds for every `sigma_w^2`, `sigma_u^2`, `sigma_b^2` within `4 u
 floats (u = 2^-53), which includes the papers' `2 s^2` and `2` behind `DEQ.paper`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -37,6 +37,7 @@ from hermite_dual.population.limit_bounds import (
     tiles,
 )
 from hermite_dual.population.local_lipschitz import local_lipschitz
+from hermite_dual.population.zero_rows import vanishes_at_zero, zero_rows
 
 Array = NDArray[np.float64]
 
@@ -122,12 +123,42 @@ def entry_bounds(model: Model, matrix: Array, variances: Array) -> EntryBounds:
         return undecided(obstacle)
     if model.depth == 0:
         return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, "K(0) = 0 by definition", 0.0, {})
+    found = bounds_with_zero_rows(entry_bounds, model, matrix, variances)
+    if found is not None:
+        return found
     try:
         if model.depth is not None:
             return _layers(model, matrix, finite_lipschitz(model))
         return _limit(model, matrix, variances, contracting_lipschitz(model))
     except (AccuracyError, InvalidInputError, NotIntegrableError) as error:
         return undecided(str(error))
+
+
+def bounds_with_zero_rows(
+    bound: Callable[[Model, Array, Array], EntryBounds], model: Model, matrix: Array, variances: Array
+) -> EntryBounds | None:
+    """Bound entries where some rows are zero without a bias and `phi(0) = 0`, which makes theirs 0; None where none is.
+
+    Args:
+        bound: what bounds the entries of the other rows, from their model, matrix and variances.
+        model: what the matrix belongs to.
+        matrix: floats, shape (n, n), symmetric.
+        variances: floats close to `S_ii`, shape (n,).
+    """
+    zero = zero_rows(model.samples, model.sigma_b)
+    if not zero.any() or not vanishes_at_zero(model.activation):
+        return None
+    others = np.ix_(~zero, ~zero)
+    errors, outer = np.abs(matrix), np.zeros_like(matrix)
+    if zero.all():
+        return EntryBounds(errors, outer, Outcome.PROVEN, "phi(0) = 0 and all rows are zero", 0.0, {})
+    found = bound(replace(model, samples=model.samples[~zero]), matrix[others], variances[~zero])
+    if found.errors is None:
+        return found
+    errors[others] = found.errors
+    if found.preactivation_errors is not None:
+        outer[others] = found.preactivation_errors
+    return replace(found, errors=errors, preactivation_errors=None if found.preactivation_errors is None else outer)
 
 
 def entry_sums(model: Model, matrix: Array, variances: Array) -> EntrySums:
@@ -144,6 +175,15 @@ def entry_sums(model: Model, matrix: Array, variances: Array) -> EntrySums:
     try:
         if obstacle := unprovable(model):
             raise AccuracyError(obstacle)
+        alive = variances > 0.0
+        if alive.any() and not alive.all() and vanishes_at_zero(model.activation):  # rows of zeros, whose entries are 0
+            others = replace(model, samples=model.samples[alive])
+            found = entry_sums(others, matrix[np.ix_(alive, alive)], variances[alive])
+            if found.error is None:
+                return found
+            sums = np.zeros(len(matrix))
+            sums[alive] = found.error.sums
+            return replace(found, error=RowSums(sums))
         bounds = limit_bounds(model, matrix, variances, contracting_lipschitz(model))
         total = ErrorTotal(len(matrix), bounds.budget())
         for rows, columns in tiles(len(matrix)):

@@ -16,10 +16,10 @@ from hermite_dual.numeric.mehler import hermite_series
 from hermite_dual.numeric.products import add_upper_product, upper_product
 from hermite_dual.population.equilibrium_map import layer_variances
 from hermite_dual.population.gram_entries import ConstantEntries, GramEntries
-from hermite_dual.population.inputs import check_nonzero_rows
 from hermite_dual.population.one_norm import has_one_map, one_map
 from hermite_dual.population.unequal_norms import unequal_norms
 from hermite_dual.population.variances import moment
+from hermite_dual.population.zero_rows import check_variances, with_zero_rows, zero_rows
 
 if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck
@@ -36,8 +36,6 @@ _FEW_ROWS = 8
 """Up to this many rows are integrated pair by pair where the kernel has no short series."""
 _ALL_BOUNDS = 4096
 """Up to this many rows a bound is kept for every entry."""
-_SMALLEST_VARIANCE = 1e-280
-"""Below it squares of variances underflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,9 +278,8 @@ def population_gram(
         depth: number of layers, not negative, or None.
         dtype: of the matrix, float64 or float32; computed in float64 either way.
     """
-    check_nonzero_rows(samples, sigma_b)
     model = Model(activation, samples, sigma_w, sigma_u, sigma_b, depth)
-    entries = entries_for(model, inputs_variances(samples, sigma_u, sigma_b))
+    entries = entries_for(model, inputs_variances(samples, sigma_u, sigma_b), zero_rows(samples, sigma_b))
     factor, shift = sigma_u**2 / samples.shape[1], sigma_b**2
     if np.dtype(dtype) == np.float64:
         matrix = upper_product(samples, factor)
@@ -293,19 +290,29 @@ def population_gram(
     return Gram(matrix, entries.variances, entries.error + storage_error(entries.diagonal, dtype), depth, model)
 
 
-def entries_for(model: Model, inputs: Array) -> GramEntries:
-    """Return the map from inner products to entries for rows of given inputs' parts of the variances, shape (n,)."""
+def entries_for(model: Model, inputs: Array, zero: NDArray[np.bool_]) -> GramEntries:
+    """Return the map from inner products to entries.
+
+    Args:
+        model: activation, scales and depth.
+        inputs: inputs' parts of the variances, shape (n,).
+        zero: which rows are zero without a bias, shape (n,).
+    """
     activation, weight, depth = model.activation, model.sigma_w**2, model.depth
     if depth == 0:
         return ConstantEntries(np.zeros_like(inputs), np.zeros_like(inputs), 0.0)
-    if not inputs.any():
+    if zero.all() or (model.sigma_u == 0.0 and not inputs.any()):
         variance = layer_variances(activation, weight, 0.0, depth)[-1]
         entry = moment(activation, variance)
         return ConstantEntries(np.full_like(inputs, variance), np.full_like(inputs, entry), _EPS * entry)
-    _check_magnitude(inputs)
+    check_variances(inputs, zero)
     rounding = 0.5 * model.samples.shape[1] * _EPS
-    build = one_map if has_one_map(activation, inputs) and not _few_costly(model, inputs) else unequal_norms
-    return build(activation, inputs, weight, depth, rounding)
+
+    def build(inputs: Array) -> GramEntries:
+        chosen = one_map if has_one_map(activation, inputs) and not _few_costly(model, inputs) else unequal_norms
+        return chosen(activation, inputs, weight, depth, rounding)
+
+    return with_zero_rows(build, activation, weight, inputs, zero, depth) if zero.any() else build(inputs)
 
 
 def _few_costly(model: Model, inputs: Array) -> bool:
@@ -320,10 +327,9 @@ def inputs_variances(samples: Array, sigma_u: float, sigma_b: float) -> Array:
 
 
 def inputs_covariance(samples: Array, sigma_u: float, sigma_b: float) -> Array:
-    """Return `sigma_u^2 X X^T / d + sigma_b^2`, refusing zero rows where there is no bias."""
+    """Return `sigma_u^2 X X^T / d + sigma_b^2`."""
     from hermite_dual.numeric.gram_kernels import mirror
 
-    check_nonzero_rows(samples, sigma_b)
     inner = upper_product(samples, sigma_u**2 / samples.shape[1])
     mirror(inner)
     if sigma_b:
@@ -351,13 +357,3 @@ def _in_panels(entries: GramEntries, samples: Array, factor: float, shift: float
 def storage_error(diagonal: Array, dtype: FloatType) -> float:
     """Rounding of the largest entry to the type in which the matrix is kept."""
     return 0.0 if np.dtype(dtype) == np.float64 else 0.5 * float(np.finfo(dtype).eps * diagonal.max())
-
-
-def _check_magnitude(inputs: Array) -> None:
-    small = inputs < _SMALLEST_VARIANCE
-    if small.any():
-        row = int(np.flatnonzero(small)[0])
-        raise InvalidInputError(
-            f"row {row} of X has the variance sigma_u^2 |x|^2/d + sigma_b^2 = {inputs[row]:g}, close to underflow: "
-            f"scale X, or sigma_u, so that it is at least {_SMALLEST_VARIANCE:g}"
-        )

@@ -26,6 +26,8 @@ from hermite_dual.population.hypothesis_tests import (
     row_norms,
     slope_bound,
 )
+from hermite_dual.population.identical_rows import identical_rows
+from hermite_dual.population.zero_rows import vanishes_at_zero, zero_rows
 
 if TYPE_CHECKING:
     from hermite_dual.deq import DEQ
@@ -126,10 +128,28 @@ def _least_eigenvalue(model: "DEQ", X: Array, limit: Hypothesis) -> EigenvalueBo
     if limit.outcome is not Outcome.PROVEN:
         reason = f"the limit needs sigma_w L < 1: {limit.explanation}"
         return EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, reason)
+    if singular := _singular(model, X):
+        return EigenvalueBounds(0.0, 0.0, 0.0, Outcome.PROVEN, f"{singular}, and K is positive semidefinite")
     try:
         return model.gram(X).least_eigenvalue()
     except HermiteDualError as error:
         return EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, str(error))
+
+
+def _singular(model: "DEQ", X: Array) -> str | None:
+    """Why K is singular, as the rows show without any computation, or None."""
+    zero = np.flatnonzero(zero_rows(X, model.sigma_b))
+    if zero.size and vanishes_at_zero(model.activation):
+        return f"row {zero[0]} of X is zero, sigma_b = 0 and phi(0) = 0, so that row {zero[0]} of K is zero"
+    symmetric = model.activation.expr is not None and model.activation.shape.parity and model.sigma_b == 0.0
+    for sign, what in ((1.0, "equal"), (-1.0, "opposite")) if symmetric else ((1.0, "equal"),):
+        # adding 0 makes -0 a 0, whose bits are compared
+        first, second = identical_rows(X + 0.0, sign * X + 0.0)
+        pairs = first < second
+        if pairs.any():
+            i, j = int(first[pairs][0]), int(second[pairs][0])
+            return f"rows {i} and {j} of X are {what}, so that those of K are equal or opposite"
+    return None
 
 
 def _population_limit(limit: Hypothesis) -> Hypothesis:
@@ -147,7 +167,7 @@ def _positive(least: EigenvalueBounds) -> Hypothesis:
     if least.lower > 0.0:
         return Hypothesis(name, Outcome.PROVEN, least.lower, interval)
     if least.upper <= 0.0:
-        return Hypothesis(name, Outcome.REFUTED, least.upper, interval)
+        return Hypothesis(name, Outcome.REFUTED, least.upper, least.reason if least.lower == least.upper else interval)
     return Hypothesis(name, Outcome.UNDECIDED, least.lower, f"{interval}, which contains 0")
 
 

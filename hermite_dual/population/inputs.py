@@ -41,7 +41,7 @@ def on_sphere(X: ArrayLike) -> Array:
 
 
 def check_nonzero_rows(samples: Array, sigma_b: float, first: int = 0) -> None:
-    """Refuse a zero row where there is no bias: its variance is zero and correlations with it do not exist.
+    """Refuse a zero row where there is no bias and its direction counts, or derivatives with respect to it.
 
     Args:
         samples: Rows of X.

@@ -1,6 +1,6 @@
 """The neural tangent kernel of an infinitely wide deep equilibrium model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,12 +21,12 @@ from hermite_dual.population.gram import (
     population_gram,
 )
 from hermite_dual.population.identical_rows import identical_rows
-from hermite_dual.population.inputs import check_nonzero_rows
 from hermite_dual.population.one_norm import gram_variances, has_one_map, one_map
 from hermite_dual.population.price_dual import slope_of
 from hermite_dual.population.slope_gram import slope_gram
 from hermite_dual.population.unequal_norms import unequal_norm_gram
 from hermite_dual.population.variances import moment
+from hermite_dual.population.zero_rows import check_variances, vanishes_at_zero, zero_rows
 
 if TYPE_CHECKING:
     from hermite_dual.certified.theory_bounds import TheoryBound
@@ -110,13 +110,16 @@ def population_ntk(model: Model) -> TangentGram:
     """
     activation, samples, depth, weight = model.activation, model.samples, model.depth, model.sigma_w**2
     slope_of(activation)
-    check_nonzero_rows(samples, model.sigma_b)
     n, width = samples.shape
     if depth == 0:
         return TangentGram(np.zeros((n, n)), np.zeros(n), 0.0, 0, model)
     if model.sigma_u == 0.0:
         return _constant(model)
+    zero = zero_rows(samples, model.sigma_b)
+    if zero.any():
+        return _with_zero_rows(model, zero)
     diagonal = inputs_variances(samples, model.sigma_u, model.sigma_b)
+    check_variances(diagonal, zero)
     identical = identical_rows(samples, samples)
     rounding = 0.5 * width * _EPS
     if has_one_map(activation, diagonal):
@@ -134,6 +137,50 @@ def population_ntk(model: Model) -> TangentGram:
     matrix[identical] = matrix[identical[0], identical[0]]
     variances = gram_variances(activation, diagonal, weight, depth)
     return TangentGram(matrix, variances, error, depth, model)
+
+
+def _with_zero_rows(model: Model, zero: NDArray[np.bool_]) -> TangentGram:
+    """Return the tangent kernel where some rows are zero without a bias."""
+    phi, weight, n = model.activation, model.sigma_w**2, len(zero)
+    if vanishes_at_zero(phi):  # neither K nor S has anything in these rows
+        matrix, variances, error = np.zeros((n, n)), np.zeros(n), 0.0
+        if not zero.all():
+            others = population_ntk(replace(model, samples=model.samples[~zero]))
+            matrix[np.ix_(~zero, ~zero)], variances[~zero] = others.matrix, others.variances
+            error = others.estimated_error
+        return TangentGram(matrix, variances, error, model.depth, model)
+    inner = inputs_covariance(model.samples, model.sigma_u, model.sigma_b)
+    rounding = 0.5 * model.samples.shape[1] * _EPS * float(inner.diagonal().max())
+    gram = gram_of(model)
+    if model.depth is None:
+        covariance = weight * gram.matrix
+        covariance += inner
+        np.fill_diagonal(covariance, gram.variances)
+        slope, slope_error = _slopes(phi, covariance, rounding)
+        room = 1.0 - weight * slope
+        matrix = gram.matrix + covariance * slope / room
+        error = slope_error * float(gram.variances.max()) / float(room.min()) ** 2
+    else:
+        tangent, error = np.zeros_like(inner), 0.0
+        for depth in range(model.depth):
+            covariance = weight * gram_of(replace(model, depth=depth)).matrix
+            covariance += inner
+            slope, slope_error = _slopes(phi, covariance, rounding)
+            tangent = slope * (weight * tangent + covariance)
+            error = slope_error * float(tangent.max()) + weight * float(slope.max()) * error
+        matrix = tangent + gram.matrix
+    error += gram.estimated_error + rounding * _passed(phi, weight)
+    return TangentGram(matrix, gram.variances, error, model.depth, model)
+
+
+def _slopes(activation: Activation, covariance: Array, rounding: float) -> tuple[Array, float]:
+    """Return kdot, and 0 in rows without a variance, whose covariances are 0, so that it does not count."""
+    alive = covariance.diagonal() > 0.0
+    found = np.zeros_like(covariance)
+    if not alive.any():
+        return found, 0.0
+    found[np.ix_(alive, alive)], error = slope_gram(activation, covariance[np.ix_(alive, alive)], rounding)
+    return found, error
 
 
 def _constant(model: Model) -> TangentGram:

@@ -19,6 +19,7 @@ from hermite_dual.outcome import Outcome
 from hermite_dual.population.certified_slope import certified_slope
 from hermite_dual.population.entry_bounds import (
     EntryBounds,
+    bounds_with_zero_rows,
     certified_layers,
     inputs_part,
     undecided,
@@ -29,6 +30,7 @@ from hermite_dual.population.gram_eigenvalues import gram_lower_bounds
 from hermite_dual.population.identical_rows import identical_rows
 from hermite_dual.population.input_rows import PARAMETER_UNITS
 from hermite_dual.population.limit_bounds import correlations, positive_roots
+from hermite_dual.population.ntk import gram_of
 
 Array = NDArray[np.float64]
 
@@ -54,6 +56,9 @@ def tangent_entry_bounds(model: Model, matrix: Array, gram: Gram | None) -> Entr
         return undecided(obstacle)
     if model.depth == 0:
         return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, "Theta(0) = 0 by definition", 0.0, {})
+    others = bounds_with_zero_rows(_bounds_of_others, model, matrix, np.ones(len(matrix)))
+    if others is not None:
+        return others
     try:
         regularity = slope_regularity(model.activation.shape)
         found = _layers(model, matrix, regularity) if gram is None else _limit(model, matrix, gram, regularity)
@@ -67,6 +72,10 @@ def tangent_entry_bounds(model: Model, matrix: Array, gram: Gram | None) -> Entr
         errors[rows, columns] = np.minimum(errors[rows, columns], same)
         found = replace(found, errors=errors)
     return found
+
+
+def _bounds_of_others(model: Model, matrix: Array, _: Array) -> EntryBounds:
+    return tangent_entry_bounds(model, matrix, gram_of(model) if model.depth is None else None)
 
 
 def _limit(model: Model, matrix: Array, gram: Gram, regularity: SlopeRegularity) -> EntryBounds:

@@ -78,11 +78,17 @@ def _solve(activation: Activation, weight: float, t: float) -> float:
     high = 2.0 * t + 1e-300
     for _ in range(1200):
         if excess(high) > 0.0:
-            return float(brentq(excess, t, high, xtol=1e-300, rtol=_ROOT_TOLERANCE))
+            return _root(excess, t, high)
         high *= 2.0
     raise ConvergenceError(
         f"no variance solves q = sigma_w^2 E[phi(sqrt(q) Z)^2] + {t}: reduce sigma_w, now {np.sqrt(weight):g}"
     )
+
+
+def _root(excess: Callable[[float], float], low: float, high: float) -> float:
+    """Return the root between, in units of the upper end: brentq multiplies values, which underflow if small."""
+    found = brentq(lambda s: excess(s * high) / high, low / high, 1.0, xtol=1e-300, rtol=_ROOT_TOLERANCE)
+    return float(found * high)
 
 
 def on_distinct(function: Callable[[float], float], arguments: Array) -> Array:
