@@ -160,3 +160,11 @@ def test_the_estimate_at_a_large_variance_is_near_the_deviation():
                 c = weight * dual(q, c) + t
             worst = max(worst, abs(float(found(np.array([1 - u]))[0] - dual(q, c))))
     assert worst <= found.error <= 4e-14
+
+
+def test_a_function_that_vanishes_over_38_standard_deviations_has_a_kernel():
+    """The size of phi is 1e-310 there, and eps times it no float: a division by zero once."""
+    q = 0.00017290200558842098
+    value, error = hd.dual("hard_shrink").kernel(2.8328264595606893, q, 0.01, return_error=True)
+    exact = float(hd.dual("hard_shrink").ball(2.8328264595606893, q, 0.01, digits=5).mid())
+    assert abs(value - exact) <= error

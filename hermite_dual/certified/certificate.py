@@ -88,7 +88,7 @@ def make_certificate(claim: Mapping[str, Any], data: Matrix, parameters: Mapping
 def write(path: str | Path, certificate: Mapping[str, Any]) -> None:
     """Write a certificate as JSON: whole, or not at all, and into nothing but a regular file."""
     text = json.dumps(certificate, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    with atomic_path(Path(path).resolve()) as temporary:
+    with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

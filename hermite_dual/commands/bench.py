@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hermite_dual.commands.shared import Json, errors_to_exit_codes, print_json
+from hermite_dual.commands.shared import Json, errors_to_exit_codes, print_json, say
 
 _ACTIVATIONS = ("tanh", "gelu", "erf", "relu", "softplus")
 _SIGMA_W2 = 0.08
@@ -56,7 +56,7 @@ def bench(
             print_json({"n": n, "d": d, "repeats": repeats, "rows": rows})
             return
         for row in rows:
-            typer.echo(f"{row['what']:<26} {row['seconds']:8.3f} s   {row['ratio']:5.2f} x {row['against']}")
+            say(f"{row['what']:<26} {row['seconds']:8.3f} s   {row['ratio']:5.2f} x {row['against']}")
 
 
 def _ratios(jobs: dict[str, Callable[[], Any]], repeats: int, yardstick: str) -> list[dict[str, Any]]:

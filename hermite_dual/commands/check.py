@@ -12,6 +12,7 @@ from hermite_dual.commands.shared import (
     errors_to_exit_codes,
     print_json,
     read_data,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -67,9 +68,9 @@ def check(
             )
             _leave(found.outcome)
             return
-        typer.echo(str(found))
+        say(str(found))
         if found.certificate is not None:
-            typer.echo(f"certificate: {output}; prove it again with: hermite-dual verify {output} --data {data}")
+            say(f"certificate: {output}; prove it again with: hermite-dual verify {output} --data {data}")
         _leave(found.outcome)
 
 
@@ -94,9 +95,9 @@ def verify(
         if as_json:
             print_json({"outcome": found.outcome.value, "reason": found.reason, "subject": found.subject})
         else:
-            typer.echo(f"{found.outcome.value}: {found.reason}")
+            say(f"{found.outcome.value}: {found.reason}")
             if found.subject:
-                typer.echo(f"  {found.subject}")
+                say(f"  {found.subject}")
         _leave(found.outcome)
 
 

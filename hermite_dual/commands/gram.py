@@ -6,14 +6,17 @@ from typing import Annotated, Any
 import typer
 
 from hermite_dual.commands.shared import (
+    Force,
     Json,
     SigmaW,
     SigmaW2,
     Sphere,
+    check_outputs,
     errors_to_exit_codes,
     model_of,
     print_json,
     read_data,
+    say,
 )
 from hermite_dual.commands.stored_gram import StoredOptions, interval_text, read_zarr, stored_gram
 
@@ -40,6 +43,7 @@ def gram(
         str | None, typer.Option(help="Address of a dask scheduler, such as tcp://host:8786, whose workers compute.")
     ] = None,
     block: Annotated[int | None, typer.Option(help="Rows of a block. Default: what the memory holds.", min=1)] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Compute the population Gram matrix of the samples and write it as float64.
@@ -74,6 +78,7 @@ def gram(
             raise hd.InvalidInputError(
                 f"--out {str(file)!r}: the matrix is written as .npy, or in blocks as .zarr; name a file that ends so"
             )
+        check_outputs([file], [data], force=force)
         samples = read_data(data) if not data.is_dir() else read_zarr(data)
         model = model_of(activation, sigma_w, sigma_w2)
         found = model.gram(hd.on_sphere(samples) if sphere else samples, depth=depth)
@@ -96,6 +101,6 @@ def gram(
         if as_json:
             print_json(facts)
             return
-        typer.echo(f"wrote {file}: {found.shape[0]} x {found.shape[1]}, estimated error {found.estimated_error:.1e}")
+        say(f"wrote {file}: {found.shape[0]} x {found.shape[1]}, estimated error {found.estimated_error:.1e}")
         if proof:
-            typer.echo(f"every entry is within {found.entry_error:.2e}; {interval_text(least)}")
+            say(f"every entry is within {found.entry_error:.2e}; {interval_text(least)}")

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SigmaW = Annotated[float | None, typer.Option(help="Scale of the recurrent weights; excludes --sigma-w2.")]
 SigmaW2 = Annotated[float | None, typer.Option(help="s^2 of the papers' convention W ~ N(0, 2 s^2/m). Default: 0.08.")]
 Sphere = Annotated[bool, typer.Option(help="Scale the rows to norm sqrt(d), as the papers do.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 
 # Rows of the embedded digits that are taken by default: a verdict within seconds.
@@ -48,10 +49,10 @@ def errors_to_exit_codes(interrupted: str = "no file was left half written") -> 
         yield
         sys.stdout.flush()  # a closed pipe shows here, not when the interpreter ends
     except HermiteDualError as error:
-        typer.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         raise typer.Exit(EXIT_ERROR) from None
     except KeyboardInterrupt:
-        typer.echo(f"interrupted; {interrupted}", err=True)
+        say(f"interrupted; {interrupted}", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
     except (typer.Exit, typer.Abort):
         raise
@@ -62,7 +63,7 @@ def errors_to_exit_codes(interrupted: str = "no file was left half written") -> 
         if debugging:
             traceback.print_exc()
         reason = "memory ran out" if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"
-        typer.echo(f"failed: {reason}; hermite-dual --debug shows where", err=True)
+        say(f"failed: {reason}; hermite-dual --debug shows where", err=True)
         raise typer.Exit(EXIT_FAILURE) from None
 
 
@@ -150,8 +151,42 @@ def widths_of(text: str) -> tuple[int, ...]:
         ) from None
 
 
+def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path | None], *, force: bool) -> None:
+    """Make sure, before anything is computed, that files can be written and that none is lost.
+
+    Args:
+        outputs: Files to be written.
+        inputs: Files that are read, None for what is not given.
+        force: Whether files that exist may be replaced.
+
+    Raises:
+        InvalidInputError: A file is an input, or exists and is not to be replaced.
+        DataFileError: A file cannot be written.
+    """
+    from hermite_dual.data.atomic import check_writable
+    from hermite_dual.errors import InvalidInputError
+
+    read = [path for path in inputs if path is not None and path.exists()]
+    for output in outputs:
+        if output.exists() and any(output.samefile(path) for path in read):
+            raise InvalidInputError(f"file {str(output)!r} is read by this command and would be lost: name another one")
+        check_writable(output)
+        if output.exists() and not force:
+            raise InvalidInputError(f"file {str(output)!r} exists: name another one, or replace it with --force")
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print text, control characters of names and cells as their escapes: terminals obey them."""
+    shown = "".join(sign if sign.isprintable() or sign == "\n" else _escaped(sign) for sign in text)
+    typer.echo(shown, err=err)
+
+
+def _escaped(sign: str) -> str:
+    return sign.encode("unicode_escape").decode("ascii")
+
+
 def print_json(content: dict[str, Any]) -> None:
     """Print JSON; NaN and infinities, which JSON lacks, become null."""
     from hermite_dual.report.files import plain
 
-    typer.echo(json.dumps(plain(content), indent=2, allow_nan=False))
+    say(json.dumps(plain(content), indent=2, allow_nan=False))

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hermite_dual.commands.shared import Json, errors_to_exit_codes, print_json
+from hermite_dual.commands.shared import Json, errors_to_exit_codes, print_json, say
 
 
 def show(
@@ -31,10 +31,10 @@ def show(
         if as_json:
             print_json(_facts(dual) | {"note": note} | found.to_dict()["rows"][0])
             return
-        typer.echo(f"{dual.activation.name}: parity {dual.activation.parity or 'none'}, kinks {_kinks(dual) or 'none'}")
+        say(f"{dual.activation.name}: parity {dual.activation.parity or 'none'}, kinks {_kinks(dual) or 'none'}")
         if note:
-            typer.echo(f"note: {note}")
-        typer.echo(found.to_text(layout="long"))
+            say(f"note: {note}")
+        say(found.to_text(layout="long"))
 
 
 def _kinks(dual: Any) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hermite_dual.commands.shared import EXIT_ERROR, errors_to_exit_codes, print_json, read_data
+from hermite_dual.commands.shared import EXIT_ERROR, errors_to_exit_codes, print_json, read_data, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,7 +115,7 @@ def _check_extra(options: StoredOptions) -> None:
         for name in _EXTRA + (() if options.scheduler is None else ("distributed",)):
             library(name)
     except ImportError as error:
-        typer.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         raise typer.Exit(EXIT_ERROR) from None
 
 
@@ -149,7 +149,7 @@ def _client(address: str | None) -> Iterator[Any]:
         ) from None
     with client:
         if not client.scheduler_info(n_workers=-1)["workers"]:
-            typer.echo("the scheduler has no worker yet: waiting", err=True)
+            say("the scheduler has no worker yet: waiting", err=True)
             client.wait_for_workers(1)
         yield client
 
@@ -163,13 +163,13 @@ def _announce(cost: "GramCost", out: Path, *, proof: bool) -> None:
     """Say what is expected, on stderr."""
     from hermite_dual.outofcore.cost import size_text
 
-    typer.echo(f"expected, {cost.existing} of {cost.tasks} blocks are there:", err=True)
-    typer.echo("\n".join(f"  {line}" for line in str(cost).splitlines()), err=True)
+    say(f"expected, {cost.existing} of {cost.tasks} blocks are there:", err=True)
+    say("\n".join(f"  {line}" for line in str(cost).splitlines()), err=True)
     place = next(one for one in out.absolute().parents if one.is_dir())
     free = shutil.disk_usage(place).free
     wanted = cost.disk * (1 - cost.existing / cost.tasks) + (cost.factor_disk if proof else 0.0)
     if wanted > free:
-        typer.echo(
+        say(
             f"  the disk has {size_text(free)} free, and up to {size_text(wanted)} are to be written. When it is full "
             "the run stops, and the same command goes on once there is space",
             err=True,

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from hermite_dual.commands.shared import SigmaW2, Sphere, errors_to_exit_codes, progress_bar, read_data
+from hermite_dual.commands.shared import (
+    Force,
+    SigmaW2,
+    Sphere,
+    check_outputs,
+    errors_to_exit_codes,
+    progress_bar,
+    read_data,
+    say,
+)
 
 
 class Format(StrEnum):
@@ -48,6 +57,7 @@ def table(
     form: Annotated[Format | None, typer.Option("--format", help="By default what --output ends in, or text.")] = None,
     layout: Annotated[Layout, typer.Option(help="A row per activation, or per activation and quantity.")] = Layout.WIDE,
     output: Annotated[Path | None, typer.Option(help="File to write; otherwise the table is printed.")] = None,
+    force: Force = False,
 ) -> None:
     """Write a table of activations whose every digit is proven.
 
@@ -57,6 +67,7 @@ def table(
     with errors_to_exit_codes():
         import hermite_dual as hd
 
+        check_outputs([] if output is None else [output], [data], force=force)
         samples = None if data is None else read_data(data)
         if samples is not None and sphere:
             samples = hd.on_sphere(samples)
@@ -75,10 +86,10 @@ def table(
         options = {} if chosen is Format.JSON else {"layout": layout.value}
         text: str = getattr(found, f"to_{chosen.value}")(**options)
         if output is None:
-            typer.echo(text.rstrip("\n"))
+            say(text.rstrip("\n"))
             return
         from hermite_dual.data.atomic import atomic_path
 
         with atomic_path(output) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")
-        typer.echo(f"wrote {output}")
+        say(f"wrote {output}")

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -16,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from hermite_dual.commands.shared import say
 
 _PERIOD = 120.0
 """Seconds over which speed is averaged: a block may take several."""
@@ -77,12 +78,12 @@ def throughput_bar(
                 bar.reset(task, description=what, total=total)
             bar.update(task, completed=done, total=total)
 
-        def say(text: str) -> None:
+        def say_beside(text: str) -> None:
             # what is printed beside a bar goes above it only where both use the same terminal
             with bar_paused(bar):
-                typer.echo(text)
+                say(text)
 
-        yield report, say
+        yield report, say_beside
 
 
 @contextmanager

@@ -10,13 +10,16 @@ from hermite_dual.commands.shared import (
     EXIT_DISAGREE,
     EXIT_INTERRUPTED,
     EXIT_UNDECIDED,
+    Force,
     Json,
     Sphere,
+    check_outputs,
     errors_to_exit_codes,
     names_of,
     print_json,
     progress_bar,
     read_data,
+    say,
     widths_of,
 )
 
@@ -46,6 +49,7 @@ def train(
     output: Annotated[
         list[Path] | None, typer.Option(help="File to write, a page (.html) or every number (.json); may be repeated.")
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Train networks in the setting of Ling et al., Figure 1, and hold the theorem's claims against every epoch.
@@ -63,6 +67,7 @@ def train(
         from hermite_dual.validation.training_study import study_data, training_study
 
         files = output or []
+        check_outputs(files, [Path(data), targets], force=force)
         for file in files:
             check_target(file)
         functions = [activation(name) for name in names_of(activations)]
@@ -90,9 +95,9 @@ def train(
         if as_json:
             print_json(study_content(study, checks))
         else:
-            typer.echo("\n".join([str(study), *map(str, checks)]))
+            say("\n".join([str(study), *map(str, checks)]))
         for file in files:
-            typer.echo(f"wrote {file}", err=as_json)
+            say(f"wrote {file}", err=as_json)
         _leave(study)
 
 
@@ -134,7 +139,7 @@ def _counting(progress: Callable[[int, int], None], runs: int, epochs: int) -> C
 
 def _leave(study: "TrainingStudy") -> None:
     if study.interrupted:
-        typer.echo("interrupted; these are the runs done before", err=True)
+        say("interrupted; these are the runs done before", err=True)
         raise typer.Exit(EXIT_INTERRUPTED)
     if study.failed:
         raise typer.Exit(EXIT_DISAGREE)

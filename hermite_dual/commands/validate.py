@@ -8,15 +8,18 @@ import typer
 from hermite_dual.commands.shared import (
     EXIT_DISAGREE,
     EXIT_UNDECIDED,
+    Force,
     Json,
     SigmaW,
     SigmaW2,
     Sphere,
+    check_outputs,
     errors_to_exit_codes,
     model_of,
     progress_bar,
     read_data,
     samples_of,
+    say,
     widths_of,
 )
 
@@ -49,6 +52,7 @@ def validate(
     output: Annotated[
         list[Path] | None, typer.Option(help="File to write, a page (.html) or every number (.json); may be repeated.")
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Hold finite networks against theory: AGREE (exit code 0), DISAGREE (1) or INCONCLUSIVE (3).
@@ -62,6 +66,7 @@ def validate(
         from hermite_dual.report.save import check_target
 
         files = output or []
+        check_outputs(files, [data, population], force=force)
         for file in files:
             check_target(file)
         model = model_of(activation, sigma_w, sigma_w2)
@@ -80,9 +85,9 @@ def validate(
             )
         for file in files:
             report.save(file)
-        typer.echo(report.to_json() if as_json else str(report))
+        say(report.to_json() if as_json else str(report))
         for file in files:
-            typer.echo(f"wrote {file}", err=as_json)
+            say(f"wrote {file}", err=as_json)
         if code := _CODES[report.verdict.value]:
             raise typer.Exit(code)
 

@@ -209,7 +209,8 @@ def value_factor(activation: Activation, variance: float) -> float:
     if not size > 0.0:
         return 0.0
     far = float(weighted @ (z * z)) / size
-    own = float(np.sqrt(np.sum((density * noise(activation, u)) ** 2))) / (_EPS * size)
+    # relative to the size before squares are taken, which underflow where phi vanishes far out
+    own = float(np.linalg.norm(density * noise(activation, u) / size)) / _EPS
     return max(far - 4.0, 0.0) + 4.0 * own
 
 

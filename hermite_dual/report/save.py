@@ -1,12 +1,11 @@
 """Results written as a page or as JSON, chosen by the ending of the file."""
 
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hermite_dual.data.atomic import atomic_path
+from hermite_dual.data.atomic import atomic_path, check_writable
 from hermite_dual.errors import DataFileError, InvalidInputError
 from hermite_dual.report.files import write_json
 
@@ -23,12 +22,7 @@ def check_target(path: str | os.PathLike[str]) -> None:
         InvalidInputError: The ending names no format.
         DataFileError: The folder cannot be made or written.
     """
-    target = _checked(path)
-    # A file of another name: what is there already stays.
-    probe = target.with_name(f".{target.name}-{secrets.token_hex(6)}")
-    with atomic_path(probe) as temporary:
-        temporary.touch()
-    probe.unlink(missing_ok=True)
+    check_writable(_checked(path))
 
 
 def save_result(path: str | os.PathLike[str], page: Callable[[], str], content: Callable[[], dict[str, Any]]) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hermite_dual.data.atomic import atomic_path
+from hermite_dual.data.csv_cells import inert
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.notebook import grid
 from hermite_dual.report.files import write_json
@@ -67,6 +68,8 @@ class SweepResult:
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
         """Give comma-separated values with a head; floats to the last bit, None as nothing.
 
+        Text that spreadsheets would run has an apostrophe before it.
+
         Args:
             path: A file to write as well; complete or absent.
 
@@ -79,7 +82,7 @@ class SweepResult:
         stream = io.StringIO()
         writer = csv.DictWriter(stream, self.columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.rows)
+        writer.writerows([{name: inert(cell) for name, cell in row.items()} for row in self.rows])
         if path is not None:
             with atomic_path(path) as temporary:
                 temporary.write_text(stream.getvalue(), encoding="utf-8", newline="")

@@ -7,6 +7,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from hermite_dual.data.csv_cells import inert
 from hermite_dual.report.tables.cells import Cell, Formula, Interval, LowerBound, Missing, Number, Text
 from hermite_dual.report.tables.formulas import latex as formula_latex
 from hermite_dual.report.tables.notes import Notes
@@ -15,11 +16,11 @@ _WIDEST = 60
 
 
 def csv_text(head: list[str], body: list[list[Cell]]) -> str:
-    """Return comma-separated values; a missing cell is empty."""
+    """Return comma-separated values; missing cells are empty, text that spreadsheets run is behind an apostrophe."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(head)
-    writer.writerows([["" if isinstance(cell, Missing) else _plain(cell) for cell in row] for row in body])
+    writer.writerows([["" if isinstance(cell, Missing) else inert(_plain(cell)) for cell in row] for row in body])
     return buffer.getvalue()
 
 
