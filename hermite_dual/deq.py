@@ -1,5 +1,6 @@
 """The model users hold: an infinitely wide deep equilibrium model, its finite networks, and their comparison."""
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from hermite_dual.activation import Activation, ActivationLike, activation
 from hermite_dual.data.files import check_samples
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.exact_numbers import real_number, shown_count
 from hermite_dual.finite import (
     ContractingDraw,
     FiniteDEQ,
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from hermite_dual.population.hypotheses import TheoremCheck
 
 Array = NDArray[np.float64]
+
+_MOST_LAYERS = 100_000
+"""Layers are computed one after the other."""
 
 
 @own_float_state
@@ -178,6 +183,8 @@ class DEQ:
             ClusterError: the cluster stopped answering; what is finished is kept.
         """
         if out is not None:
+            if not isinstance(out, (str, os.PathLike)):
+                raise InvalidInputError(f"out = {out!r}: allowed is the path of a folder, such as 'K.zarr'")
             if Y is not None:
                 raise InvalidInputError("out with Y: entries between X and Y are kept in memory; leave out one of them")
             from hermite_dual.outofcore.gram_run import stored_gram
@@ -483,13 +490,15 @@ class DEQ:
 
 
 def _layers(depth: int) -> int:
-    if isinstance(depth, bool) or not isinstance(depth, int | np.integer) or depth < 0:
-        raise InvalidInputError(f"depth = {depth!r}: allowed are whole numbers from 0, or None for the limit")
+    if isinstance(depth, bool) or not isinstance(depth, int | np.integer) or not 0 <= depth <= _MOST_LAYERS:
+        raise InvalidInputError(
+            f"depth = {shown_count(depth)}: allowed are whole numbers from 0 to {_MOST_LAYERS}, or None for the limit"
+        )
     return int(depth)
 
 
 def _other_samples(Y: ArrayLike, samples: Array) -> Array:
-    if np.ndim(Y) == 0:
+    if np.isscalar(Y) or getattr(Y, "ndim", 1) == 0:
         raise InvalidInputError(f"Y = {Y!r}: Y holds other samples, shape (p, d); write depth={Y!r} for a depth")
     others = check_samples(Y, "Y")
     if others.shape[1] != samples.shape[1]:
@@ -500,18 +509,16 @@ def _other_samples(Y: ArrayLike, samples: Array) -> Array:
 
 
 def _float_type(dtype: DTypeLike) -> FloatType:
-    if np.dtype(dtype) == np.float32:
-        return np.float32
-    if np.dtype(dtype) == np.float64:
-        return np.float64
+    with contextlib.suppress(TypeError):  # of what names no type
+        if np.dtype(dtype) == np.float32:
+            return np.float32
+        if np.dtype(dtype) == np.float64:
+            return np.float64
     raise InvalidInputError(f"dtype = {dtype!r}: a Gram matrix is kept in float64 or float32")
 
 
 def _scale(name: str, value: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise InvalidInputError(f"{name} = {value!r}: give a real number, at least 0") from None
-    if not (math.isfinite(number) and number >= 0.0):
+    number = real_number(value, name, "give a real number, at least 0")
+    if number < 0.0:
         raise InvalidInputError(f"{name} = {number!r}: scales are finite and not negative")
     return number

@@ -16,6 +16,9 @@ from hermite_dual.errors import InvalidInputError
 _LARGEST_EXACT = 2**53
 _KINDS = {"c": "complex numbers", "M": "dates", "m": "time differences", "S": "bytes", "U": "strings", "V": "records"}
 
+MOST = 10**6
+"""Neurons, columns, layers or networks beyond which nothing ends within a day."""
+
 
 def freeze(*arrays: Any) -> None:
     """Make arrays read-only, those of NumPy: a proof speaks of the numbers that are there."""
@@ -134,3 +137,30 @@ def is_float64(value: Any) -> bool:
         return math.isfinite(value) and float(value) == value
     except OverflowError:  # an integer beyond all floats
         return False
+
+
+def shown_count(value: object) -> str:
+    """Return a value as a message shows it: of a number of many digits how many."""
+    if isinstance(value, int) and abs(value) > 10**18:
+        return f"{'-' if value < 0 else ''}10^{math.log10(abs(value)):.1f}"
+    return repr(value)
+
+
+def check_count(name: str, value: object, least: int, meaning: str, most: int | None = MOST) -> int:
+    """Return a whole number from `least` to `most`, or raise an `InvalidInputError` that names the argument."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):  # type: ignore[operator]
+        allowed = f"whole numbers >= {least}" + ("" if most is None else f" and <= {most}")
+        raise InvalidInputError(f"{name}={shown_count(value)}: allowed are {allowed}. Pass {meaning} as an int.")
+    return int(value)  # type: ignore[call-overload]
+
+
+def real_number(value: Any, name: str, remedy: str) -> float:
+    """Return the float64 number nearest to a finite real one of any type.
+
+    Raises:
+        InvalidInputError: it is none, or beyond float64.
+    """
+    below, above = float_bounds(value, name, remedy)
+    exact = Fraction(below) if below == above else _fraction(value[()] if isinstance(value, np.ndarray) else value)
+    return _nearest(exact)

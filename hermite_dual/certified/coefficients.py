@@ -73,7 +73,7 @@ def coefficient_balls(shape: Shape, n: int, variance: Any = 1, digits: int = 30)
 
 def check_digits(digits: object) -> None:
     """Refuse accuracies that nothing here reaches."""
-    if not isinstance(digits, int) or not 1 <= digits <= MAX_DIGITS:
+    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= MAX_DIGITS:
         raise InvalidInputError(f"digits = {digits!r} is not an integer from 1 to {MAX_DIGITS}")
 
 

@@ -21,7 +21,7 @@ from hermite_dual.certified.large_matrix import DenseMatrix, LargeMatrix
 from hermite_dual.certified.small_enclosure import ball_enclosure, small_enclosure
 from hermite_dual.certified.symmetric_input import SymmetricInput, has_own_error, symmetric_input
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.exact_numbers import float_bounds, freeze
+from hermite_dual.exact_numbers import float_bounds, freeze, real_number
 from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import facts
 from hermite_dual.outcome import Outcome
@@ -134,8 +134,7 @@ def least_eigenvalue(A: ArrayLike, entry_error: ArrayLike | RowSums = 0.0, *, rt
         >>> bounds.lower <= 1 <= bounds.upper
         True
     """
-    if not 0 < rtol < math.inf:
-        raise InvalidInputError(f"rtol = {rtol!r} is no positive finite number; give the relative width that is enough")
+    rtol = check_rtol(rtol)
     if has_own_error(A, entry_error):
         found: EigenvalueBounds = A.least_eigenvalue(rtol=rtol)  # type: ignore[union-attr]
         return found
@@ -167,6 +166,14 @@ def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike | RowSu
     found = decide_claim(value, lambda claim: _check_claim(given, claim))
     kept = _kept(given)
     return found if kept is None else replace(found, bounds=lambda: _enclose(kept, _ESTIMATED_WIDTH))
+
+
+def check_rtol(rtol: Any) -> float:
+    """Return a relative width as a float, or raise InvalidInputError."""
+    width = real_number(rtol, "rtol", "give the relative width that is enough, a positive number")
+    if width <= 0.0:
+        raise InvalidInputError(f"rtol = {rtol!r} is no positive finite number; give the relative width that is enough")
+    return width
 
 
 def _kept(given: SymmetricInput) -> SymmetricInput | None:

@@ -13,6 +13,7 @@ from hermite_dual.commands.shared import (
     print_json,
     read_data,
     say,
+    what_was_read,
 )
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def check(
             _leave(found.outcome)
             return
         say(str(found))
+        say(f"  {what_was_read(data, samples, sphere=sphere)}")
         if found.certificate is not None:
             say(f"certificate: {output}; prove it again with: hermite-dual verify {output} --data {data}")
         _leave(found.outcome)

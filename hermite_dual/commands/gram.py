@@ -17,6 +17,7 @@ from hermite_dual.commands.shared import (
     print_json,
     read_data,
     say,
+    what_was_read,
 )
 from hermite_dual.commands.stored_gram import StoredOptions, interval_text, read_zarr, stored_gram
 
@@ -87,6 +88,8 @@ def gram(
         facts: dict[str, Any] = {
             "file": str(file),
             "shape": list(found.shape),
+            "samples": list(samples.shape),
+            "rows": "scaled to norm sqrt(d)" if sphere else "as given",
             "model": model.parameters(),
             "depth": depth,
             "estimated_error": found.estimated_error,
@@ -102,5 +105,6 @@ def gram(
             print_json(facts)
             return
         say(f"wrote {file}: {found.shape[0]} x {found.shape[1]}, estimated error {found.estimated_error:.1e}")
+        say(what_was_read(data, samples, sphere=sphere))
         if proof:
             say(f"every entry is within {found.entry_error:.2e}; {interval_text(least)}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hermite_dual.deq import DEQ
+    from hermite_dual.outofcore.samples import Samples
 
 SigmaW = Annotated[float | None, typer.Option(help="Scale of the recurrent weights; excludes --sigma-w2.")]
 SigmaW2 = Annotated[float | None, typer.Option(help="s^2 of the papers' convention W ~ N(0, 2 s^2/m). Default: 0.08.")]
@@ -107,6 +108,13 @@ def read_data(path: Path) -> "NDArray[np.float64]":
         file = Path(folder) / f"standard-input{suffix}"
         file.write_bytes(content)
         return read_samples(file)
+
+
+def what_was_read(source: object, X: "NDArray[np.float64] | Samples", *, sphere: bool) -> str:
+    """Say what an answer is about: file, rows, columns, and whether rows were scaled."""
+    rows, columns = X.shape
+    scaled = "rows scaled to norm sqrt(d)" if sphere else "rows as they are"
+    return f"data: {source}, {rows} rows of {columns} columns, {scaled}"
 
 
 def samples_of(data: Path | None, samples: int | None) -> "tuple[NDArray[np.float64], str]":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hermite_dual.commands.shared import EXIT_ERROR, errors_to_exit_codes, print_json, read_data, say
+from hermite_dual.commands.shared import EXIT_ERROR, errors_to_exit_codes, print_json, read_data, say, what_was_read
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +85,9 @@ def stored_gram(
                 found = model.gram(X, out=out, progress=progress, **how)  # type: ignore[call-overload]
                 if not as_json:
                     progress.say(_written(out, found, cost))
-                facts = _facts(out, found, cost, model)
+                    progress.say(what_was_read(data, X, sphere=sphere))
+                rows = "scaled to norm sqrt(d)" if sphere else "as given"
+                facts = _facts(out, found, cost, model) | {"samples": list(X.shape), "rows": rows}
                 if proof:
                     facts |= _proof(found, None if as_json else progress.say)
             if as_json:

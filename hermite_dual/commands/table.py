@@ -15,6 +15,7 @@ from hermite_dual.commands.shared import (
     progress_bar,
     read_data,
     say,
+    what_was_read,
 )
 
 
@@ -85,6 +86,8 @@ def table(
         chosen = form or (_ENDINGS.get(output.suffix, Format.TEXT) if output else Format.TEXT)
         options = {} if chosen is Format.JSON else {"layout": layout.value}
         text: str = getattr(found, f"to_{chosen.value}")(**options)
+        if samples is not None:
+            say(what_was_read(data, samples, sphere=sphere), err=True)
         if output is None:
             say(text.rstrip("\n"))
             return

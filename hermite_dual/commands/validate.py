@@ -20,6 +20,7 @@ from hermite_dual.commands.shared import (
     read_data,
     samples_of,
     say,
+    what_was_read,
     widths_of,
 )
 
@@ -86,6 +87,7 @@ def validate(
         for file in files:
             report.save(file)
         say(report.to_json() if as_json else str(report))
+        say(what_was_read("digits" if data is None else data, X, sphere=sphere), err=as_json)
         for file in files:
             say(f"wrote {file}", err=as_json)
         if code := _CODES[report.verdict.value]:

@@ -7,7 +7,9 @@ without a rule is an error. Constant subexpressions are evaluated in floating po
 
 import ast
 import math
+import warnings
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 import sympy as sp
 
@@ -62,7 +64,9 @@ def parse_activation(
         raise ParseError(f"activation string of {len(text)} characters: at most {MAX_LENGTH} are read; pass SymPy")
     plain = plain_formula(text)
     try:
-        tree = ast.parse(plain, mode="eval")
+        with warnings.catch_warnings():  # Python's own of what it reads, such as 9and
+            warnings.simplefilter("ignore", SyntaxWarning)
+            tree = ast.parse(plain, mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise ParseError(
             f"activation {shown(text)} is not a formula: {getattr(error, 'msg', error)}; write it like 'x*erf(x)'"
@@ -145,12 +149,14 @@ class _Reader:
             return sp.true
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
             raise self.fail(f"the constant {node.value!r} is no real number")
-        if not abs(node.value) <= MAX_MAGNITUDE or 0 < abs(node.value) < 1 / MAX_MAGNITUDE:
+        literal = (ast.get_source_segment(self.plain, node) or repr(node.value)).replace("_", "")
+        # a tiny literal is 0.0, and the fraction of one that is written with a large exponent has millions of digits
+        zero = node.value == 0 and (isinstance(node.value, int) or not Decimal(literal))
+        if not zero and not 1 / MAX_MAGNITUDE <= abs(node.value) <= MAX_MAGNITUDE:
             raise self.fail(f"a constant must have a magnitude between {1 / MAX_MAGNITUDE} and {MAX_MAGNITUDE}")
-        if isinstance(node.value, int):
-            return sp.Integer(node.value)
-        literal = ast.get_source_segment(self.plain, node)
-        return sp.Rational((literal or repr(node.value)).replace("_", ""))
+        if zero or isinstance(node.value, int):
+            return sp.Integer(int(node.value))
+        return sp.Rational(literal)
 
     def _name(self, name: str) -> sp.Expr:
         if name in self.parameters:

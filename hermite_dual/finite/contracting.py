@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from hermite_dual.errors import ConvergenceError, InvalidInputError
+from hermite_dual.exact_numbers import check_count
 from hermite_dual.finite.network import FiniteDEQ
-from hermite_dual.finite.sampling import STREAM_REDRAW, check_count, check_seed, child_seed, sample_network
+from hermite_dual.finite.sampling import STREAM_REDRAW, check_seed, child_seed, sample_network
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.gaussian_norm import contraction_failure
 from hermite_dual.population.hypothesis_tests import Hypothesis, slope_bound

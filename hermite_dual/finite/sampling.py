@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.exact_numbers import check_count
 from hermite_dual.finite.network import FiniteDEQ
 from hermite_dual.finite.untied import UntiedNetwork
 from hermite_dual.finite.weights import DrawnMatrix, default_memory
@@ -116,18 +117,11 @@ def sample_untied(
     )
 
 
-def check_count(name: str, value: object, least: int, meaning: str) -> int:
-    """Return a whole number of at least `least`, or raise an `InvalidInputError` that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise InvalidInputError(f"{name}={value!r}: allowed are whole numbers >= {least}. Pass {meaning} as an int.")
-    return int(value)
-
-
 def check_seed(seed: object) -> np.random.SeedSequence:
     """Return the seed as a `SeedSequence`, or raise an `InvalidInputError`."""
     if isinstance(seed, np.random.SeedSequence):
         return seed
-    return np.random.SeedSequence(check_count("seed", seed, 0, "the seed"))
+    return np.random.SeedSequence(check_count("seed", seed, 0, "the seed", None))
 
 
 def _check_scales(sigma_w: float, sigma_u: float, sigma_b: float) -> None:

@@ -17,6 +17,7 @@ import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.errors import ConvergenceError, InvalidInputError
+from hermite_dual.exact_numbers import check_count, real_array, real_number
 from hermite_dual.finite.equilibrium import solve_equilibrium
 from hermite_dual.finite.fixed_point import TOLERANCE
 from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function, solve_sensitivities
@@ -234,7 +235,7 @@ def _check_data(network: FiniteDEQ, X: ArrayLike, y: ArrayLike) -> tuple[Floats,
                 f"{name} is an array of {type(values).__module__}; training runs in NumPy. Pass it as a NumPy array."
             )
     samples = check_columns(check_array(X, np, "X"), network.inputs)
-    targets = np.asarray(y)
+    targets = real_array(y, "y")
     if targets.shape != (len(samples),) or targets.dtype.kind not in "biuf":
         raise InvalidInputError(
             f"y has the shape {targets.shape} and the type {targets.dtype}; allowed are real numbers of shape "
@@ -249,9 +250,7 @@ def _check_data(network: FiniteDEQ, X: ArrayLike, y: ArrayLike) -> tuple[Floats,
 
 
 def _check_numbers(step: float, epochs: int) -> None:
-    if isinstance(step, bool) or not (isinstance(step, int | float | np.floating) and 0.0 < step < math.inf):
-        raise InvalidInputError(
-            f"step={step!r}: allowed are finite numbers > 0. Pass a part of network.stable_step(X), such as a half."
-        )
-    if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 0:
-        raise InvalidInputError(f"epochs={epochs!r}: allowed are whole numbers >= 0. Pass the number of steps.")
+    remedy = "pass a part of network.stable_step(X), such as a half"
+    if real_number(step, "step", remedy) <= 0.0:
+        raise InvalidInputError(f"step={step!r}: allowed are finite numbers > 0; {remedy}.")
+    check_count("epochs", epochs, 0, "the number of steps")

@@ -25,6 +25,7 @@ from hermite_dual.errors import InvalidInputError
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.gram_run import stored_gram
 from hermite_dual.outofcore.gram_tiles import bound_tile
+from hermite_dual.outofcore.manifest import known_key
 from hermite_dual.outofcore.memory import LARGEST
 from hermite_dual.outofcore.samples import ArraySamples, NpySamples, Samples, in_memory, samples_of, scan
 from hermite_dual.outofcore.stored_gram import StoredGram
@@ -176,11 +177,12 @@ def shape_given(X: Any) -> tuple[int, int] | None:
 
 
 def _existing(folder: str | os.PathLike[str] | None) -> str | None:
-    """The first folder above the run's that there is, never the run's own; None where nothing can be written."""
+    """The folder, or the first above it that there is, but no store of results; None where nothing can be written."""
     if folder is None:
         return None
-    parents = Path(os.path.abspath(folder)).parents
-    found = next(one for one in parents if one.is_dir())
+    place = Path(os.path.abspath(folder))
+    outside = (place, *place.parents) if known_key(place) is None else place.parents
+    found = next(one for one in outside if one.is_dir())
     return str(found) if os.access(found, os.W_OK | os.X_OK) else None
 
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from hermite_dual.certified.inner_products import squared_norms
 from hermite_dual.data.files import check_samples
 from hermite_dual.errors import DataFileError, InvalidInputError
+from hermite_dual.exact_numbers import real_array
 from hermite_dual.numeric.spans import spans
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.libraries import library
@@ -254,7 +255,7 @@ def samples_of(X: ArrayLike | str | os.PathLike[str] | Samples) -> Samples:
     root, inside = getattr(getattr(X, "store", None), "root", None), getattr(X, "path", None)
     if root is not None and inside is not None:
         return _nonempty(ZarrSamples(str(Path(root, inside))))
-    return _nonempty(ArraySamples(_two_dimensional(np.asarray(X), "X")))
+    return _nonempty(ArraySamples(_two_dimensional(real_array(X, "X"), "X")))
 
 
 def in_memory(samples: Samples) -> bool:

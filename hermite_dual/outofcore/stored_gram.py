@@ -13,6 +13,7 @@ from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.eigenvalues import (
     EigenvalueBounds,
     LowerBoundCheck,
+    check_rtol,
     compare_bounds,
     decide_claim,
     quick_proof,
@@ -211,7 +212,8 @@ class StoredGram:
             Bounds that hold in exact arithmetic; infinite ones and UNDECIDED where the entries have no proven error or
             no factorization succeeded.
         """
-        return self._least_eigenvalue if rtol == _RTOL else self._enclose(rtol)
+        width = check_rtol(rtol)
+        return self._least_eigenvalue if width == _RTOL else self._enclose(width)
 
     @cached_property
     def _least_eigenvalue(self) -> EigenvalueBounds:

@@ -12,6 +12,7 @@ from hermite_dual.activation import Activation
 from hermite_dual.certified.eigenvalues import EigenvalueBounds
 from hermite_dual.certified.float_cholesky import UNIT
 from hermite_dual.errors import HermiteDualError, InvalidInputError
+from hermite_dual.exact_numbers import check_count
 from hermite_dual.notebook import grid
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.gaussian_norm import contraction_failure
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+_WIDEST = 10**15
+"""Neurons, which need no network here."""
 LING, TRUONG = "Ling et al., arXiv 2205.13814", "Truong, arXiv 2302.05797"
 
 
@@ -114,8 +117,8 @@ def check_theorem(model: "DEQ", X: Array, width: int | None, step: float | None)
 
 
 def _check_width_and_step(width: int | None, step: float | None) -> None:
-    if width is not None and (isinstance(width, bool) or not isinstance(width, int | np.integer) or width < 1):
-        raise InvalidInputError(f"width = {width!r}: allowed are whole numbers from 1, or None")
+    if width is not None:
+        check_count("width", width, 1, "the number of neurons", _WIDEST)
     if step is None:
         return
     if not (isinstance(step, int | float) and math.isfinite(step) and step > 0.0):

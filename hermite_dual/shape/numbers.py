@@ -118,9 +118,12 @@ def as_printed(expr: Any) -> sp.Basic:
     x**2 + 1/10
     """
     try:
-        expr = sp.sympify(expr, strict=True)
-    except sp.SympifyError:
-        raise InvalidInputError(f"{expr!r} is neither a number nor a SymPy expression: give one of them") from None
+        found = sp.sympify(expr, strict=True)
+    except (sp.SympifyError, TypeError, ValueError, AttributeError):  # of classes and objects of others
+        found = None
+    if not isinstance(found, sp.Basic):
+        raise InvalidInputError(f"{expr!r} is neither a number nor a SymPy expression: give one of them")
+    expr = found
     return expr.xreplace({number: _decimal(number) for number in expr.atoms(sp.Float)})
 
 

@@ -13,7 +13,7 @@ from hermite_dual.data.files import check_samples
 from hermite_dual.data.store import digest_of_array
 from hermite_dual.data.store_key import canonical
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.finite.sampling import check_count
+from hermite_dual.exact_numbers import check_count, real_number
 from hermite_dual.float_state import own_float_state
 from hermite_dual.outofcore.block_array import ChunkState
 from hermite_dual.outofcore.cluster import Cluster
@@ -96,7 +96,10 @@ def sweep(
     [('tanh', 0.25, 'PROVEN'), ('tanh', 2.0, None), ('relu', 0.25, 'PROVEN'), ('relu', 2.0, None)]
     """
     samples = check_samples(X, "X")
-    chosen = tuple(check_widths(widths)) if len(widths) else ()
+    if not isinstance(out, (str, os.PathLike)):
+        raise InvalidInputError(f"out={out!r}: allowed is the path of a folder, such as 'sweep.zarr'")
+    listed = _listed("widths", widths)
+    chosen = check_widths(listed) if listed else ()
     scales = _scales(paper, sigma_u, sigma_b, coefficients, replicas, error_probability)
     points = _points(activations, sigmas, chosen, seeds, scales)
     runner: Runner = LocalThreads(1) if client is None else Cluster(client)
@@ -139,8 +142,8 @@ def _scales(
         raise InvalidInputError(f"coefficients={count}: allowed are at most {_MOST_COEFFICIENTS}")
     return Scales(
         bool(paper),
-        _PAPERS_SIGMA_U if paper else float(sigma_u),
-        float(sigma_b),
+        _PAPERS_SIGMA_U if paper else real_number(sigma_u, "sigma_u", "give a scale"),
+        real_number(sigma_b, "sigma_b", "give a scale"),
         count,
         check_count("replicas", replicas, 2, "the number of networks per width"),
         check_probability("error_probability", error_probability),
@@ -172,10 +175,10 @@ def _points(
     """Give the points in order: each activation and scale, then its seeds."""
     if isinstance(activations, str):
         raise InvalidInputError(f"activations={activations!r}: a list is needed. Pass [{activations!r}].")
-    numbers = [check_count("seeds", seed, 0, "a seed") for seed in seeds] if widths else []
-    scale_list = [float(sigma) for sigma in sigmas]
+    numbers = [check_count("seeds", seed, 0, "a seed", None) for seed in _listed("seeds", seeds)] if widths else []
+    scale_list = [real_number(sigma, "sigmas", "give a list of scales") for sigma in _listed("sigmas", sigmas)]
     points: list[Point] = []
-    for phi in activations:
+    for phi in _listed("activations", activations):
         for sigma in scale_list:
             scales.model(phi, sigma)  # refuses what is no scale before anything runs
         points += points_of(phi, scale_list, widths, numbers)
@@ -184,6 +187,13 @@ def _points(
     if widths and not numbers:
         raise InvalidInputError("seeds is empty: pass at least one, or widths=() for the numbers of infinite width")
     return tuple(points)
+
+
+def _listed(name: str, values: Iterable[Any]) -> list[Any]:
+    try:
+        return list(values)
+    except TypeError:
+        raise InvalidInputError(f"{name}={values!r}: a list is needed. Pass [{values!r}].") from None
 
 
 def _name(point: Point) -> bytes:

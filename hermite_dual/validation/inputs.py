@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.finite.sampling import check_count
+from hermite_dual.exact_numbers import check_count
 
 Floats = NDArray[np.float64]
 

@@ -21,8 +21,8 @@ from hermite_dual.data.digits import load_digits
 from hermite_dual.data.files import check_samples
 from hermite_dual.data.store import digest_of_array
 from hermite_dual.errors import ConvergenceError, InvalidInputError
+from hermite_dual.exact_numbers import check_count
 from hermite_dual.finite import FiniteDEQ, sample_network
-from hermite_dual.finite.sampling import check_count
 from hermite_dual.finite.training_run import TrainingRun
 from hermite_dual.population.inputs import on_sphere
 from hermite_dual.versions import versions
@@ -222,9 +222,10 @@ def training_study(
     """
     if not activations or not widths:
         raise InvalidInputError("activations and widths need one element each, at least: pass ('tanh',) and (256,)")
-    seed = check_count("seed", seed, 0, "the seed")
+    seed = check_count("seed", seed, 0, "the seed", None)
     if not (math.isfinite(sigma_w2) and sigma_w2 >= 0.0):
         raise InvalidInputError(f"sigma_w2={sigma_w2!r}: allowed are finite numbers >= 0. Pass 0.08 for the papers'.")
+    widths = [check_count("widths: width", width, 1, "each number of neurons") for width in widths]
     name, X, y = study_data(data, samples, inputs, seed)
     runs: list[StudyRun] = []
     interrupted = False

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.data.files import check_samples
 from hermite_dual.data.store import RecordStore, digest_of_array
-from hermite_dual.finite.sampling import check_count
+from hermite_dual.exact_numbers import check_count
 from hermite_dual.validation.comparison import CLOSED_FORM, GIVEN, NUMERIC, compare
 from hermite_dual.validation.depth_one import depth_one_fits, neurons_of
 from hermite_dual.validation.directions import Plan, make_plan
@@ -79,7 +79,7 @@ def validate(
     samples = check_samples(X, "X")
     widths = check_widths(widths)
     replicas = check_count("replicas", replicas, 2, "the number of networks per width")
-    seed = check_count("seed", seed, 0, "the seed")
+    seed = check_count("seed", seed, 0, "the seed", None)
     alpha = check_probability("error_probability", error_probability)
     tolerances = (
         check_tolerance("scale_tolerance", scale_tolerance),

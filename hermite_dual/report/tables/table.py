@@ -16,6 +16,7 @@ from hermite_dual.data.atomic import atomic_path
 from hermite_dual.data.files import check_samples
 from hermite_dual.deq import DEQ
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.exact_numbers import check_count
 from hermite_dual.float_state import own_float_state
 from hermite_dual.report.tables import html, latex, markdown, plain
 from hermite_dual.report.tables.cells import Cell, Text
@@ -203,10 +204,10 @@ def table(
     relu,(rho*(pi - acos(rho)) + sqrt(1 - rho**2))/(2*pi),1
     erf,2*asin(2*rho/3)/pi,1.12838
     """
-    if not 1 <= digits <= _MOST_DIGITS:
-        raise InvalidInputError(f"digits = {digits!r}: allowed are 1 to {_MOST_DIGITS}")
-    if not 0 <= coefficients <= _MOST_COEFFICIENTS:
-        raise InvalidInputError(f"coefficients = {coefficients!r}: allowed are 0 to {_MOST_COEFFICIENTS}")
+    digits = check_count("digits", digits, 1, "the number of significant digits", _MOST_DIGITS)
+    coefficients = check_count("coefficients", coefficients, 0, "how many are wanted", _MOST_COEFFICIENTS)
+    if columns is not None and not (isinstance(columns, Sequence) and all(isinstance(key, str) for key in columns)):
+        raise InvalidInputError(f"columns = {columns!r}: allowed are lists of names, such as ['name', 'dual']")
     chosen = read_columns(list(columns or DEFAULT_COLUMNS), coefficients)
     if data is None and (about := [column.key for column in chosen if column.needs_data]):
         raise InvalidInputError(f"columns {', '.join(about)} are about samples: pass data=X, shape (n, d)")
