@@ -372,6 +372,9 @@ def _from_expression(expr: sp.Expr, name: str, *, source: str = "", lipschitz: s
         expr = sp.simplify(real)
     try:
         _check_functions(expr, name)
+        if expr.free_symbols <= {x} and expr.has(*SINGULAR) and not expr.has(sp.Piecewise):
+            # before a thousand zeros are isolated of what is refused anyway, such as sqrt(sin(x*abs(x)))
+            _check_real(float_function(expr, x), name)
         found = Activation(expr, _function_of(expr), name, source=source, lipschitz=lipschitz)
         if expr.free_symbols <= {x}:
             _check_values(found)
@@ -446,6 +449,11 @@ def _check_functions(expr: sp.Expr, name: str) -> None:
         )
 
 
+def _check_real(function: FloatFunction, name: str) -> None:
+    if np.isnan(function(_PROBES)).any():
+        raise _complex_values(name)
+
+
 def _check_values(phi: Activation) -> None:
     """Refuse complex values, intervals without a value, and poles next to which phi^2 is not integrable."""
     shape = phi.shape
@@ -457,8 +465,7 @@ def _check_values(phi: Activation) -> None:
             f"activation {phi.name} has no value between {ends[i]} and {ends[i + 1]}: its conditions leave a hole; "
             "add a branch with the condition True"
         )
-    if np.isnan(phi(_PROBES)).any():
-        raise _complex_values(phi.name)
+    _check_real(phi, phi.name)
     if pieces is not None and shape.poles:
         pole = min(shape.poles, key=lambda place: abs(float(place)))
         raise NotIntegrableError(

@@ -50,7 +50,7 @@ def test_json_holds_the_numbers_of_the_python_session(tmp_path):
     result = run("validate", *SMALL, "--seed", 4, "--json", "--output", tmp_path / "r.html")
     report = MODEL.validate(X, widths=(16, 32), replicas=3, seed=4)
     assert result.stdout == report.to_json() + "\n"
-    assert result.stderr == f"wrote {tmp_path / 'r.html'}\n"
+    assert result.stderr.endswith(f"wrote {tmp_path / 'r.html'}\n")
     assert (tmp_path / "r.html").read_bytes() == report.save(tmp_path / "again.html").read_bytes()
 
 
