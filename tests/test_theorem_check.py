@@ -148,8 +148,8 @@ def test_printing_shows_every_item():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"width": 0}, "width = 0"),
-        ({"width": 2.5}, "width = 2.5"),
+        ({"width": 0}, "width=0"),
+        ({"width": 2.5}, "width=2.5"),
         ({"step": 0.1}, "step is given without width"),
         ({"width": 5, "step": -1.0}, "step = -1.0"),
         ({"width": 5, "step": math.nan}, "step = nan"),
