@@ -220,7 +220,7 @@ def test_a_zero_row_is_fine_with_a_bias():
         (lambda: hd.DEQ("x^2", sigma_w=0.1).gram(np.eye(2)), "has no Lipschitz constant"),
         (lambda: hd.DEQ("tanh", sigma_w=-0.1), "sigma_w = -0.1: scales are finite and not negative"),
         (lambda: hd.DEQ("tanh", sigma_w=math.nan), "sigma_w = nan"),
-        (lambda: hd.DEQ("tanh", sigma_w="much"), "sigma_w = 'much': give a real number"),
+        (lambda: hd.DEQ("tanh", sigma_w="much"), "sigma_w = 'much' is not a finite number; give a real number"),
         (lambda: hd.DEQ.paper("tanh", sigma_w2=-0.08), "sigma_w2 = -0.08"),
         (lambda: hd.DEQ("tanh", sigma_w=0.3).gram(np.eye(2), depth=-1), "depth = -1"),
         (lambda: hd.DEQ("tanh", sigma_w=0.3).gram(np.eye(2), depth=1.5), "depth = 1.5"),
