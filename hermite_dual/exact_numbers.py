@@ -89,8 +89,7 @@ def float_bounds(value: Any, name: str, remedy: str) -> tuple[float, float]:
     Raises:
         InvalidInputError: it is no finite real number.
     """
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
+    value = _scalar(value, name)
     if not _is_real(value) or isinstance(value, (bool, np.bool_)):
         raise InvalidInputError(f"{name} = {value!r} is not a finite number; {remedy}")
     exact = _fraction(value)
@@ -100,6 +99,13 @@ def float_bounds(value: Any, name: str, remedy: str) -> tuple[float, float]:
     if Fraction(near) == exact:
         return near, near
     return (near, math.nextafter(near, math.inf)) if Fraction(near) < exact else (math.nextafter(near, -math.inf), near)
+
+
+def _scalar(value: Any, name: str) -> Any:
+    """Return the one entry of an array without dimensions, of any library that NumPy reads; others as they are."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "__array__") and not isinstance(value, np.generic):
+        return real_array(value, name)[()]
+    return value
 
 
 def _is_real(value: Any) -> bool:
@@ -162,5 +168,4 @@ def real_number(value: Any, name: str, remedy: str) -> float:
         InvalidInputError: it is none, or beyond float64.
     """
     below, above = float_bounds(value, name, remedy)
-    exact = Fraction(below) if below == above else _fraction(value[()] if isinstance(value, np.ndarray) else value)
-    return _nearest(exact)
+    return below if below == above else _nearest(_fraction(_scalar(value, name)))

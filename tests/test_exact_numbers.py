@@ -178,3 +178,17 @@ def test_strings_are_never_executed(ask, tmp_path, monkeypatch):
 def test_accuracies_out_of_reach_are_refused_at_once():
     with pytest.raises(hd.InvalidInputError, match="from 1 to 1000"):
         hd.dual("relu").ball(1, 1, 0, digits=10**9)
+
+
+class Scalar:
+    """An array without dimensions, as other libraries have them."""
+
+    ndim = 0
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(0.25, dtype=dtype)
+
+
+@pytest.mark.parametrize("value", [0.25, np.float32(0.25), np.array(0.25), Scalar(), Fraction(1, 4), sp.Rational(1, 4)])
+def test_scales_are_numbers_of_any_exact_type(value):
+    assert hd.DEQ("tanh", value).sigma_w == 0.25
