@@ -38,7 +38,10 @@ nitpicky = True
 # Names that autodoc finds in signatures; the pages of other projects are not fetched when the documentation is built.
 nitpick_ignore_regex = [
     ("py:.*", r"(os|numpy|np|sklearn|sp|sympy|mpmath|flint|matplotlib|collections|typing|pathlib|enum)(\..*)?"),
-    ("py:.*", r"(.*\.)?(NDArray|ArrayLike|DTypeLike|Floats|Array|Any|Expr|Axes|Method|Model|Norm|ActivationLike|optional)"),
+    (
+        "py:.*",
+        r"(.*\.)?(NDArray|ArrayLike|DTypeLike|Floats|Array|Any|Expr|Axes|Method|Model|Norm|ActivationLike|optional)",
+    ),
     ("py:class", r"(float64|int64|Path|Callable|Sequence|Iterable)"),
     ("py:class", r"hermite_dual\.report\.tables\.(columns|cells)\..*"),
 ]

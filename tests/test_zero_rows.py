@@ -66,6 +66,18 @@ def test_all_rows_zero():
         assert np.array_equal(G.matrix, np.full((3, 3), value))
 
 
+def test_all_rows_zero_are_proven_only_where_the_limit_is_unique(monkeypatch):
+    from hermite_dual.population import entry_bounds
+
+    def unproven(model):
+        raise hd.AccuracyError("no Lipschitz constant of phi is proven")
+
+    assert hd.DEQ("tanh", SIGMA_W).gram(np.zeros((3, 2))).entry_bounds.outcome is hd.Outcome.PROVEN
+    monkeypatch.setattr(entry_bounds, "contracting_lipschitz", unproven)
+    for kernel in (hd.DEQ("tanh", SIGMA_W).gram, hd.DEQ("tanh", SIGMA_W).ntk):
+        assert kernel(np.zeros((3, 2))).entry_bounds.outcome is hd.Outcome.UNDECIDED
+
+
 def test_what_a_point_of_zero_has_at_zero_counts():
     """phi(0) = 7, a value at one point, is what a row of zeros gives in the first layer."""
     model = hd.DEQ("Piecewise((7, Eq(x, 0)), (abs(x), True))", SIGMA_W)

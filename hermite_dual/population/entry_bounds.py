@@ -123,10 +123,10 @@ def entry_bounds(model: Model, matrix: Array, variances: Array) -> EntryBounds:
         return undecided(obstacle)
     if model.depth == 0:
         return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, "K(0) = 0 by definition", 0.0, {})
-    found = bounds_with_zero_rows(entry_bounds, model, matrix, variances)
-    if found is not None:
-        return found
     try:
+        found = bounds_with_zero_rows(entry_bounds, model, matrix, variances)
+        if found is not None:
+            return found
         if model.depth is not None:
             return _layers(model, matrix, finite_lipschitz(model))
         return _limit(model, matrix, variances, contracting_lipschitz(model))
@@ -144,6 +144,9 @@ def bounds_with_zero_rows(
         model: what the matrix belongs to.
         matrix: floats, shape (n, n), symmetric.
         variances: floats close to `S_ii`, shape (n,).
+
+    Raises:
+        AccuracyError: the limit is not proven to be unique.
     """
     zero = zero_rows(model.samples, model.sigma_b)
     if not zero.any() or not vanishes_at_zero(model.activation):
@@ -151,6 +154,8 @@ def bounds_with_zero_rows(
     others = np.ix_(~zero, ~zero)
     errors, outer = np.abs(matrix), np.zeros_like(matrix)
     if zero.all():
+        if model.depth is None:
+            contracting_lipschitz(model)  # 0 is the limit where it is the only solution
         return EntryBounds(errors, outer, Outcome.PROVEN, "phi(0) = 0 and all rows are zero", 0.0, {})
     found = bound(replace(model, samples=model.samples[~zero]), matrix[others], variances[~zero])
     if found.errors is None:

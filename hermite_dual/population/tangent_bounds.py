@@ -56,10 +56,10 @@ def tangent_entry_bounds(model: Model, matrix: Array, gram: Gram | None) -> Entr
         return undecided(obstacle)
     if model.depth == 0:
         return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, "Theta(0) = 0 by definition", 0.0, {})
-    others = bounds_with_zero_rows(_bounds_of_others, model, matrix, np.ones(len(matrix)))
-    if others is not None:
-        return others
     try:
+        others = bounds_with_zero_rows(_bounds_of_others, model, matrix, np.ones(len(matrix)))
+        if others is not None:
+            return others
         regularity = slope_regularity(model.activation.shape)
         found = _layers(model, matrix, regularity) if gram is None else _limit(model, matrix, gram, regularity)
     except (AccuracyError, InvalidInputError, NotIntegrableError) as error:

@@ -38,19 +38,18 @@ def vanishes_at_zero(activation: Activation) -> bool:
     return bool(activation.expr.subs(activation.symbol, 0).is_zero)
 
 
-def check_variances(inputs: Array, zero: Mask, first: int = 0) -> None:
+def check_variances(inputs: Array, zero: Mask) -> None:
     """Refuse rows so small or so large that their variances cannot be computed with.
 
     Args:
         inputs: `sigma_u^2 |x_i|^2 / d + sigma_b^2`, shape (n,).
         zero: which rows are zero.
-        first: number of the first row in X.
     """
     bad = ~((inputs >= _SMALLEST_VARIANCE) & (inputs <= _LARGEST_VARIANCE)) & ~zero
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InvalidInputError(
-            f"row {first + row} of X has the variance sigma_u^2 |x|^2/d + sigma_b^2 = {inputs[row]:g}: scale X, or "
+            f"row {row} of X has the variance sigma_u^2 |x|^2/d + sigma_b^2 = {inputs[row]:g}: scale X, or "
             f"sigma_u, so that it lies between {_SMALLEST_VARIANCE:g} and {_LARGEST_VARIANCE:g}"
         )
 

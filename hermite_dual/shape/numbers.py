@@ -123,8 +123,7 @@ def as_printed(expr: Any) -> sp.Basic:
         found = None
     if not isinstance(found, sp.Basic):
         raise InvalidInputError(f"{expr!r} is neither a number nor a SymPy expression: give one of them")
-    expr = found
-    return expr.xreplace({number: _decimal(number) for number in expr.atoms(sp.Float)})
+    return found.xreplace({number: _decimal(number) for number in found.atoms(sp.Float)})
 
 
 def _decimal(number: sp.Float) -> sp.Rational:
