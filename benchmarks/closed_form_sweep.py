@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from hermite_dual import activation
 from hermite_dual.numeric.iterated import iterated_kernel_with_error
 from hermite_dual.numeric.mehler import hermite_series, mehler_sum
+from hermite_dual.shape.shape import shape_of
 from hermite_dual.symbolic.bivariate_normal import LAMBDIFY_MODULES
 from hermite_dual.symbolic.closed_forms import derive_dual
 from hermite_dual.symbols import c, q1, q2, rho, x
@@ -34,7 +35,7 @@ CORRELATIONS = [sp.Rational(n, 10) for n in (-9, -6, -3, 2, 5, 8)]
 def compare(number: int) -> tuple[float, str]:
     """Return the largest deviation of a draw relative to what is allowed, and which comparison it was."""
     expr = draw(number).expr
-    form, phi = derive_dual(expr, x), activation(sp.Lambda(x, expr))
+    form, phi = derive_dual(shape_of(expr, x)), activation(sp.Lambda(x, expr))
     if form.unit is None:
         return float("inf"), f"no form: {form.reason}"
     generator = random.Random(1000 + number)

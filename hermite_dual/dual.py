@@ -112,7 +112,7 @@ class Dual:
         """
         if self.activation.expr is None:
             return verified_dual(self.activation)
-        return derive_derivative_dual(self.activation.expr, self.activation.symbol, by)
+        return derive_derivative_dual(self.activation.shape, by)
 
     def to_sympy(self) -> sp.Expr:
         """Return the closed form in rho, or the unevaluated expectation as a double integral where there is none.
@@ -158,7 +158,7 @@ class Dual:
         >>> dual("relu").coefficient(1)
         1/2
         """
-        return exact_coefficient(self._expression(), self.activation.symbol, r, variance)
+        return exact_coefficient(self._shape(), r, variance)
 
     def coefficient_formula(self, variance: sp.Expr | float = 1) -> sp.Expr | None:
         """Return `a_r(q)` as an expression in a symbolic degree r, or None where none is derived.
@@ -167,7 +167,7 @@ class Dual:
         >>> bool(formula.subs(*formula.free_symbols, 3).equals(dual("exp").coefficient(3)))
         True
         """
-        return coefficient_formula(self._expression(), self.activation.symbol, variance)
+        return coefficient_formula(self._shape(), variance)
 
     def series(self, n: int) -> "KernelSeries":
         """Return the first n terms of the dual activation's power series in rho, with a proven remainder.

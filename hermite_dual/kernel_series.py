@@ -44,7 +44,7 @@ def kernel_series(shape: Shape, n: int) -> KernelSeries:
         n: number of terms.
     """
     remainder = series_remainder(shape, n)
-    coefficients = [exact_coefficient(shape.formula, shape.symbol, r) for r in range(n)]
+    coefficients = [exact_coefficient(shape, r) for r in range(n)]
     if not any(value.has(sp.Integral) for value in coefficients):
         return KernelSeries(sp.Add(*(value**2 * rho**r for r, value in enumerate(coefficients))), remainder, True)
     terms, slack = [], flint.arb(0)

@@ -36,7 +36,7 @@ def verified_dual(phi: Activation) -> DualForm:
         return DualForm(
             None, None, f"{phi.name} is a Python function: only an expression can be integrated in closed form."
         )
-    form = derive_dual(phi.expr, phi.symbol)
+    form = derive_dual(phi.shape)
     if form.general is not None:
         _check(phi, form.general, unit=False)
     if form.unit is not None:

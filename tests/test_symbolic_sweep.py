@@ -12,6 +12,7 @@ import pytest
 import sympy as sp
 from numpy.polynomial.legendre import leggauss
 
+from hermite_dual.shape.shape import shape_of
 from hermite_dual.symbolic.closed_forms import derive_cross_dual, derive_dual
 from hermite_dual.symbolic.coefficients import exact_coefficient
 from hermite_dual.symbols import c, q1, q2, rho, x
@@ -101,13 +102,17 @@ def quadrature(case: Draw) -> float:
 
 def kernels(case: Draw) -> tuple[sp.Expr, list[sp.Expr]]:
     """`k(q1, q2, c)` and the two `k(q, q, q)` by the closed forms, the two forms compared where both are printed."""
-    form = derive_dual(case.expr, x)
+    form = derive_dual(shape_of(case.expr, x))
     assert form.unit is not None, (case.expr, form.reason)
     first, second, correlation = case.law
     if form.general is None:  # it would fill pages: the forms in rho of the rescaled activation serve instead
         scaled = {s: case.expr.subs(x, s * x) for s in (first, second)}
-        value = derive_cross_dual(scaled[first], scaled[second], x).unit.subs(rho, correlation).evalf(30)
-        return value, [derive_dual(scaled[s], x).unit.subs(rho, 1).evalf(30) for s in (first, second)]
+        value = (
+            derive_cross_dual(shape_of(scaled[first], x), shape_of(scaled[second], x))
+            .unit.subs(rho, correlation)
+            .evalf(30)
+        )
+        return value, [derive_dual(shape_of(scaled[s], x)).unit.subs(rho, 1).evalf(30) for s in (first, second)]
 
     def general(a, b, d):
         return form.general.subs({q1: a, q2: b, c: d}).evalf(30)
@@ -126,7 +131,8 @@ def test_closed_form_of_a_random_member(number):
     assert abs(float(value) - quadrature(case)) <= QUADRATURE * float(scale), case.expr
 
     coefficients = [
-        [exact_coefficient(case.expr, x, r, s**2).evalf(30) for r in range(DEGREE + 1)] for s in (first, second)
+        [exact_coefficient(shape_of(case.expr, x), r, s**2).evalf(30) for r in range(DEGREE + 1)]
+        for s in (first, second)
     ]
     remainders = [square - sum(a**2 for a in row) for square, row in zip(squares, coefficients, strict=True)]
     assert all(remainder >= -EXACT * scale for remainder in remainders), (case.expr, remainders)

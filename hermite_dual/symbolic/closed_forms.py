@@ -16,6 +16,7 @@ import sympy as sp
 from hermite_dual import symbols
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.shape.numbers import RealZero, UndecidedError, as_printed, sign_of
+from hermite_dual.shape.shape import Shape
 from hermite_dual.symbolic.assembly import assemble
 from hermite_dual.symbolic.gaussian_integrals import PARAMETERS_REMEDY, Summand, expect_product
 from hermite_dual.symbolic.ground import Ground
@@ -51,7 +52,7 @@ class DualForm:
     reason: str | None = None
 
 
-def derive_dual(expr: sp.Expr, symbol: sp.Symbol) -> DualForm:
+def derive_dual(phi: Shape) -> DualForm:
     r"""Derive the dual kernel of an activation.
 
     $$k(q_1, q_2, c) = E[\phi(u) \phi(v)], \quad (u, v) \sim N(0, [[q_1, c], [c, q_2]]).$$
@@ -60,40 +61,39 @@ def derive_dual(expr: sp.Expr, symbol: sp.Symbol) -> DualForm:
     are taken to be real.
 
     Args:
-        expr: The activation, an expression in `symbol`; other symbols are parameters.
-        symbol: The variable.
+        phi: The activation, a formula; symbols other than its variable are parameters.
 
     Returns:
         The forms, or the reason why there is none in the class. Results are cached.
 
     >>> x = sp.Symbol("x", real=True)
-    >>> derive_dual(sp.Max(x, 0), x).unit
+    >>> derive_dual(Shape(sp.Max(x, 0), x)).unit
     (rho*(pi - acos(rho)) + sqrt(1 - rho**2))/(2*pi)
-    >>> derive_dual(sp.erf(x) ** 2, x).general is None
+    >>> derive_dual(Shape(sp.erf(x) ** 2, x)).general is None
     True
     """
-    return derive_cross_dual(expr, expr, symbol)
+    return derive_cross_dual(phi, phi)
 
 
-def derive_cross_dual(left: sp.Expr, right: sp.Expr, symbol: sp.Symbol) -> DualForm:
+def derive_cross_dual(left: Shape, right: Shape) -> DualForm:
     """Derive `E[left(u) right(v)]` for two activations.
 
     Args:
-        left: The activation of u, an expression in `symbol`.
-        right: The activation of v, an expression in `symbol`.
-        symbol: The variable.
+        left: The activation of u, a formula.
+        right: The activation of v, a formula.
 
     Returns:
         The forms, or the reason why there is none in the class. Results are cached.
 
     >>> x = sp.Symbol("x", real=True)
-    >>> derive_cross_dual(sp.sign(x), x, symbol=x).general
+    >>> derive_cross_dual(Shape(sp.sign(x), x), Shape(x, x)).general
     sqrt(2)*c/(sqrt(pi)*sqrt(q1))
     """
-    return _for_all_signs(as_printed(left), as_printed(right), symbol, False)
+    second = right.formula.xreplace({right.symbol: left.symbol})
+    return _for_all_signs(as_printed(left.formula), as_printed(second), left.symbol, False)
 
 
-def derive_derivative_dual(expr: sp.Expr, symbol: sp.Symbol, by: Literal["direct", "price"] = "direct") -> DualForm:
+def derive_derivative_dual(phi: Shape, by: Literal["direct", "price"] = "direct") -> DualForm:
     r"""Derive the dual of the derivative, `E[phi'(u) phi'(v)]`.
 
     `by="direct"` differentiates the activation and integrates; `by="price"` differentiates the dual,
@@ -102,8 +102,7 @@ def derive_derivative_dual(expr: sp.Expr, symbol: sp.Symbol, by: Literal["direct
     the derivative of k, not the dual of an ordinary function.
 
     Args:
-        expr: The activation, an expression in `symbol`.
-        symbol: The variable.
+        phi: The activation, a formula.
         by: Which derivation.
 
     Returns:
@@ -113,19 +112,19 @@ def derive_derivative_dual(expr: sp.Expr, symbol: sp.Symbol, by: Literal["direct
         InvalidInputError: `by` is neither of the two.
 
     >>> x = sp.Symbol("x", real=True)
-    >>> derive_derivative_dual(sp.Max(x, 0), x).unit
+    >>> derive_derivative_dual(Shape(sp.Max(x, 0), x)).unit
     (pi - acos(rho))/(2*pi)
     """
     if by == "direct":
-        return _for_all_signs(as_printed(expr), as_printed(expr), symbol, True)
+        return _for_all_signs(as_printed(phi.formula), as_printed(phi.formula), phi.symbol, True)
     if by != "price":
         raise InvalidInputError(f"by must be 'direct' or 'price', got {by!r}")
-    return _by_price(as_printed(expr), symbol)
+    return _by_price(phi)
 
 
 @lru_cache(maxsize=512)
-def _by_price(expr: sp.Expr, symbol: sp.Symbol) -> DualForm:
-    dual = derive_dual(expr, symbol)
+def _by_price(phi: Shape) -> DualForm:
+    dual = derive_dual(phi)
     forms = []
     for form, variable in ((dual.general, symbols.c), (dual.unit, symbols.rho)):
         slope = None if form is None else sp.diff(form, variable)

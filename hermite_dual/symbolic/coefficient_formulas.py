@@ -5,6 +5,7 @@ from functools import lru_cache
 import sympy as sp
 
 from hermite_dual.shape.numbers import as_printed
+from hermite_dual.shape.shape import Shape
 from hermite_dual.symbolic.coefficients import exact_coefficient
 from hermite_dual.symbolic.rewriting import to_terms
 from hermite_dual.symbolic.terms import Gate, OutsideClassError, Term
@@ -19,7 +20,7 @@ class _NoFormulaError(Exception):
 
 
 @lru_cache(maxsize=256)
-def coefficient_formula(expr: sp.Expr, symbol: sp.Symbol, variance: sp.Expr | float = 1) -> sp.Expr | None:
+def coefficient_formula(phi: Shape, variance: sp.Expr | float = 1) -> sp.Expr | None:
     r"""Return `a_r(q)` as a formula in the degree, or None.
 
     Every factor x lowers to neighbouring degrees, $E[X f He_r] = \sqrt q (E[f He_{r+1}] + r E[f He_{r-1}])$ with
@@ -27,20 +28,19 @@ def coefficient_formula(expr: sp.Expr, symbol: sp.Symbol, variance: sp.Expr | fl
     generating functions. The formula is compared with exact coefficients before it is returned.
 
     Args:
-        expr: The activation, an expression in `symbol`.
-        symbol: The variable.
+        phi: The activation, a formula.
         variance: q, a positive number or a symbol declared positive.
 
     Returns:
         An expression in `DEGREE`, or None where the class gives no short formula.
 
     >>> x = sp.Symbol("x", real=True)
-    >>> coefficient_formula(sp.exp(x), x)
+    >>> coefficient_formula(Shape(sp.exp(x), x))
     exp(1/2)/sqrt(factorial(r))
     """
     q = as_printed(variance)
     try:
-        terms = to_terms(expr, symbol)
+        terms = to_terms(phi.formula, phi.symbol)
         formula = _formula(terms, q)
     except (OutsideClassError, _NoFormulaError):
         return None
@@ -48,7 +48,7 @@ def coefficient_formula(expr: sp.Expr, symbol: sp.Symbol, variance: sp.Expr | fl
     highest = max((term.power for term in terms), default=0)
     special = {}
     for r in (*range(highest + 7), highest + 12, highest + 13):
-        exact = exact_coefficient(expr, symbol, r, q)
+        exact = exact_coefficient(phi, r, q)
         if not _agree(formula, exact, r):
             special[r] = exact
     if any(r > highest for r in special):

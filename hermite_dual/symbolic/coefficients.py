@@ -7,7 +7,7 @@ import sympy as sp
 
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.shape.numbers import as_printed
-from hermite_dual.shape.shape import shape_of
+from hermite_dual.shape.shape import Shape, shape_of
 from hermite_dual.symbolic.assembly import assemble
 from hermite_dual.symbolic.closed_forms import numbers_of
 from hermite_dual.symbolic.coefficient_integral import CoefficientIntegral
@@ -23,7 +23,7 @@ MAX_DEGREE = 300
 """Coefficients of higher degree are left to the numeric layers."""
 
 
-def exact_coefficient(expr: sp.Expr, symbol: sp.Symbol, r: int, variance: sp.Expr | float = 1) -> sp.Expr:
+def exact_coefficient(phi: Shape, r: int, variance: sp.Expr | float = 1) -> sp.Expr:
     r"""Return the normalized Hermite coefficient `a_r(q) = E[phi(sqrt(q) Z) h_r(Z)]`.
 
     $a_r / \sqrt{r!}$ is the Taylor coefficient at t = 0 of the generating function $E[\phi(\sqrt q (Z + t))]$, since
@@ -31,8 +31,7 @@ def exact_coefficient(expr: sp.Expr, symbol: sp.Symbol, r: int, variance: sp.Exp
     moments of its terms; otherwise it is returned as an integral, whose `evalf(n)` gives n digits.
 
     Args:
-        expr: The activation, an expression in `symbol`.
-        symbol: The variable.
+        phi: The activation, a formula.
         r: The degree, a nonnegative integer.
         variance: q, a positive number or expression.
 
@@ -43,10 +42,10 @@ def exact_coefficient(expr: sp.Expr, symbol: sp.Symbol, r: int, variance: sp.Exp
         InvalidInputError: The degree or the variance is not allowed.
 
     >>> x = sp.Symbol("x", real=True)
-    >>> [exact_coefficient(sp.Max(x, 0), x, r) for r in range(5)]
+    >>> [exact_coefficient(Shape(sp.Max(x, 0), x), r) for r in range(5)]
     [sqrt(2)/(2*sqrt(pi)), 1/2, 1/(2*sqrt(pi)), 0, -sqrt(3)/(12*sqrt(pi))]
     >>> q = sp.Symbol("q", positive=True)
-    >>> exact_coefficient(sp.sin(x), x, 3, q)
+    >>> exact_coefficient(Shape(sp.sin(x), x), 3, q)
     -sqrt(6)*q**(3/2)*exp(-q/2)/6
     """
     if isinstance(r, bool) or not isinstance(r, (int, sp.Integer)) or not 0 <= r <= MAX_DEGREE:
@@ -54,7 +53,7 @@ def exact_coefficient(expr: sp.Expr, symbol: sp.Symbol, r: int, variance: sp.Exp
     q = as_printed(variance)
     if q.is_positive is not True:
         raise InvalidInputError(f"variance must be a positive number or a symbol declared positive, got {variance!r}")
-    return _coefficient(as_printed(expr), symbol, int(r), q)
+    return _coefficient(as_printed(phi.formula), phi.symbol, int(r), q)
 
 
 @lru_cache(maxsize=4096)
