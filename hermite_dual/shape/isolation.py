@@ -176,11 +176,14 @@ class _Search:
 
     def _multiple(self, a: sp.Rational, b: sp.Rational, box: Any) -> list[sp.Expr] | None:
         """A zero of higher order at a short fraction, the only one where a derivative keeps its sign."""
+        from hermite_dual.certified.ball_functions import number_ball
+
         candidate = sp.Rational(Fraction(str((a + b) / 2)).limit_denominator(_SHORT))
         if not a <= candidate <= b:
             return None
         for order in range(1, _MAX_ORDER + 1):
-            if not is_zero(self.slope(order - 1).expr.subs(self.symbol, candidate)):
+            lower = self.slope(order - 1)
+            if not lower(number_ball(candidate)).contains(0) or not is_zero(lower.expr.subs(self.symbol, candidate)):
                 return None
             ball = self.slope(order)(box)
             if ball.is_finite() and not ball.contains(0):

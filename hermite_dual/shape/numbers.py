@@ -192,26 +192,37 @@ def sign_of(value: sp.Expr) -> int:
 
 @lru_cache(maxsize=4096)
 def _numeric_sign(value: sp.Expr) -> int:
-    from hermite_dual.certified.ball_functions import constant_ball
+    number = (value, _VARIABLE, sp.S.Zero)
+    sign = ball_sign(*number, _SIGN_BITS[:1])
+    if sign is None:
+        sign = 0 if is_zero(value) else ball_sign(*number, _SIGN_BITS[1:])
+    if sign is None:
+        raise UndecidedError(f"whether {sp.N(value, 8)} = {value} is 0 could not be decided")
+    return sign
+
+
+def ball_sign(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr, precisions: Sequence[int] = _SIGN_BITS) -> int | None:
+    """Return the sign of a formula at a point as balls prove it; None if it is 0 to all precisions, or not finite."""
+    from hermite_dual.certified.ball_functions import BallFunction, constant_ball
     from hermite_dual.certified.precision import working_precision
 
-    for bits in _SIGN_BITS:
+    for bits in precisions:
         with working_precision(bits):
-            ball = constant_ball(value)
+            ball = BallFunction(expr, symbol)(constant_ball(point))
         if ball.is_zero():
             return 0
         if ball > 0 or ball < 0:
             return 1 if ball > 0 else -1
-        if ball.is_finite() and bits == _SIGN_BITS[0] and is_zero(value):
-            return 0
-    raise UndecidedError(f"whether {sp.N(value, 8)} = {value} is 0 could not be decided")
+    return None
 
 
 def is_zero(value: sp.Expr) -> bool:
     """Whether SymPy proves a constant, or an expression for all its symbols, to be 0."""
+    if value.atoms(RealZero):  # SymPy's assumptions would evaluate it numerically, to no proof
+        return bool(sp.expand(value) == 0)
     if value.is_zero or sp.expand(value) == 0:
         return True
-    if value.atoms(RealZero) or value.count_ops() > _MOST_OPERATIONS:
+    if value.count_ops() > _MOST_OPERATIONS:
         return False
     return bool(sp.simplify(value) == 0)
 

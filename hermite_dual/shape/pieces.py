@@ -13,10 +13,21 @@ import sympy as sp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
-from hermite_dual.shape.numbers import UndecidedError, between, compare, finite_value, increasing, is_zero, sign_of
+from hermite_dual.shape.numbers import (
+    UndecidedError,
+    ball_sign,
+    between,
+    compare,
+    finite_value,
+    increasing,
+    is_zero,
+    sign_of,
+)
 from hermite_dual.shape.zeros import Interval, zeros
 
 SWITCHES = (sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min, sp.Piecewise, Relational, BooleanFunction)
+_COARSE = (64,)
+"""Bits of the balls that mostly show a sign."""
 MAX_PIECES = 20_000
 """More pieces than this are not cut, in a window either."""
 
@@ -106,7 +117,7 @@ class Place:
         try:
             breaks = increasing(zeros(switch, self.symbol, self.interval))
             edges = [self.interval[0], *breaks, self.interval[1]]
-            signs = [sign_of(_put(switch, self.symbol, between(*cell))) for cell in pairwise(edges)]
+            signs = [_sign_between(switch, self.symbol, cell) for cell in pairwise(edges)]
         except UndecidedError:
             if not is_zero(switch):
                 raise
@@ -128,9 +139,19 @@ def _put(switch: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
     return value
 
 
+def _sign_between(switch: sp.Expr, symbol: sp.Symbol, cell: Interval) -> int:
+    """Return the sign on a cell in which the switch has no zero."""
+    point = between(*cell)
+    number = not (switch.free_symbols | point.free_symbols) - {symbol}
+    sign = ball_sign(switch, symbol, point, _COARSE) if number else None
+    return sign_of(_put(switch, symbol, point)) if sign is None else sign
+
+
 def _sign_at_zero(switch: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> int:
     """Return the sign at a point found as a zero, or a pole, of a factor of the switch."""
     try:
+        if not (switch.free_symbols | point.free_symbols) - {symbol}:
+            return ball_sign(switch, symbol, point) or 0  # 0 to 1,024 bits: the zero that the search found
         return sign_of(_put(switch, symbol, point))
     except UndecidedError:
         return 0  # a zero that only the search for it knows, or a pole, where no value is right

@@ -224,10 +224,7 @@ class Shape:
         """Return the pieces inside `(-radius, radius)`, or None where they are not known."""
         if self.complete or not self._found[2]:
             return self._found[0]
-        try:
-            return _window(self, sp.Integer(2) ** max(0, sp.ceiling(sp.log(sp.Rational(radius), 2))))
-        except UndecidedError:
-            return None
+        return _window(self, sp.Integer(2) ** max(0, sp.ceiling(sp.log(sp.Rational(radius), 2))))
 
     def value(self, point: sp.Expr) -> sp.Expr | None:
         """Return phi at a real number as an exact constant, None where phi is undefined there."""
@@ -329,8 +326,11 @@ def shape_of(expr: sp.Expr, symbol: sp.Symbol) -> Shape:
 
 
 @lru_cache(maxsize=64)
-def _window(shape: Shape, radius: sp.Integer) -> Pieces:
-    return _pieces(shape.known, shape.symbol, (-radius, radius))
+def _window(shape: Shape, radius: sp.Integer) -> Pieces | None:
+    try:
+        return _pieces(shape.known, shape.symbol, (-radius, radius))
+    except UndecidedError:
+        return None
 
 
 def _pieces(known: sp.Expr, symbol: sp.Symbol, interval: Interval) -> Pieces:

@@ -90,6 +90,8 @@ def _solve(function: sp.Expr, symbol: sp.Symbol, interval: Interval) -> list[sp.
 
 def _sum(function: sp.Expr, symbol: sp.Symbol, interval: Interval) -> list[sp.Expr]:
     """Zeros of a sum of functions."""
+    if function.is_positive or function.is_negative:
+        return []
     numerator, denominator = sp.fraction(sp.together(as_quotients(function)))
     if denominator.has(symbol):
         return _solve(numerator, symbol, interval) + _solve(denominator, symbol, interval)
