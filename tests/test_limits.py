@@ -14,6 +14,31 @@ X = hd.on_sphere(np.random.default_rng(0).standard_normal((4, 3)))
 MODEL = hd.DEQ("tanh", 0.2)
 
 
+@pytest.mark.parametrize("rows", [X, X * np.array([[1.0], [2.0], [3.0], [4.0]])], ids=["one norm", "four norms"])
+@pytest.mark.parametrize(
+    ("phi", "sigma_w", "depth", "message"),
+    [
+        # variances 1, 15 + 1, 15 16^3 + 1, ...: soon beyond float64 when cubed
+        ("x^3", 1.0, 9, r"layer [456] of 9: .* overflows float64"),
+        ("exp", 1.0, 9, r"layer [23] of 9: .* is not square-integrable"),
+        # q(l+1) = 81/2 q(l) + 1: beyond 1e280 at the layer 176 of norm sqrt(d)
+        ("relu", 9.0, 400, r"layer 17[56] of 400 has the variance .* beyond 1e\+280"),
+    ],
+)
+def test_a_layer_whose_variances_overflow_is_named(phi, sigma_w, depth, message, rows):
+    model = hd.DEQ(phi, sigma_w)
+    for kernel in (model.gram, model.ntk):
+        with pytest.raises((hd.AccuracyError, hd.NotIntegrableError), match=message):
+            kernel(rows, depth=depth)
+
+
+def test_a_layer_of_a_finite_network_that_overflows_is_named():
+    network = hd.DEQ("x^3", 1.0).sample_untied(64, 3, 9, seed=0)
+    for kernel in (network.gram, network.ntk):
+        with pytest.raises(hd.AccuracyError, match=r"layer [56] of 9 has states as large as .* whose squares overflow"):
+            kernel(X)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -84,6 +84,11 @@ def test_finished_points_are_not_computed_again_wherever_they_stand(tmp_path):
     assert _sweep(tmp_path / "networks", widths=(32, 64)).computed == 1
 
 
+def test_a_sweep_that_is_read_has_the_columns_of_one_that_is_computed(tmp_path):
+    computed, read = _theory(tmp_path / "s"), _theory(tmp_path / "s")
+    assert (read.computed, read.columns) == (0, computed.columns)
+
+
 def test_python_functions_are_told_apart_by_their_values(tmp_path):
     def phi(values):
         return np.tanh(values)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.errors import InvalidInputError
+from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.expressions.array_function import array_function
 from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function
 from hermite_dual.finite.ntk import EmpiricalNTK, Parametrization, scales_of
@@ -60,6 +60,7 @@ class UntiedNetwork:
             X: Samples, shape (n, d), one per row, finite.
 
         Raises:
+            AccuracyError: the states of a layer, which is named, overflow.
             InvalidInputError: X does not fit the network or is not finite.
         """
         *_, last = self._layers(X)
@@ -115,11 +116,17 @@ class UntiedNetwork:
         samples = check_columns(check_array(X, xp, "X"), self.U.shape[1])
         phi = array_function(self.activation, xp)
         drive = moved(self.U, samples, xp) @ samples.T + moved(self.b, samples, xp)[:, None]
-        Z = phi(drive)
-        yield drive, Z, samples
-        for W in self.recurrent:
-            pre = W @ Z + drive
-            Z = phi(pre)
+        Z: Array = None
+        for layer, W in enumerate((None, *self.recurrent), 1):
+            pre = drive if W is None else W @ Z + drive
+            with np.errstate(over="ignore", invalid="ignore"):  # said of the states
+                Z = phi(pre)
+            largest = float(xp.max(xp.abs(Z)))
+            if not largest <= float(xp.finfo(Z.dtype).max) ** 0.5 / self.width:
+                raise AccuracyError(
+                    f"layer {layer} of {self.depth} has states as large as {largest:.3g}, whose squares overflow: "
+                    "reduce sigma_w, or the depth"
+                )
             yield pre, Z, samples
 
 

@@ -12,7 +12,7 @@ from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.dual_table import DualTable, dual_table
 from hermite_dual.numeric.graded_table import GradedTable, graded_table
 from hermite_dual.numeric.mehler import EPS
-from hermite_dual.population.variances import fixed_point_variances, moment
+from hermite_dual.population.variances import layer_variances, moment
 
 Array = NDArray[np.float64]
 
@@ -86,16 +86,6 @@ def equilibrium_map(activation: Activation, weight: float, top: float, depth: in
             error = dual.error + float(ends[0] - ends[1])
         error += table.error
     return EquilibriumMap(top, table, q, moment(activation, q), error)
-
-
-def layer_variances(activation: Activation, weight: float, top: float, depth: int | None) -> list[float]:
-    """Return the variances of all layers, or the limit's alone."""
-    if depth is None:
-        return [float(fixed_point_variances(activation, weight, np.array([top]))[0])]
-    variances = [top]
-    while len(variances) < depth:
-        variances.append(weight * moment(activation, variances[-1]) + top)
-    return variances
 
 
 def covariance_map(

@@ -14,11 +14,10 @@ from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import facts, number
 from hermite_dual.numeric.mehler import hermite_series
 from hermite_dual.numeric.products import add_upper_product, upper_product
-from hermite_dual.population.equilibrium_map import layer_variances
 from hermite_dual.population.gram_entries import ConstantEntries, GramEntries
 from hermite_dual.population.one_norm import has_one_map, one_map
 from hermite_dual.population.unequal_norms import unequal_norms
-from hermite_dual.population.variances import moment
+from hermite_dual.population.variances import layer_variances, moment
 from hermite_dual.population.zero_rows import check_variances, with_zero_rows, zero_rows
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from hermite_dual.cached_property import cached_property
 from hermite_dual.float_state import own_float_state
 from hermite_dual.numeric.gaussian import second_moment
 from hermite_dual.numeric.products import upper_product
-from hermite_dual.population.equilibrium_map import layer_variances
 from hermite_dual.population.gram import (
     FloatType,
     Gram,
@@ -25,7 +24,7 @@ from hermite_dual.population.one_norm import gram_variances, has_one_map, one_ma
 from hermite_dual.population.price_dual import slope_of
 from hermite_dual.population.slope_gram import slope_gram
 from hermite_dual.population.unequal_norms import unequal_norm_gram
-from hermite_dual.population.variances import moment
+from hermite_dual.population.variances import layer_variances, moment, naming_layer
 from hermite_dual.population.zero_rows import check_variances, vanishes_at_zero, zero_rows
 
 if TYPE_CHECKING:
@@ -216,11 +215,12 @@ def _unequal(
         slope += gram
         return slope, error + rounding * _passed(activation, weight)
     gram, tangent, error = np.zeros_like(inner), np.zeros_like(inner), 0.0
-    for _ in range(depth):
+    for layer in range(1, depth + 1):
         covariance = weight * gram
         covariance += inner
-        gram, _, layer_error = unequal_norm_gram(activation, covariance, 0.0, 1)
-        slope, slope_error = slope_gram(activation, covariance, rounding)
+        with naming_layer(layer, depth):
+            gram, _, layer_error = unequal_norm_gram(activation, covariance, 0.0, 1)
+            slope, slope_error = slope_gram(activation, covariance, rounding)
         tangent *= weight
         tangent += covariance
         largest = float(slope.max())

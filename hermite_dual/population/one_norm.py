@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from hermite_dual.activation import Activation
 from hermite_dual.numeric.graded_table import Factors, GradedTable
 from hermite_dual.numeric.mehler import EPS
-from hermite_dual.population.equilibrium_map import equilibrium_map, layer_variances
+from hermite_dual.population.equilibrium_map import equilibrium_map
 from hermite_dual.population.inputs import EQUAL_NORMS
 from hermite_dual.population.tangent_map import tangent_map
-from hermite_dual.population.variances import row_variances
+from hermite_dual.population.variances import layer_variances, row_variances
 
 Array = NDArray[np.float64]
 

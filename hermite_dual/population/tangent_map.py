@@ -17,8 +17,8 @@ from hermite_dual.activation import Activation
 from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.graded_table import GradedTable, graded_table
 from hermite_dual.numeric.mehler import EPS
-from hermite_dual.population.equilibrium_map import layer_variances
 from hermite_dual.population.price_dual import Flags, PriceDual, price_dual
+from hermite_dual.population.variances import layer_variances
 
 Array = NDArray[np.float64]
 Evaluate = Callable[[Array, Array], Array]

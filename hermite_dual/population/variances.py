@@ -1,13 +1,14 @@
 """Variances at the fixed point, and coefficients at many variances, of an infinitely wide model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from hermite_dual.activation import Activation
-from hermite_dual.errors import ConvergenceError
+from hermite_dual.errors import AccuracyError, ConvergenceError, NotIntegrableError
 from hermite_dual.numeric.chebyshev import chebyshev_nodes, interpolate
 from hermite_dual.numeric.gaussian import coefficients, second_moment
 from hermite_dual.numeric.mehler import EPS, hermite_series
@@ -21,6 +22,8 @@ _SUNK = 0.5 * EPS
 """Size of coefficients, relative to all, that no kernel notices."""
 _TABLE_DEGREES = (15, 31, 63)
 """Degrees tried for coefficients as functions of log(q); beyond, each variance is integrated by itself."""
+LARGEST_VARIANCE = 1e280
+"""Beyond it squares of variances overflow."""
 _ROOT_TOLERANCE = 4.0 * np.finfo(np.float64).eps
 
 
@@ -60,13 +63,38 @@ def row_variances(activation: Activation, weight: float, inputs: Array, depth: i
         weight: sigma_w^2.
         inputs: the inputs' parts t of the variances, shape (n,).
         depth: number of layers, at least 1, or None for the limit.
+
+    Raises:
+        AccuracyError, NotIntegrableError: the variances of a layer, which is named, outgrow float64 or the domain of
+            the kernel.
     """
     if depth is None:
         return [fixed_point_variances(activation, weight, inputs)]
     layers = [inputs]
     while len(layers) < depth:
-        layers.append(weight * moments(activation, layers[-1]) + inputs)
+        with naming_layer(len(layers), depth):
+            grown = weight * moments(activation, layers[-1]) + inputs
+        if not (grown <= LARGEST_VARIANCE).all():
+            raise AccuracyError(
+                f"layer {len(layers) + 1} of {depth} has the variance {grown.max():g}, beyond {LARGEST_VARIANCE:g}, "
+                "where squares overflow: reduce sigma_w, or the depth"
+            )
+        layers.append(grown)
     return layers
+
+
+@contextmanager
+def naming_layer(layer: int, depth: int) -> Iterator[None]:
+    """Say in which layer a kernel is out of its domain."""
+    try:
+        yield
+    except (AccuracyError, NotIntegrableError) as error:
+        raise type(error)(f"layer {layer} of {depth}: {error}") from error
+
+
+def layer_variances(activation: Activation, weight: float, top: float, depth: int | None) -> list[float]:
+    """Return the variances of one row in all layers, or that of the limit alone."""
+    return [float(layer[0]) for layer in row_variances(activation, weight, np.array([top]), depth)]
 
 
 def _solve(activation: Activation, weight: float, t: float) -> float:

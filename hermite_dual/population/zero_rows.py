@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 from hermite_dual.activation import Activation
 from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.numeric.kernel import kernel_with_error
-from hermite_dual.population.equilibrium_map import layer_variances
 from hermite_dual.population.gram_entries import GramEntries
-from hermite_dual.population.variances import moment, row_variances
+from hermite_dual.population.variances import LARGEST_VARIANCE, layer_variances, moment, row_variances
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _EPS = float(np.finfo(np.float64).eps)
 _MAX_STEPS = 2000
-_SMALLEST_VARIANCE, _LARGEST_VARIANCE = 1e-280, 1e280
-"""Beyond them squares of variances under- or overflow."""
+_SMALLEST_VARIANCE = 1e-280
+"""Below it squares of variances underflow."""
 
 
 def zero_rows(samples: Array, sigma_b: float) -> Mask:
@@ -45,12 +44,12 @@ def check_variances(inputs: Array, zero: Mask) -> None:
         inputs: `sigma_u^2 |x_i|^2 / d + sigma_b^2`, shape (n,).
         zero: which rows are zero.
     """
-    bad = ~((inputs >= _SMALLEST_VARIANCE) & (inputs <= _LARGEST_VARIANCE)) & ~zero
+    bad = ~((inputs >= _SMALLEST_VARIANCE) & (inputs <= LARGEST_VARIANCE)) & ~zero
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InvalidInputError(
             f"row {row} of X has the variance sigma_u^2 |x|^2/d + sigma_b^2 = {inputs[row]:g}: scale X, or "
-            f"sigma_u, so that it lies between {_SMALLEST_VARIANCE:g} and {_LARGEST_VARIANCE:g}"
+            f"sigma_u, so that it lies between {_SMALLEST_VARIANCE:g} and {LARGEST_VARIANCE:g}"
         )
 
 

@@ -68,7 +68,8 @@ class Records:
             The record as it will be read.
         """
         kept = {name: _kept(value) for name, value in found.items()}
-        text = canonical({"identity": identity, "found": kept})
+        # not sorted: a sweep that is resumed has its columns in the order of one that was not
+        text = json.dumps({"identity": identity, "found": kept}, allow_nan=False, separators=(",", ":")).encode()
         if len(text) > _SIZE:
             raise InvalidInputError(f"a record of {len(text)} bytes: {_SIZE} are the most. Take fewer widths.")
         self.array.write(_place(identity), np.frombuffer(text.ljust(_SIZE, b"\0"), dtype=np.uint8).reshape(1, _SIZE))
