@@ -138,6 +138,7 @@ class DualKernel(Kernel):
         tangent = self._tangent()
         if eval_gradient:
             checked = self._population(model, X)
+            check_nonzero_rows(checked.samples, model.sigma_b)
             scales = tuple(found.name for found in self.hyperparameters if not found.fixed)
             if scales:
                 return gram_gradient(checked, scales, tangent=tangent)
@@ -176,7 +177,6 @@ class DualKernel(Kernel):
 
     def _population(self, model: DEQ, X: ArrayLike) -> Model:
         samples = check_samples(X, "X")
-        check_nonzero_rows(samples, model.sigma_b)
         model.check_depth(self.depth)
         return Model(model.activation, samples, model.sigma_w, model.sigma_u, model.sigma_b, self.depth)
 

@@ -109,6 +109,17 @@ def test_the_contract_of_a_kernel():
     np.testing.assert_array_equal(restored(EQUAL), kernel(EQUAL))
 
 
+@pytest.mark.parametrize("phi", ["tanh", "cos"])
+@pytest.mark.parametrize("kind", ["gram", "ntk"])
+@pytest.mark.parametrize("depth", [None, 3])
+def test_rows_of_zeros_need_no_bias(phi, kind, depth):
+    rows = np.concatenate([UNEQUAL, np.zeros((1, UNEQUAL.shape[1]))])
+    kernel = DualKernel(phi, sigma_w=0.4, kind=kind, depth=depth)
+    K = kernel(rows)
+    np.testing.assert_allclose(kernel.diag(rows), np.diagonal(K), rtol=1e-13, atol=1e-300)
+    np.testing.assert_allclose(K[:-1, :-1], kernel(UNEQUAL), rtol=1e-13)
+
+
 def test_what_is_zero_or_fixed_is_not_searched():
     assert [item.name for item in DualKernel().hyperparameters if not item.fixed] == ["sigma_u", "sigma_w"]
     fixed = DualKernel(sigma_w_bounds="fixed", sigma_u_bounds="fixed")
@@ -138,7 +149,7 @@ def test_errors_say_what_to_pass():
     with pytest.raises(InvalidInputError, match=r"derivative of .* jumps at 1/2"):
         DualKernel("Max(x, x/2 + 1/4)", kind="ntk")(EQUAL, eval_gradient=True)
     with pytest.raises(InvalidInputError, match="row 0 of X is zero"):
-        DualKernel().diag(np.zeros((1, 4)))
+        DualKernel()(np.zeros((1, 4)), eval_gradient=True)
 
 
 @pytest.fixture(scope="module")

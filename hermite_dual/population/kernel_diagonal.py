@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.numeric.gaussian import second_moment
-from hermite_dual.population.gram import Model
+from hermite_dual.population.gram import Model, inputs_variances
 from hermite_dual.population.price_dual import slope_of
 from hermite_dual.population.variances import fixed_point_variances, moments, on_distinct
 
@@ -15,12 +15,21 @@ def kernel_diagonal(model: Model, *, tangent: bool = False) -> Array:
     """Return `K_ii`, or `Theta_ii`, for each row, shape (n,); see `population_gram` and `population_ntk`.
 
     Args:
-        model: with checked samples, none zero without bias; the limit needs `sigma_w L < 1`.
+        model: with checked samples; the limit needs `sigma_w L < 1`.
         tangent: whether to return the diagonal of the tangent kernel.
     """
+    inner = inputs_variances(model.samples, model.sigma_u, model.sigma_b)
+    zero = inner == 0.0
+    found = np.empty_like(inner)
+    for rows in (zero, ~zero):
+        if rows.any():
+            found[rows] = _diagonal(model, inner[rows], tangent)
+    return found
+
+
+def _diagonal(model: Model, inner: Array, tangent: bool) -> Array:
+    """Return the entries of rows whose inputs' parts of the variances are all zero, or all not."""
     phi, weight = model.activation, model.sigma_w**2
-    rows = model.samples
-    inner = model.sigma_u**2 / rows.shape[1] * np.einsum("ij,ij->i", rows, rows) + model.sigma_b**2
     if model.depth is None:
         variances = fixed_point_variances(phi, weight, inner)
         values = moments(phi, variances)
@@ -39,4 +48,5 @@ def kernel_diagonal(model: Model, *, tangent: bool = False) -> Array:
 
 def _slopes(model: Model, variances: Array) -> Array:
     derivative = slope_of(model.activation)
-    return on_distinct(lambda q: second_moment(derivative, q), variances)
+    # without variance there is no S either: kdot does not count
+    return on_distinct(lambda q: second_moment(derivative, q) if q else 0.0, variances)
