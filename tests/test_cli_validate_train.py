@@ -126,6 +126,10 @@ def test_train_on_a_file_with_targets(tmp_path):
     result = run("train", *flags, "--data", tmp_path / "X.npy", "--targets", tmp_path / "y.csv")
     study = training_study(("tanh",), (hd.on_sphere(given), y), (30,), epochs=2)
     assert json.loads(result.stdout)["runs"] == json.loads(study.to_json())["runs"]
+    told = run(
+        "train", *flags[:-1], "--data", tmp_path / "X.npy", "--targets", tmp_path / "y.csv", "--no-sphere"
+    ).stdout
+    assert "X.npy, 5 rows of 3 columns, rows as they are" in told
 
 
 @pytest.mark.parametrize("sigma_w2", ["0.2", "8"])

@@ -20,6 +20,7 @@ from hermite_dual.commands.shared import (
     progress_bar,
     read_data,
     say,
+    what_was_read,
     widths_of,
 )
 
@@ -95,7 +96,8 @@ def train(
         if as_json:
             print_json(study_content(study, checks))
         else:
-            say("\n".join([str(study), *map(str, checks)]))
+            read = what_was_read(data, X, sphere=sphere or data in _NAMED)
+            say("\n".join([read, str(study), *map(str, checks)]))
         for file in files:
             say(f"wrote {file}", err=as_json)
         _leave(study)
