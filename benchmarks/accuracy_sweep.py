@@ -29,13 +29,13 @@ import sympy as sp
 from flint import arb
 
 import hermite_dual as hd
-from hermite_dual.certified.ball_functions import BallFunction
-from hermite_dual.certified.coefficients import coefficient_balls
-from hermite_dual.certified.elementary import integer_power
-from hermite_dual.certified.kernel import kernel_ball, parseval_tail
-from hermite_dual.certified.precision import upper_float, working_precision
-from hermite_dual.certified.second_moment import second_moment_ball
-from hermite_dual.certified.wedges import wedge_kernel
+from hermite_dual.certified.balls.ball_functions import BallFunction
+from hermite_dual.certified.balls.elementary import integer_power
+from hermite_dual.certified.balls.precision import upper_float, working_precision
+from hermite_dual.certified.enclosures.coefficients import coefficient_balls
+from hermite_dual.certified.enclosures.kernel import kernel_ball, parseval_tail
+from hermite_dual.certified.enclosures.second_moment import second_moment_ball
+from hermite_dual.certified.enclosures.wedges import wedge_kernel
 from hermite_dual.errors import HermiteDualError, InvalidInputError
 
 POINTS = 16  # correlations of a pair of variances

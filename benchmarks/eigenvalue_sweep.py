@@ -23,8 +23,8 @@ import scipy.linalg
 from flint import arb, arb_mat
 from numpy.typing import NDArray
 
-from hermite_dual.certified.eigenvalues import EigenvalueBounds, check_lower_bound, least_eigenvalue
-from hermite_dual.certified.precision import working_precision
+from hermite_dual.certified.balls.precision import working_precision
+from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds, check_lower_bound, least_eigenvalue
 from hermite_dual.outcome import Outcome
 
 DIGITS = 100

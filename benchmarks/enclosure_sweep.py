@@ -26,9 +26,9 @@ from flint import arb
 from mpmath_reference import Function, x
 
 import hermite_dual as hd
-from hermite_dual.certified.coefficients import coefficient_balls
-from hermite_dual.certified.kernel import kernel_ball
-from hermite_dual.certified.precision import working_precision
+from hermite_dual.certified.balls.precision import working_precision
+from hermite_dual.certified.enclosures.coefficients import coefficient_balls
+from hermite_dual.certified.enclosures.kernel import kernel_ball
 from hermite_dual.errors import AccuracyError, NotIntegrableError
 from hermite_dual.shape.shape import shape_of
 

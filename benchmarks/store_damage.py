@@ -182,8 +182,8 @@ def main() -> int:
                 wrong.append(f"{name} undisturbed: {expected[name][:200]}")
 
         def judge(name: str, found: str, what: str) -> None:
-            verdict = "same" if found == expected[name] else found.split(" ")[0]
-            seen[f"{name}, {what.split(':')[0]}: {verdict}"] += 1
+            verdict = "same" if found == expected[name] else found.split(" ", maxsplit=1)[0]
+            seen[f"{name}, {what.split(':', maxsplit=1)[0]}: {verdict}"] += 1
             if verdict not in ("same", "refused"):
                 wrong.append(f"{name}, {what}: {found[:300]}")
             elif verdict == "refused":

@@ -31,14 +31,14 @@ from hermite_dual.symbolic.normal import GaussianWeight, NormalCDF
 from hermite_dual.symbols import c, q1, q2, rho, x
 
 if TYPE_CHECKING:
-    from hermite_dual.certified.eigenvalues import (
+    from hermite_dual.certified.eigenvalues.eigenvalues import (
         EigenvalueBounds,
         LowerBoundCheck,
         check_lower_bound,
         least_eigenvalue,
     )
-    from hermite_dual.certified.spectrum import Spectrum, eigenvalues
-    from hermite_dual.certified.theory_bounds import TheoryBound
+    from hermite_dual.certified.eigenvalues.spectrum import Spectrum, eigenvalues
+    from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
     from hermite_dual.data.digits import load_digits
     from hermite_dual.deq import DEQ
     from hermite_dual.finite import FiniteDEQ, TrainingRun, UntiedNetwork
@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     from hermite_dual.outofcore.cost import GramCost
     from hermite_dual.outofcore.stored_gram import StoredGram
     from hermite_dual.population.cross_gram import CrossGram
+    from hermite_dual.population.entries.inputs import on_sphere
     from hermite_dual.population.gram import Gram
-    from hermite_dual.population.hypotheses import TheoremCheck
-    from hermite_dual.population.hypothesis_tests import Hypothesis
-    from hermite_dual.population.inputs import on_sphere
+    from hermite_dual.population.theorem.hypotheses import TheoremCheck
+    from hermite_dual.population.theorem.hypothesis_tests import Hypothesis
     from hermite_dual.report.plot import plot_coefficients, plot_dual_kernel, plot_error_by_width, plot_spectrum
     from hermite_dual.report.style import save_figure
     from hermite_dual.report.tables.table import Table, table
@@ -60,28 +60,28 @@ if TYPE_CHECKING:
 _LOADED_ON_USE = {
     "CrossGram": "population.cross_gram",
     "DEQ": "deq",
-    "EigenvalueBounds": "certified.eigenvalues",
+    "EigenvalueBounds": "certified.eigenvalues.eigenvalues",
     "FiniteDEQ": "finite",
     "Gram": "population.gram",
     "GramCost": "outofcore.cost",
-    "Hypothesis": "population.hypothesis_tests",
+    "Hypothesis": "population.theorem.hypothesis_tests",
     "KernelSeries": "kernel_series",
-    "LowerBoundCheck": "certified.eigenvalues",
-    "Spectrum": "certified.spectrum",
+    "LowerBoundCheck": "certified.eigenvalues.eigenvalues",
+    "Spectrum": "certified.eigenvalues.spectrum",
     "StoredGram": "outofcore.stored_gram",
     "SweepResult": "sweeps.result",
     "Table": "report.tables.table",
-    "TheoremCheck": "population.hypotheses",
-    "TheoryBound": "certified.theory_bounds",
+    "TheoremCheck": "population.theorem.hypotheses",
+    "TheoryBound": "certified.eigenvalues.theory_bounds",
     "TrainingRun": "finite",
     "UntiedNetwork": "finite",
     "ValidationReport": "validation",
     "Verdict": "validation",
-    "check_lower_bound": "certified.eigenvalues",
-    "eigenvalues": "certified.spectrum",
-    "least_eigenvalue": "certified.eigenvalues",
+    "check_lower_bound": "certified.eigenvalues.eigenvalues",
+    "eigenvalues": "certified.eigenvalues.spectrum",
+    "least_eigenvalue": "certified.eigenvalues.eigenvalues",
     "load_digits": "data.digits",
-    "on_sphere": "population.inputs",
+    "on_sphere": "population.entries.inputs",
     "plot_coefficients": "report.plot",
     "plot_dual_kernel": "report.plot",
     "plot_error_by_width": "report.plot",

@@ -165,7 +165,7 @@ class Activation:
         if self.expr is None:
             slope = self.derivative() if self._derivative is not None else divided_difference(self._function)
             return supremum_of_magnitude(slope, [])
-        from hermite_dual.certified.constants import derivative_bound
+        from hermite_dual.certified.growth.constants import derivative_bound
 
         bound = derivative_bound(self.shape)
         if bound.outcome is not Outcome.UNDECIDED:
@@ -418,8 +418,8 @@ def _rounded_up(constant: sp.Expr) -> float:
         return float(constant)
     if constant.is_infinite:
         return float("inf")
-    from hermite_dual.certified.ball_functions import constant_ball
-    from hermite_dual.certified.precision import upper_float, working_precision
+    from hermite_dual.certified.balls.ball_functions import constant_ball
+    from hermite_dual.certified.balls.precision import upper_float, working_precision
 
     with working_precision(128):
         return upper_float(constant_ball(constant))

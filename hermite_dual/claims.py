@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.certified.certificate import STATEMENTS, make_certificate
-from hermite_dual.certified.eigenvalues import LowerBoundCheck
-from hermite_dual.certified.float_cholesky import UNIT
-from hermite_dual.certified.inner_products import squared_norms
-from hermite_dual.certified.rebuild import SCALED_ROWS, parameters_of, rebuild
+from hermite_dual.certified.counted.inner_products import squared_norms
+from hermite_dual.certified.counted.rounding import UNIT
+from hermite_dual.certified.eigenvalues.eigenvalues import LowerBoundCheck
+from hermite_dual.certified.second_proof.certificate import STATEMENTS, make_certificate
+from hermite_dual.certified.second_proof.rebuild import SCALED_ROWS, parameters_of, rebuild
 from hermite_dual.deq import DEQ
 from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.outcome import Outcome
-from hermite_dual.population.entry_bounds import EntryBounds, entry_bounds
-from hermite_dual.population.gram_eigenvalues import gram_check_lower_bound, gram_least_eigenvalue
-from hermite_dual.population.inputs import on_sphere
+from hermite_dual.population.entries.inputs import on_sphere
+from hermite_dual.population.proof.entry_bounds import EntryBounds, entry_bounds
+from hermite_dual.population.proof.gram_eigenvalues import gram_check_lower_bound, gram_least_eigenvalue
 
 Array = NDArray[np.float64]
 
@@ -40,7 +40,7 @@ class ClaimResult:
             where it is enough.
         estimate: `lambda_*`, an estimate.
         entries: what is proven of the Gram matrix's entries.
-        certificate: for `hermite_dual.certified.certificate.write`; None for UNDECIDED.
+        certificate: for `hermite_dual.certified.second_proof.certificate.write`; None for UNDECIDED.
     """
 
     outcome: Outcome

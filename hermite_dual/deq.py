@@ -25,16 +25,17 @@ from hermite_dual.finite import (
 )
 from hermite_dual.float_state import own_float_state
 from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
-from hermite_dual.population.gram import FloatType, Gram, Model
+from hermite_dual.population.entries.model import Model
+from hermite_dual.population.gram import FloatType, Gram
 from hermite_dual.population.ntk import gram_of, population_ntk
 from hermite_dual.validation import ValidationReport, validate
 
 if TYPE_CHECKING:
-    from hermite_dual.certified.theory_bounds import TheoryBound
+    from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
     from hermite_dual.outofcore.cost import GramCost
     from hermite_dual.outofcore.rates import Rates
     from hermite_dual.outofcore.stored_gram import StoredGram
-    from hermite_dual.population.hypotheses import TheoremCheck
+    from hermite_dual.population.theorem.hypotheses import TheoremCheck
 
 Array = NDArray[np.float64]
 
@@ -334,7 +335,7 @@ class DEQ:
             InvalidInputError: X is not a finite (n, d) array, degrees or block is out of range, or there is no limit.
             AccuracyError: the entries have no proven error.
         """
-        from hermite_dual.population.matrix_free_bounds import matrix_free_lower_bounds
+        from hermite_dual.population.proof.matrix_free_bounds import matrix_free_lower_bounds
 
         return matrix_free_lower_bounds(self.gram, check_samples(X, "X"), degrees, block)
 
@@ -354,7 +355,7 @@ class DEQ:
 
         Source: Ling et al., arXiv 2205.13814; Truong, arXiv 2302.05797.
         """
-        from hermite_dual.population.hypotheses import check_theorem
+        from hermite_dual.population.theorem.hypotheses import check_theorem
 
         return check_theorem(self, check_samples(X, "X"), width, step)
 

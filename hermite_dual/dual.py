@@ -200,7 +200,7 @@ class Dual:
         Raises:
             AccuracyError: the accuracy cannot be reached; no wider ball is returned in its place.
         """
-        from hermite_dual.certified.coefficients import coefficient_balls
+        from hermite_dual.certified.enclosures.coefficients import coefficient_balls
 
         return coefficient_balls(self._shape(), _count(n), variance, digits)
 
@@ -216,7 +216,7 @@ class Dual:
         Raises:
             AccuracyError: the accuracy cannot be reached.
         """
-        from hermite_dual.certified.kernel import kernel_ball
+        from hermite_dual.certified.enclosures.kernel import kernel_ball
 
         return kernel_ball(self._shape(), q1, q2, c, digits)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import flint
 import sympy as sp
 
-from hermite_dual.certified.coefficients import coefficient_balls
-from hermite_dual.certified.precision import upper_float, working_precision
-from hermite_dual.certified.series import series_remainder
+from hermite_dual.certified.balls.precision import upper_float, working_precision
+from hermite_dual.certified.enclosures.coefficients import coefficient_balls
+from hermite_dual.certified.enclosures.series import series_remainder
 from hermite_dual.float_state import own_float_state
 from hermite_dual.shape.shape import Shape
 from hermite_dual.symbolic.coefficients import exact_coefficient

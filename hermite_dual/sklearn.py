@@ -15,9 +15,9 @@ from hermite_dual.activation import Activation, ActivationLike, activation
 from hermite_dual.data.files import check_samples
 from hermite_dual.deq import DEQ
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.population.gram import Model
+from hermite_dual.population.entries.inputs import check_nonzero_rows
+from hermite_dual.population.entries.model import Model
 from hermite_dual.population.gram_gradient import gram_gradient
-from hermite_dual.population.inputs import check_nonzero_rows
 from hermite_dual.population.kernel_diagonal import kernel_diagonal
 
 try:

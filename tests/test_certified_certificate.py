@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import hermite_dual as hd
-from hermite_dual.certified.certificate import _content_digest, make_certificate, read, verify, write
-from hermite_dual.certified.eigenvalues import least_eigenvalue
-from hermite_dual.certified.plain_bounds import plain_lower_bound
+from hermite_dual.certified.eigenvalues.eigenvalues import least_eigenvalue
+from hermite_dual.certified.second_proof.certificate import _content_digest, make_certificate, read, verify, write
+from hermite_dual.certified.second_proof.plain_bounds import plain_lower_bound
 from hermite_dual.claims import check_claim, rebuild_beside_floats
 from hermite_dual.errors import DataFileError, HermiteDualError
 from hermite_dual.outcome import Outcome

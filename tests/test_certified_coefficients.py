@@ -9,12 +9,12 @@ import pytest
 import sympy as sp
 from flint import arb
 
-from hermite_dual.certified.coefficients import coefficient_balls
-from hermite_dual.certified.kernel import kernel_ball, mehler_ball
-from hermite_dual.certified.precision import working_precision
-from hermite_dual.certified.second_moment import second_moment_ball
-from hermite_dual.certified.series import series_remainder
-from hermite_dual.certified.wedges import wedge_kernel
+from hermite_dual.certified.balls.precision import working_precision
+from hermite_dual.certified.enclosures.coefficients import coefficient_balls
+from hermite_dual.certified.enclosures.kernel import kernel_ball, mehler_ball
+from hermite_dual.certified.enclosures.second_moment import second_moment_ball
+from hermite_dual.certified.enclosures.series import series_remainder
+from hermite_dual.certified.enclosures.wedges import wedge_kernel
 from hermite_dual.dual import dual
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
 from hermite_dual.shape.shape import shape_of

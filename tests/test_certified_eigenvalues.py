@@ -11,18 +11,18 @@ import sympy as sp
 from flint import arb
 
 import hermite_dual as hd
-from hermite_dual.certified.coefficients import coefficient_balls
-from hermite_dual.certified.eigenvalues import check_lower_bound, least_eigenvalue
-from hermite_dual.certified.entry_error import (
+from hermite_dual.certified.balls.precision import upper_float, working_precision
+from hermite_dual.certified.counted.entry_error import (
     contraction_error,
     kernel_perturbation,
     off_diagonal_error,
     separable_series,
 )
-from hermite_dual.certified.float_cholesky import shifted_cholesky
-from hermite_dual.certified.kernel import kernel_ball, parseval_tail
-from hermite_dual.certified.precision import upper_float, working_precision
-from hermite_dual.certified.theory_bounds import theory_lower_bounds
+from hermite_dual.certified.eigenvalues.eigenvalues import check_lower_bound, least_eigenvalue
+from hermite_dual.certified.eigenvalues.float_cholesky import shifted_cholesky
+from hermite_dual.certified.eigenvalues.theory_bounds import theory_lower_bounds
+from hermite_dual.certified.enclosures.coefficients import coefficient_balls
+from hermite_dual.certified.enclosures.kernel import kernel_ball, parseval_tail
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.shape import shape_of

@@ -10,11 +10,11 @@ import pytest
 from flint import arb, ctx
 
 import hermite_dual as hd
-from hermite_dual.certified.inner_products import inner_products
-from hermite_dual.certified.piecewise_polynomial import jump_coefficients
-from hermite_dual.certified.rebuild import parameters_of, rebuild
+from hermite_dual.certified.counted.inner_products import inner_products
+from hermite_dual.certified.enclosures.piecewise_polynomial import jump_coefficients
+from hermite_dual.certified.second_proof.rebuild import parameters_of, rebuild
 from hermite_dual.claims import check_claim, scaling_error
-from hermite_dual.population.entry_bounds import entry_bounds
+from hermite_dual.population.proof.entry_bounds import entry_bounds
 
 DIGITS = 40
 
@@ -181,7 +181,7 @@ def test_inner_products_are_within_their_bounds():
 @pytest.mark.parametrize("text", ["relu", "hard_tanh", "relu6", "max(x, 0)**2", "sign"])
 def test_coefficients_from_jumps_are_those_from_quadrature(text):
     phi = hd.activation(text)
-    from hermite_dual.certified.coefficients import coefficient_balls
+    from hermite_dual.certified.enclosures.coefficients import coefficient_balls
 
     pairs = zip(
         jump_coefficients(phi.shape, 40, 2.5, 25),

@@ -7,14 +7,14 @@ import sympy as sp
 from flint import acb, arb
 
 import hermite_dual as hd
-from hermite_dual.certified.ball_functions import BallFunction, constant_ball
-from hermite_dual.certified.coefficients import coefficient_balls
-from hermite_dual.certified.constants import derivative_bound
-from hermite_dual.certified.exact_rates import common_rate
-from hermite_dual.certified.kernel import kernel_ball
-from hermite_dual.certified.monomials import TailError, monomial
-from hermite_dual.certified.precision import working_precision
-from hermite_dual.certified.tails import tail
+from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
+from hermite_dual.certified.balls.precision import working_precision
+from hermite_dual.certified.enclosures.coefficients import coefficient_balls
+from hermite_dual.certified.enclosures.kernel import kernel_ball
+from hermite_dual.certified.growth.constants import derivative_bound
+from hermite_dual.certified.growth.exact_rates import common_rate
+from hermite_dual.certified.growth.monomials import TailError, monomial
+from hermite_dual.certified.growth.tails import tail
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.shape import shape_of
 

@@ -9,16 +9,16 @@ import pytest
 from flint import arb
 
 import hermite_dual as hd
-from hermite_dual.certified.coefficients import coefficient_balls
-from hermite_dual.certified.float_panels import float_panels
-from hermite_dual.certified.hermite_functions import exact_ball, hermite_functions
-from hermite_dual.certified.kernel import kernel_ball
-from hermite_dual.certified.pair_series import pair_series
-from hermite_dual.certified.precision import working_precision
-from hermite_dual.certified.rebuild import parameters_of, rebuild
-from hermite_dual.certified.rebuild_rows import row_moments
-from hermite_dual.certified.row_coefficients import row_coefficients
-from hermite_dual.certified.variance_table import coefficients_at
+from hermite_dual.certified.balls.precision import working_precision
+from hermite_dual.certified.counted.float_panels import float_panels
+from hermite_dual.certified.counted.hermite_functions import exact_ball, hermite_functions
+from hermite_dual.certified.counted.pair_series import pair_series
+from hermite_dual.certified.counted.row_coefficients import row_coefficients
+from hermite_dual.certified.counted.variance_table import coefficients_at
+from hermite_dual.certified.enclosures.coefficients import coefficient_balls
+from hermite_dual.certified.enclosures.kernel import kernel_ball
+from hermite_dual.certified.second_proof.rebuild import parameters_of, rebuild
+from hermite_dual.certified.second_proof.rebuild_rows import row_moments
 from hermite_dual.shape.shape import shape_of
 
 NAMES = ["tanh", "gelu", "softplus", "erf", "elu"]

@@ -14,13 +14,13 @@ import sympy as sp
 
 import hermite_dual
 import hermite_dual as hd
-from hermite_dual.certified.certificate import make_certificate, verify
-from hermite_dual.certified.eigenvalues import least_eigenvalue
-from hermite_dual.certified.homogeneous import homogeneous_kernel
-from hermite_dual.certified.nearly_parallel import homogeneous_kernel_of
-from hermite_dual.certified.plain_bounds import plain_lower_bound, plain_upper_bound
-from hermite_dual.certified.rebuild import parameters_of, rebuild
-from hermite_dual.certified.sliced_product import sliced_product
+from hermite_dual.certified.counted.homogeneous import homogeneous_kernel
+from hermite_dual.certified.counted.nearly_parallel import homogeneous_kernel_of
+from hermite_dual.certified.counted.sliced_product import sliced_product
+from hermite_dual.certified.eigenvalues.eigenvalues import least_eigenvalue
+from hermite_dual.certified.second_proof.certificate import make_certificate, verify
+from hermite_dual.certified.second_proof.plain_bounds import plain_lower_bound, plain_upper_bound
+from hermite_dual.certified.second_proof.rebuild import parameters_of, rebuild
 from hermite_dual.shape.shape import shape_of
 
 x = sp.Symbol("x", real=True)
@@ -127,7 +127,7 @@ def test_claims_close_to_the_least_eigenvalue_are_decided_on_the_right_side(name
 
 
 def test_a_factor_by_halves_proves_as_much(monkeypatch):
-    from hermite_dual.certified import plain_bounds
+    from hermite_dual.certified.second_proof import plain_bounds
 
     rng = np.random.default_rng(2)
     B = rng.standard_normal((90, 200))
@@ -144,9 +144,9 @@ def test_a_factor_by_halves_proves_as_much(monkeypatch):
 FAULT = """
 import numpy as np
 import hermite_dual as hd
-from hermite_dual.certified import elementary
-from hermite_dual.certified.certificate import make_certificate, verify
-from hermite_dual.certified.rebuild import parameters_of, rebuild
+from hermite_dual.certified.balls import elementary
+from hermite_dual.certified.second_proof.certificate import make_certificate, verify
+from hermite_dual.certified.second_proof.rebuild import parameters_of, rebuild
 from hermite_dual.claims import rebuild_beside_floats
 
 X, text = np.random.default_rng(3).standard_normal((8, 20)), "tanh(1.001*x)"
@@ -200,11 +200,18 @@ def closure(*modules):
 
 
 def test_the_page_names_exactly_what_both_proofs_share():
-    first = closure("population.entry_bounds", "population.gram_eigenvalues")
-    second = closure("certified.rebuild", "certified.plain_bounds")
+    first = closure("population.proof.entry_bounds", "population.proof.gram_eigenvalues")
+    second = closure("certified.second_proof.rebuild", "certified.second_proof.plain_bounds")
     page = (Path(__file__).parents[1] / "docs" / "theory" / "certificates.md").read_text(encoding="utf-8")
     table = page.split("What both proofs share", 1)[1].split("\n\n", 2)[1]
     named = {name for line in table.splitlines()[2:] for name in re.findall(r"`([a-z_.]+)`", line.split("|")[2])}
     assert named == first & second
-    assert {"certified.rebuild", "certified.plain_bounds", "certified.sliced_product"} <= second - first
-    assert not {"certified.float_cholesky", "certified.rayleigh", "certified.entry_error"} & second
+    assert {
+        "certified.second_proof.rebuild",
+        "certified.second_proof.plain_bounds",
+        "certified.counted.sliced_product",
+    } <= second - first
+    assert (
+        not {"certified.eigenvalues.float_cholesky", "certified.eigenvalues.rayleigh", "certified.counted.entry_error"}
+        & second
+    )

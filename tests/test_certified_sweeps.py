@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 from flint import arb, arb_mat
 
-from hermite_dual.certified.precision import working_precision
+from hermite_dual.certified.balls.precision import working_precision
 
 BENCHMARKS = pathlib.Path(__file__).parents[1] / "benchmarks"
 SEED, INDICES = 1, (1, 2, 3, 5, 20, 25, 29)

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import hermite_dual as hd
-from hermite_dual.certified.certificate import _content_digest
+from hermite_dual.certified.second_proof.certificate import _content_digest
 from hermite_dual.cli import app
 
 RAW = np.random.default_rng(1).normal(size=(20, 12)) * 3.0

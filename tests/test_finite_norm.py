@@ -11,7 +11,7 @@ import hermite_dual as hd
 from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.finite.spectral_norm import norm_bounds
 from hermite_dual.outcome import Outcome
-from hermite_dual.population.gaussian_norm import contraction_failure
+from hermite_dual.population.theorem.gaussian_norm import contraction_failure
 
 # Relative width of an enclosure: gamma_m ||W||_F^2 and the loss of a Cholesky factorization, far below this.
 NARROW = 1e-9

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import hermite_dual as hd
-from hermite_dual.certified.float_cholesky import TINY, shifted_cholesky
+from hermite_dual.certified.counted.rounding import TINY
+from hermite_dual.certified.eigenvalues.float_cholesky import shifted_cholesky
 
 X = hd.on_sphere(np.random.default_rng(0).standard_normal((30, 6)))
 UPWARD, NEAREST = {"x86_64": (0x800, 0), "aarch64": (0x400000, 0)}.get(platform.machine(), (0, 0))
@@ -63,7 +64,7 @@ def test_proofs_count_subnormal_numbers_that_are_flushed(tmp_path):
 import ctypes
 import numpy as np
 from fractions import Fraction
-from hermite_dual.certified.float_cholesky import shifted_cholesky
+from hermite_dual.certified.eigenvalues.float_cholesky import shifted_cholesky
 ctypes.CDLL({str(tmp_path / "flush.so")!r}).flush()
 assert np.float64(2.0**-1022) * 0.5 == 0.0
 A = np.array([[8, 1.5, 0], [1.5, 2, 1], [0, 1, 4]]) * 2.0**-1022

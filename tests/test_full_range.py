@@ -14,8 +14,8 @@ from hermite_dual.errors import NotIntegrableError
 from hermite_dual.numeric.chebyshev import chebyshev_coefficients
 from hermite_dual.numeric.iterated import iterated_kernel_with_error
 from hermite_dual.numeric.mesh import gauss_legendre
-from hermite_dual.population.equilibrium_map import equilibrium_map
-from hermite_dual.population.variances import moment, on_distinct_with_error
+from hermite_dual.population.entries.equilibrium_map import equilibrium_map
+from hermite_dual.population.entries.variances import moment, on_distinct_with_error
 
 x = sp.Symbol("x", real=True)
 EPS = np.finfo(float).eps

@@ -9,9 +9,9 @@ from mpmath import mp, mpf
 
 import hermite_dual as hd
 from hermite_dual.numeric.graded_table import graded_table
-from hermite_dual.population.equilibrium_map import equilibrium_map
-from hermite_dual.population.one_norm import one_map
-from hermite_dual.population.unequal_norms import unequal_norms
+from hermite_dual.population.entries.equilibrium_map import equilibrium_map
+from hermite_dual.population.entries.one_norm import one_map
+from hermite_dual.population.entries.unequal_norms import unequal_norms
 
 SCALE = 1e-14
 """Accuracy of an entry, relative to `sqrt(K_ii K_jj)`, that the surrogates promise."""

@@ -7,9 +7,9 @@ import pytest
 from flint import arb, arb_mat
 
 import hermite_dual as hd
-from hermite_dual.certified.float_cholesky import shifted_cholesky, tile_size
-from hermite_dual.certified.precision import working_precision
-from hermite_dual.certified.rayleigh import rayleigh_upper
+from hermite_dual.certified.balls.precision import working_precision
+from hermite_dual.certified.eigenvalues.float_cholesky import shifted_cholesky, tile_size
+from hermite_dual.certified.eigenvalues.rayleigh import rayleigh_upper
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.numeric.lanczos import lanczos, start_vector
 from hermite_dual.numeric.symmetric import largest_modulus, single_upper
@@ -190,7 +190,7 @@ def test_lanczos_stops_in_an_invariant_space():
 
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
 def test_a_factor_in_tiles_serves_like_that_of_lapack(monkeypatch, precision):
-    from hermite_dual.certified import large_matrix
+    from hermite_dual.certified.eigenvalues.eigenvalues import large_matrix
 
     rng = np.random.default_rng(5)
     Q = np.linalg.qr(rng.standard_normal((700, 700)))[0]

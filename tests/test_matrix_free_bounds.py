@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import hermite_dual as hd
-from hermite_dual.certified.theory_bounds import gershgorin_bound, hermite_gershgorin_bound, power_sums
+from hermite_dual.certified.eigenvalues.theory_bounds import gershgorin_bound, hermite_gershgorin_bound, power_sums
 from hermite_dual.errors import AccuracyError, InvalidInputError
 
 

@@ -9,7 +9,7 @@ from scipy.special import erf, expit, ndtr
 from scipy.stats import multivariate_normal
 
 import hermite_dual as hd
-from hermite_dual.population.tangent_map import tangent_map
+from hermite_dual.population.entries.tangent_map import tangent_map
 
 PHI = {
     "tanh": (np.tanh, lambda x: 1 / np.cosh(x) ** 2),

@@ -11,15 +11,15 @@ import sympy as sp
 from flint import arb
 
 import hermite_dual as hd
-from hermite_dual.certified.certificate import STATEMENTS, make_certificate, verify
-from hermite_dual.certified.counted_exponential import EXPONENTIAL_UNITS, HIGHEST, LOWEST, exponentials
-from hermite_dual.certified.curved_kink_integrals import CURVED
-from hermite_dual.certified.kernel import kernel_ball
-from hermite_dual.certified.kink_integrals import STRAIGHT, KinkTable, kink_integrals, rule_error, rules
-from hermite_dual.certified.piecewise_quadratic import is_piecewise_quadratic, piecewise_rows
-from hermite_dual.certified.precision import working_precision
-from hermite_dual.certified.rebuild import parameters_of, rebuild
-from hermite_dual.certified.rebuild_kinks import bent_line_of, bent_rows, decay
+from hermite_dual.certified.balls.precision import working_precision
+from hermite_dual.certified.counted.counted_exponential import EXPONENTIAL_UNITS, HIGHEST, LOWEST, exponentials
+from hermite_dual.certified.counted.curved_kink_integrals import CURVED
+from hermite_dual.certified.counted.kink_integrals import STRAIGHT, KinkTable, kink_integrals, rule_error, rules
+from hermite_dual.certified.counted.piecewise_quadratic import is_piecewise_quadratic, piecewise_rows
+from hermite_dual.certified.enclosures.kernel import kernel_ball
+from hermite_dual.certified.second_proof.certificate import STATEMENTS, make_certificate, verify
+from hermite_dual.certified.second_proof.rebuild import parameters_of, rebuild
+from hermite_dual.certified.second_proof.rebuild_kinks import bent_line_of, bent_rows, decay
 from hermite_dual.shape.shape import shape_of
 
 x = sp.Symbol("x", real=True)

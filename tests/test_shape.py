@@ -9,8 +9,8 @@ import pytest
 import sympy as sp
 
 import hermite_dual as hd
-from hermite_dual.certified.ball_functions import BallFunction, constant_ball
-from hermite_dual.certified.precision import working_precision
+from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
+from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.shape.numbers import UndecidedError
 from hermite_dual.shape.shape import Shape, shape_of
 

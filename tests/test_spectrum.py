@@ -8,7 +8,7 @@ import pytest
 import scipy.linalg
 
 import hermite_dual as hd
-from hermite_dual.certified.spectrum import spectrum_radius
+from hermite_dual.certified.eigenvalues.spectrum import spectrum_radius
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
 

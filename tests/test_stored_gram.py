@@ -143,7 +143,7 @@ def test_a_factor_of_other_values_is_not_taken_up(tmp_path):
 
 def test_layers_of_which_nothing_is_proven_leave_the_matrix_undecided(tmp_path, monkeypatch):
     from hermite_dual.outofcore import gram_tiles
-    from hermite_dual.population.entry_bounds import undecided
+    from hermite_dual.population.proof.entry_bounds import undecided
 
     monkeypatch.setattr(gram_tiles, "entry_bounds", lambda *_: undecided("no bound is known"))
     G = hd.DEQ.paper("tanh", 0.05).gram(_samples(20), out=tmp_path / "K", block=8, depth=2)

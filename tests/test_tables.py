@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hermite_dual as hd
-from hermite_dual.population.fixed_point_variance import fixed_point_variance
+from hermite_dual.population.theorem.fixed_point_variance import fixed_point_variance
 from hermite_dual.report.tables.cells import Formula, Interval, Missing, Number
 from hermite_dual.report.tables.decimals import outward_interval, proven_decimal, rounded_down, rounded_up
 from hermite_dual.report.tables.latex import escape

@@ -67,7 +67,7 @@ def test_all_rows_zero():
 
 
 def test_all_rows_zero_are_proven_only_where_the_limit_is_unique(monkeypatch):
-    from hermite_dual.population import entry_bounds
+    from hermite_dual.population.proof import entry_bounds
 
     def unproven(model):
         raise hd.AccuracyError("no Lipschitz constant of phi is proven")

@@ -40,8 +40,8 @@ def check(
     Example: `hermite-dual check tanh data.npy --sigma-w2 0.08 --at-least 1e-4`
     """
     with errors_to_exit_codes():
-        from hermite_dual.certified.certificate import refuse_other_files, write
-        from hermite_dual.certified.rebuild import parameters_of
+        from hermite_dual.certified.second_proof.certificate import refuse_other_files, write
+        from hermite_dual.certified.second_proof.rebuild import parameters_of
         from hermite_dual.claims import check_claim
 
         samples = read_data(data)
@@ -89,8 +89,8 @@ def verify(
     Example: `hermite-dual verify claim.json --data data.npy`
     """
     with errors_to_exit_codes():
-        from hermite_dual.certified.certificate import read
-        from hermite_dual.certified.certificate import verify as verify_certificate
+        from hermite_dual.certified.second_proof.certificate import read
+        from hermite_dual.certified.second_proof.certificate import verify as verify_certificate
         from hermite_dual.claims import rebuild_beside_floats
 
         found = verify_certificate(read(certificate), read_data(data), rebuild_beside_floats)

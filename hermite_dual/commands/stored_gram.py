@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hermite_dual.certified.eigenvalues import EigenvalueBounds
-    from hermite_dual.certified.theory_bounds import TheoryBound
+    from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds
+    from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
     from hermite_dual.deq import DEQ
     from hermite_dual.outofcore.cost import GramCost
     from hermite_dual.outofcore.samples import Samples
@@ -124,7 +124,7 @@ def _check_extra(options: StoredOptions) -> None:
 def _samples(data: Path, *, sphere: bool) -> "Samples":
     """Rows where they are on disk, or in memory where they have to be read whole."""
     from hermite_dual.outofcore.samples import SphereSamples, samples_of
-    from hermite_dual.population.inputs import on_sphere
+    from hermite_dual.population.entries.inputs import on_sphere
 
     if data.is_dir() or data.suffix.lower() == ".npy":
         found = samples_of(data)

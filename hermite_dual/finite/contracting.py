@@ -11,8 +11,8 @@ from hermite_dual.exact_numbers import check_count
 from hermite_dual.finite.network import FiniteDEQ
 from hermite_dual.finite.sampling import STREAM_REDRAW, check_seed, child_seed, sample_network
 from hermite_dual.outcome import Outcome
-from hermite_dual.population.gaussian_norm import contraction_failure
-from hermite_dual.population.hypothesis_tests import Hypothesis, slope_bound
+from hermite_dual.population.theorem.gaussian_norm import contraction_failure
+from hermite_dual.population.theorem.hypothesis_tests import Hypothesis, slope_bound
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from hermite_dual.certified.float_cholesky import UNIT
+from hermite_dual.certified.counted.rounding import UNIT
 from hermite_dual.finite.spectral_norm import NormBounds
 from hermite_dual.outcome import Outcome
-from hermite_dual.population.hypothesis_tests import Hypothesis, slope_bound
+from hermite_dual.population.theorem.hypothesis_tests import Hypothesis, slope_bound
 
 _NAME = "L ||W||_2 < 1"
 

@@ -20,7 +20,7 @@ from hermite_dual.namespaces import Array, check_array, moved, namespace_of
 
 if TYPE_CHECKING:
     from hermite_dual.finite.training_run import TrainingRun
-    from hermite_dual.population.hypothesis_tests import Hypothesis
+    from hermite_dual.population.theorem.hypothesis_tests import Hypothesis
 
 
 @own_float_state

@@ -12,7 +12,7 @@ from hermite_dual.notebook import facts
 from hermite_dual.outofcore.memory import BASE, machine_memory, plan, task_bytes
 from hermite_dual.outofcore.rates import DEGREES, Rates, measure_rates, shape_given
 from hermite_dual.outofcore.samples import Samples, samples_of
-from hermite_dual.population.limit_bounds import TILE
+from hermite_dual.population.proof.limit_bounds import TILE
 
 if TYPE_CHECKING:
     from hermite_dual.deq import DEQ

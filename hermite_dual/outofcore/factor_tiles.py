@@ -1,7 +1,7 @@
 """Tasks of a Cholesky factorization `A - s I = L L^T` in blocks on disk, with the error bound of the one in memory.
 
 Block (i, j), j <= i, of L needs the blocks left of it and those of row j: each task reads them two at a time, subtracts
-their products and writes its block. Inside, everything is done in tiles of b rows as `certified/float_cholesky.py`
+their products and writes its block. Inside, everything is done in tiles of b rows as `float_cholesky.py`
 does: a product of tiles is complete before it is subtracted, so that an entry is subtracted from less than
 `K = blocks ceil(block/b)` times, and `|E| <= (g_{b+2} + K u)(1 + tiny)|L||L|^T`, whatever the blocks are.
 """
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.certified.float_cholesky import routines, tile_edges, tile_size, tiled_error_units
+from hermite_dual.certified.eigenvalues.float_cholesky import routines, tile_edges, tile_size, tiled_error_units
 from hermite_dual.outofcore.block_array import BlockArray, ChunkState
 from hermite_dual.outofcore.compute_lock import compute_lock
 

@@ -27,9 +27,10 @@ from hermite_dual.outofcore.samples import (
 )
 from hermite_dual.outofcore.stored_gram import StoredGram
 from hermite_dual.outofcore.tasks import Count, Runner, Task, run_tasks
-from hermite_dual.population.gram import Model, entries_for, storage_error
-from hermite_dual.population.input_rows import InputRows
-from hermite_dual.population.zero_rows import check_variances
+from hermite_dual.population.entries.model import Model, entries_for
+from hermite_dual.population.entries.zero_rows import check_variances
+from hermite_dual.population.gram import storage_error
+from hermite_dual.population.proof.input_rows import InputRows
 
 _CACHE_SHARE = 0.25
 """Of the memory for blocks of a factor that are read again and again."""

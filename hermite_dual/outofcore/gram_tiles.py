@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.certified.float_cholesky import gamma
-from hermite_dual.certified.theory_bounds import power_sums
+from hermite_dual.certified.counted.rounding import gamma
+from hermite_dual.certified.eigenvalues.theory_bounds import power_sums
 from hermite_dual.errors import AccuracyError
 from hermite_dual.outofcore.block_array import BlockArray, ChunkState
 from hermite_dual.outofcore.compute_lock import compute_lock
 from hermite_dual.outofcore.samples import Samples
-from hermite_dual.population.entry_bounds import entry_bounds
-from hermite_dual.population.gram import Model
-from hermite_dual.population.gram_entries import GramEntries
-from hermite_dual.population.limit_bounds import (
+from hermite_dual.population.entries.gram_entries import GramEntries
+from hermite_dual.population.entries.model import Model
+from hermite_dual.population.proof.entry_bounds import entry_bounds
+from hermite_dual.population.proof.limit_bounds import (
     TILE,
     Block,
     BlockSums,

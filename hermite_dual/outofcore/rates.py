@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import blas
 
-from hermite_dual.certified.float_cholesky import tile_edges, tile_size
-from hermite_dual.certified.precision import working_precision
-from hermite_dual.certified.rayleigh import BITS, quadratic_form
-from hermite_dual.certified.theory_bounds import power_sums
+from hermite_dual.certified.balls.precision import working_precision
+from hermite_dual.certified.eigenvalues.float_cholesky import tile_edges, tile_size
+from hermite_dual.certified.eigenvalues.rayleigh import BITS, quadratic_form
+from hermite_dual.certified.eigenvalues.theory_bounds import power_sums
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.gram_run import stored_gram
@@ -29,9 +29,9 @@ from hermite_dual.outofcore.manifest import known_key
 from hermite_dual.outofcore.memory import LARGEST
 from hermite_dual.outofcore.samples import ArraySamples, NpySamples, Samples, in_memory, samples_of, scan
 from hermite_dual.outofcore.stored_gram import StoredGram
-from hermite_dual.population.entry_bounds import contracting_lipschitz, unprovable
-from hermite_dual.population.inputs import on_sphere
-from hermite_dual.population.limit_bounds import Block, LimitBounds, largest_correlation
+from hermite_dual.population.entries.inputs import on_sphere
+from hermite_dual.population.proof.entry_bounds import contracting_lipschitz, unprovable
+from hermite_dual.population.proof.limit_bounds import Block, LimitBounds, largest_correlation
 
 if TYPE_CHECKING:
     from hermite_dual.deq import DEQ

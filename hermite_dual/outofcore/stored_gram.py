@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.cached_property import cached_property
-from hermite_dual.certified.eigenvalues import (
+from hermite_dual.certified.eigenvalues.eigenvalues import (
     EigenvalueBounds,
     LowerBoundCheck,
     check_rtol,
@@ -19,9 +19,9 @@ from hermite_dual.certified.eigenvalues import (
     quick_proof,
     undecided_claim,
 )
-from hermite_dual.certified.entry_norm import entry_norm
-from hermite_dual.certified.large_enclosure import large_enclosure
-from hermite_dual.certified.theory_bounds import (
+from hermite_dual.certified.eigenvalues.entry_norm import entry_norm
+from hermite_dual.certified.eigenvalues.large_enclosure import large_enclosure
+from hermite_dual.certified.eigenvalues.theory_bounds import (
     TheoryBound,
     check_degrees,
     coefficient_ranges,
@@ -35,17 +35,17 @@ from hermite_dual.outcome import Outcome
 from hermite_dual.outofcore.gram_tiles import GramJob, Tile, bound_tile, power_tile
 from hermite_dual.outofcore.stored_matrix import StoredMatrix, run_in_order
 from hermite_dual.outofcore.tasks import Count, Progress, Runner, Task
-from hermite_dual.population.entry_bounds import (
+from hermite_dual.population.entries.model import Model
+from hermite_dual.population.proof.entry_bounds import (
     EntrySums,
     ErrorTotal,
     contracting_lipschitz,
     proven_lipschitz,
     unprovable,
 )
-from hermite_dual.population.gram import Model
-from hermite_dual.population.input_rows import InputRows
-from hermite_dual.population.limit_bounds import LimitBounds
-from hermite_dual.population.variance_coefficients import coefficients_within
+from hermite_dual.population.proof.input_rows import InputRows
+from hermite_dual.population.proof.limit_bounds import LimitBounds
+from hermite_dual.population.proof.variance_coefficients import coefficients_within
 
 Array = NDArray[np.float64]
 

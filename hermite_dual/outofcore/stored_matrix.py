@@ -11,10 +11,10 @@ from flint import arb
 from numpy.typing import NDArray
 from scipy.linalg import blas
 
-from hermite_dual.certified.float_cholesky import trace_error
-from hermite_dual.certified.large_matrix import Operator, Precision
-from hermite_dual.certified.precision import working_precision
-from hermite_dual.certified.rayleigh import BITS, quadratic_form
+from hermite_dual.certified.balls.precision import working_precision
+from hermite_dual.certified.eigenvalues.float_cholesky import trace_error
+from hermite_dual.certified.eigenvalues.large_matrix import Operator, Precision
+from hermite_dual.certified.eigenvalues.rayleigh import BITS, quadratic_form
 from hermite_dual.numeric.lanczos import Vector
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.compute_lock import compute_lock

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from hermite_dual.cached_property import cached_property
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
-from hermite_dual.population.gram import Model, inputs_variances
-from hermite_dual.population.identical_rows import identical_rows
+from hermite_dual.population.entries.identical_rows import identical_rows
+from hermite_dual.population.entries.model import Model, inputs_variances
+from hermite_dual.population.entries.one_norm import has_one_map, one_map
+from hermite_dual.population.entries.zero_rows import check_variances, zero_rows
 from hermite_dual.population.ntk import gram_of, population_ntk
-from hermite_dual.population.one_norm import has_one_map, one_map
-from hermite_dual.population.zero_rows import check_variances, zero_rows
 
 if TYPE_CHECKING:
-    from hermite_dual.population.entry_bounds import EntryBounds
+    from hermite_dual.population.proof.entry_bounds import EntryBounds
 
 Array = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)

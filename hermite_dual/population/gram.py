@@ -12,56 +12,24 @@ from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import facts, number
-from hermite_dual.numeric.mehler import hermite_series
 from hermite_dual.numeric.products import add_upper_product, upper_product
-from hermite_dual.population.gram_entries import ConstantEntries, GramEntries
-from hermite_dual.population.one_norm import has_one_map, one_map
-from hermite_dual.population.unequal_norms import unequal_norms
-from hermite_dual.population.variances import layer_variances, moment
-from hermite_dual.population.zero_rows import check_variances, with_zero_rows, zero_rows
+from hermite_dual.population.entries.gram_entries import GramEntries
+from hermite_dual.population.entries.model import Model, entries_for, inputs_variances
+from hermite_dual.population.entries.zero_rows import zero_rows
 
 if TYPE_CHECKING:
-    from hermite_dual.certified.eigenvalues import EigenvalueBounds, LowerBoundCheck
-    from hermite_dual.certified.spectrum import Spectrum
-    from hermite_dual.certified.theory_bounds import TheoryBound
-    from hermite_dual.population.entry_bounds import EntryBounds, EntrySums
+    from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds, LowerBoundCheck
+    from hermite_dual.certified.eigenvalues.spectrum import Spectrum
+    from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
+    from hermite_dual.population.proof.entry_bounds import EntryBounds, EntrySums
 
 Array = NDArray[np.float64]
 FloatType = type[np.float64] | type[np.float32]
 _EPS = float(np.finfo(np.float64).eps)
 _PANEL = 1024
 _RTOL = 1e-6
-_FEW_ROWS = 8
-"""Up to this many rows are integrated pair by pair where the kernel has no short series."""
 _ALL_BOUNDS = 4096
 """Up to this many rows a bound is kept for every entry."""
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """What a Gram matrix is computed from.
-
-    Attributes:
-        activation: phi.
-        samples: X, shape (n, d).
-        sigma_w: recurrent scale.
-        sigma_u: input scale.
-        sigma_b: bias scale.
-        depth: number of layers, or None for the limit.
-        row_error: the rows meant are within `row_error |x_i|` of the float rows, in the 2-norm.
-    """
-
-    activation: Activation
-    samples: Array
-    sigma_w: float
-    sigma_u: float
-    sigma_b: float
-    depth: int | None
-    row_error: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Make the samples read-only."""
-        freeze(self.samples)
 
 
 @own_float_state
@@ -168,7 +136,7 @@ class Gram:
     @cached_property
     def entry_bounds(self) -> "EntryBounds":
         """The proof of every entry with its outcome and reason, made when it is first asked for."""
-        from hermite_dual.population.entry_bounds import entry_bounds
+        from hermite_dual.population.proof.entry_bounds import entry_bounds
 
         return entry_bounds(self.model, self._float64, self.variances)
 
@@ -186,7 +154,7 @@ class Gram:
         """What is proven of the entries, in little memory where the matrix is large."""
         if len(self.matrix) <= _ALL_BOUNDS or self.depth is not None or "entry_bounds" in vars(self):
             return self.entry_bounds
-        from hermite_dual.population.entry_bounds import entry_sums
+        from hermite_dual.population.proof.entry_bounds import entry_sums
 
         return entry_sums(self.model, self._float64, self.variances)
 
@@ -204,13 +172,13 @@ class Gram:
         """
         if rtol == _RTOL:
             return self._least_eigenvalue
-        from hermite_dual.population.gram_eigenvalues import gram_least_eigenvalue
+        from hermite_dual.population.proof.gram_eigenvalues import gram_least_eigenvalue
 
         return gram_least_eigenvalue(self._float64, self._entries, rtol)
 
     @cached_property
     def _least_eigenvalue(self) -> "EigenvalueBounds":
-        from hermite_dual.population.gram_eigenvalues import gram_least_eigenvalue
+        from hermite_dual.population.proof.gram_eigenvalues import gram_least_eigenvalue
 
         return gram_least_eigenvalue(self._float64, self._entries)
 
@@ -219,7 +187,7 @@ class Gram:
 
         Where the entries have no proven error the radius is infinite and the outcome is UNDECIDED, with the reason.
         """
-        from hermite_dual.population.gram_spectrum import gram_eigenvalues
+        from hermite_dual.population.proof.gram_spectrum import gram_eigenvalues
 
         return gram_eigenvalues(self._float64, self.entry_bounds)
 
@@ -232,7 +200,7 @@ class Gram:
         Raises:
             InvalidInputError: value is no finite number.
         """
-        from hermite_dual.population.gram_eigenvalues import gram_check_lower_bound
+        from hermite_dual.population.proof.gram_eigenvalues import gram_check_lower_bound
 
         return gram_check_lower_bound(self._float64, self._entries, value)
 
@@ -249,7 +217,7 @@ class Gram:
             InvalidInputError: the Gram matrix is one of finite depth, or the number of degrees is out of range.
             AccuracyError: the entries have no proven error.
         """
-        from hermite_dual.population.gram_eigenvalues import gram_lower_bounds
+        from hermite_dual.population.proof.gram_eigenvalues import gram_lower_bounds
 
         return gram_lower_bounds(self, degrees)
 
@@ -287,54 +255,6 @@ def population_gram(
         matrix = _in_panels(entries, samples, factor, shift, dtype)
     np.fill_diagonal(matrix, entries.diagonal)
     return Gram(matrix, entries.variances, entries.error + storage_error(entries.diagonal, dtype), depth, model)
-
-
-def entries_for(model: Model, inputs: Array, zero: NDArray[np.bool_]) -> GramEntries:
-    """Return the map from inner products to entries.
-
-    Args:
-        model: activation, scales and depth.
-        inputs: inputs' parts of the variances, shape (n,).
-        zero: which rows are zero without a bias, shape (n,).
-    """
-    activation, weight, depth = model.activation, model.sigma_w**2, model.depth
-    if depth == 0:
-        return ConstantEntries(np.zeros_like(inputs), np.zeros_like(inputs), 0.0)
-    if zero.all() or (model.sigma_u == 0.0 and not inputs.any()):
-        variance = layer_variances(activation, weight, 0.0, depth)[-1]
-        entry = moment(activation, variance)
-        return ConstantEntries(np.full_like(inputs, variance), np.full_like(inputs, entry), _EPS * entry)
-    check_variances(inputs, zero)
-    rounding = 0.5 * model.samples.shape[1] * _EPS
-
-    def build(inputs: Array) -> GramEntries:
-        chosen = one_map if has_one_map(activation, inputs) and not _few_costly(model, inputs) else unequal_norms
-        return chosen(activation, inputs, weight, depth, rounding)
-
-    return with_zero_rows(build, activation, weight, inputs, zero, depth) if zero.any() else build(inputs)
-
-
-def _few_costly(model: Model, inputs: Array) -> bool:
-    """Whether so few entries are asked for, of a kernel that has no short series, that a table would cost more."""
-    few = len(inputs) <= _FEW_ROWS and model.depth is not None and not model.activation.shape.homogeneous
-    return few and not hermite_series(model.activation, float(inputs[0])).converged
-
-
-def inputs_variances(samples: Array, sigma_u: float, sigma_b: float) -> Array:
-    """Return the inputs' parts `sigma_u^2 |x_i|^2 / d + sigma_b^2` of the variances, shape (n,)."""
-    return np.asarray(sigma_u**2 / samples.shape[1] * np.einsum("ij,ij->i", samples, samples) + sigma_b**2)
-
-
-def inputs_covariance(samples: Array, sigma_u: float, sigma_b: float) -> Array:
-    """Return `sigma_u^2 X X^T / d + sigma_b^2`."""
-    from hermite_dual.numeric.gram_kernels import mirror
-
-    inner = upper_product(samples, sigma_u**2 / samples.shape[1])
-    mirror(inner)
-    if sigma_b:
-        inner += sigma_b**2
-    np.fill_diagonal(inner, inputs_variances(samples, sigma_u, sigma_b))
-    return inner
 
 
 def _in_panels(entries: GramEntries, samples: Array, factor: float, shift: float, dtype: FloatType) -> NDArray[Any]:

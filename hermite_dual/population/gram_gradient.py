@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.population.gram import Model, inputs_covariance
-from hermite_dual.population.identical_rows import identical_rows
-from hermite_dual.population.layer_slopes import (
+from hermite_dual.population.entries.identical_rows import identical_rows
+from hermite_dual.population.entries.layer_slopes import (
     LayerSlopes,
     has_kinked_homogeneous_form,
     kinked_slope_slopes,
     layer_slopes,
 )
+from hermite_dual.population.entries.model import Model, inputs_covariance
+from hermite_dual.population.entries.price_dual import slope_of
+from hermite_dual.population.entries.unequal_norms import unequal_norm_gram
 from hermite_dual.population.ntk import gram_of
-from hermite_dual.population.price_dual import slope_of
-from hermite_dual.population.unequal_norms import unequal_norm_gram
 
 Array = NDArray[np.float64]
 

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.numeric.gaussian import second_moment
-from hermite_dual.population.gram import Model, inputs_variances
-from hermite_dual.population.price_dual import slope_of
-from hermite_dual.population.variances import fixed_point_variances, moments, on_distinct
+from hermite_dual.population.entries.model import Model, inputs_variances
+from hermite_dual.population.entries.price_dual import slope_of
+from hermite_dual.population.entries.variances import fixed_point_variances, moments, on_distinct
 
 Array = NDArray[np.float64]
 

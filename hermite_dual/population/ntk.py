@@ -11,25 +11,19 @@ from hermite_dual.cached_property import cached_property
 from hermite_dual.float_state import own_float_state
 from hermite_dual.numeric.gaussian import second_moment
 from hermite_dual.numeric.products import upper_product
-from hermite_dual.population.gram import (
-    FloatType,
-    Gram,
-    Model,
-    inputs_covariance,
-    inputs_variances,
-    population_gram,
-)
-from hermite_dual.population.identical_rows import identical_rows
-from hermite_dual.population.one_norm import gram_variances, has_one_map, one_map
-from hermite_dual.population.price_dual import slope_of
-from hermite_dual.population.slope_gram import slope_gram
-from hermite_dual.population.unequal_norms import unequal_norm_gram
-from hermite_dual.population.variances import layer_variances, moment, naming_layer
-from hermite_dual.population.zero_rows import check_variances, vanishes_at_zero, zero_rows
+from hermite_dual.population.entries.identical_rows import identical_rows
+from hermite_dual.population.entries.model import Model, inputs_covariance, inputs_variances
+from hermite_dual.population.entries.one_norm import gram_variances, has_one_map, one_map
+from hermite_dual.population.entries.price_dual import slope_of
+from hermite_dual.population.entries.slope_gram import slope_gram
+from hermite_dual.population.entries.unequal_norms import unequal_norm_gram
+from hermite_dual.population.entries.variances import layer_variances, moment, naming_layer
+from hermite_dual.population.entries.zero_rows import check_variances, vanishes_at_zero, zero_rows
+from hermite_dual.population.gram import FloatType, Gram, population_gram
 
 if TYPE_CHECKING:
-    from hermite_dual.certified.theory_bounds import TheoryBound
-    from hermite_dual.population.entry_bounds import EntryBounds
+    from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
+    from hermite_dual.population.proof.entry_bounds import EntryBounds
 
 Array = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
@@ -56,7 +50,7 @@ class TangentGram(Gram):
     @cached_property
     def entry_bounds(self) -> "EntryBounds":
         """The proof of every entry with its outcome and reason, made when it is first asked for."""
-        from hermite_dual.population.tangent_bounds import tangent_entry_bounds
+        from hermite_dual.population.proof.tangent_bounds import tangent_entry_bounds
 
         return tangent_entry_bounds(self.model, self.matrix, self.gram if self.depth is None else None)
 
@@ -77,7 +71,7 @@ class TangentGram(Gram):
             InvalidInputError: the kernel is one of finite depth, or the number of degrees is out of range.
             AccuracyError: the entries have no proven error.
         """
-        from hermite_dual.population.tangent_bounds import tangent_lower_bounds
+        from hermite_dual.population.proof.tangent_bounds import tangent_lower_bounds
 
         return tangent_lower_bounds(self, self.gram, degrees)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from hermite_dual.finite.training_run import TrainingClaim, TrainingRun
 from hermite_dual.outcome import Outcome
-from hermite_dual.population.hypotheses import TheoremCheck
-from hermite_dual.population.hypothesis_tests import Hypothesis
+from hermite_dual.population.theorem.hypotheses import TheoremCheck
+from hermite_dual.population.theorem.hypothesis_tests import Hypothesis
 from hermite_dual.report.page import (
     Content,
     Markup,

@@ -69,7 +69,7 @@ def compiled(node: Deflated, symbol: sp.Symbol) -> tuple[Any, Any]:
     import flint
     from flint import acb, arb
 
-    from hermite_dual.certified.ball_functions import BallFunction, constant_ball
+    from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
 
     f, x, c = node.args[:3]
     m, k = int(node.args[3]), int(node.args[4])

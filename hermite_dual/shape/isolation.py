@@ -28,7 +28,7 @@ def isolated_zeros(function: sp.Expr, symbol: sp.Symbol, interval: tuple[sp.Expr
     Raises:
         UndecidedError: a zero of higher order at no short fraction, or growth that is not understood.
     """
-    from hermite_dual.certified.precision import working_precision
+    from hermite_dual.certified.balls.precision import working_precision
 
     with working_precision(_BITS):
         search = _Search(function, symbol)
@@ -38,11 +38,11 @@ def isolated_zeros(function: sp.Expr, symbol: sp.Symbol, interval: tuple[sp.Expr
 
 def range_on(function: sp.Expr, symbol: sp.Symbol, interval: tuple[sp.Expr, sp.Expr]) -> tuple[sp.Expr, sp.Expr] | None:
     """Return numbers that bound a function on an interval, or None."""
-    from hermite_dual.certified.ball_functions import BallFunction, constant_ball
-    from hermite_dual.certified.monomials import ONE, TailError
-    from hermite_dual.certified.precision import interval as hull
-    from hermite_dual.certified.precision import lower_float, upper_float, working_precision
-    from hermite_dual.certified.tails import tail
+    from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
+    from hermite_dual.certified.balls.precision import interval as hull
+    from hermite_dual.certified.balls.precision import lower_float, upper_float, working_precision
+    from hermite_dual.certified.growth.monomials import ONE, TailError
+    from hermite_dual.certified.growth.tails import tail
 
     with working_precision(_BITS):
         ends, balls = [], []
@@ -71,7 +71,7 @@ class _Search:
     """The boxes of one function."""
 
     def __init__(self, function: sp.Expr, symbol: sp.Symbol) -> None:
-        from hermite_dual.certified.ball_functions import BallFunction
+        from hermite_dual.certified.balls.ball_functions import BallFunction
 
         self.function, self.symbol = function, symbol
         self.value = BallFunction(function, symbol)
@@ -79,7 +79,7 @@ class _Search:
 
     def slope(self, order: int) -> Any:
         """The derivative of an order as a ball function."""
-        from hermite_dual.certified.ball_functions import BallFunction
+        from hermite_dual.certified.balls.ball_functions import BallFunction
 
         while len(self.derivatives) <= order:
             last = self.derivatives[-1].expr
@@ -88,8 +88,8 @@ class _Search:
 
     def bounded(self, interval: tuple[sp.Expr, sp.Expr]) -> tuple[sp.Rational, sp.Rational]:
         """Return rationals around every zero in the interval."""
-        from hermite_dual.certified.monomials import TailError
-        from hermite_dual.certified.tails import tail
+        from hermite_dual.certified.growth.monomials import TailError
+        from hermite_dual.certified.growth.tails import tail
 
         ends = []
         for end, side in zip(interval, (-1, 1), strict=True):
@@ -130,8 +130,8 @@ class _Search:
 
     def _settle(self, a: sp.Rational, b: sp.Rational) -> list[sp.Expr] | None:
         """Return the zeros in a box, or None if it has to be cut."""
-        from hermite_dual.certified.ball_functions import number_ball
-        from hermite_dual.certified.precision import interval
+        from hermite_dual.certified.balls.ball_functions import number_ball
+        from hermite_dual.certified.balls.precision import interval
 
         left, right = number_ball(a), number_ball(b)
         box = interval(left, right)
@@ -162,7 +162,7 @@ class _Search:
 
     def _short(self, a: sp.Rational, b: sp.Rational, left: Any, right: Any) -> sp.Expr | None:
         """A short fraction in the box at which the monotone function vanishes exactly."""
-        from hermite_dual.certified.ball_functions import number_ball
+        from hermite_dual.certified.balls.ball_functions import number_ball
 
         middle = (left + right) / 2
         for _ in range(4):  # Newton's steps in balls without radius lead close to it
@@ -176,7 +176,7 @@ class _Search:
 
     def _multiple(self, a: sp.Rational, b: sp.Rational, box: Any) -> list[sp.Expr] | None:
         """A zero of higher order at a short fraction, the only one where a derivative keeps its sign."""
-        from hermite_dual.certified.ball_functions import number_ball
+        from hermite_dual.certified.balls.ball_functions import number_ball
 
         candidate = sp.Rational(Fraction(str((a + b) / 2)).limit_denominator(_SHORT))
         if not a <= candidate <= b:

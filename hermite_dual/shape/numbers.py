@@ -77,7 +77,7 @@ class RealZero(sp.Expr):
         return _refined(self, int(flint.ctx.prec))
 
     def _eval_evalf(self, prec: int) -> sp.Float:
-        from hermite_dual.certified.precision import exact_fraction, working_precision
+        from hermite_dual.certified.balls.precision import exact_fraction, working_precision
 
         with working_precision(prec + 20):
             middle = exact_fraction(self.enclosure().mid())
@@ -135,8 +135,8 @@ def _refined(number: RealZero, bits: int) -> Any:
     """Newton's interval steps from the bracket; the derivative keeps away from 0 there."""
     from flint import arb
 
-    from hermite_dual.certified.ball_functions import BallFunction, number_ball
-    from hermite_dual.certified.precision import interval, working_precision
+    from hermite_dual.certified.balls.ball_functions import BallFunction, number_ball
+    from hermite_dual.certified.balls.precision import interval, working_precision
 
     function, low, high = number.args
     value, slope = BallFunction(function, _VARIABLE), BallFunction(sp.diff(function, _VARIABLE), _VARIABLE)
@@ -203,8 +203,8 @@ def _numeric_sign(value: sp.Expr) -> int:
 
 def ball_sign(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr, precisions: Sequence[int] = _SIGN_BITS) -> int | None:
     """Return the sign of a formula at a point as balls prove it; None if it is 0 to all precisions, or not finite."""
-    from hermite_dual.certified.ball_functions import BallFunction, constant_ball
-    from hermite_dual.certified.precision import working_precision
+    from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
+    from hermite_dual.certified.balls.precision import working_precision
 
     for bits in precisions:
         with working_precision(bits):
@@ -263,8 +263,8 @@ def compare(left: sp.Expr, right: sp.Expr) -> int:
 
 @lru_cache(maxsize=65536)
 def _coarse(number: sp.Expr) -> Any:
-    from hermite_dual.certified.ball_functions import constant_ball
-    from hermite_dual.certified.precision import working_precision
+    from hermite_dual.certified.balls.ball_functions import constant_ball
+    from hermite_dual.certified.balls.precision import working_precision
 
     with working_precision(80):
         return constant_ball(number)

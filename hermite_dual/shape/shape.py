@@ -458,8 +458,8 @@ def _continuous(pieces: Pieces, index: int, sides: Singularity) -> bool | None:
 
 def _ball(part: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> Any:
     """Return a ball of a formula's value, NaN where the formula has none."""
-    from hermite_dual.certified.ball_functions import BallFunction, constant_ball
-    from hermite_dual.certified.precision import working_precision
+    from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
+    from hermite_dual.certified.balls.precision import working_precision
 
     with working_precision(128):
         return BallFunction(part, symbol)(constant_ball(point))

@@ -86,8 +86,8 @@ def analytic_at(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> bool:
     """Whether a formula is proven analytic on a small ball around a point."""
     from flint import acb, arb
 
-    from hermite_dual.certified.ball_functions import BallFunction, constant_ball
-    from hermite_dual.certified.precision import working_precision
+    from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
+    from hermite_dual.certified.balls.precision import working_precision
 
     with working_precision(128):
         radius = arb(0, arb(2) ** -40)
@@ -246,13 +246,13 @@ def limit_at(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr, side: int) -> Lim
     """
     from flint import arb
 
-    from hermite_dual.certified.monomials import ONE, TailError
-    from hermite_dual.certified.precision import working_precision
-    from hermite_dual.certified.tails import tail
+    from hermite_dual.certified.balls.precision import working_precision
+    from hermite_dual.certified.growth.monomials import ONE, TailError
+    from hermite_dual.certified.growth.tails import tail
 
     value = value_as_limit(expr, symbol, point)
     if value is not None:
-        from hermite_dual.certified.ball_functions import constant_ball
+        from hermite_dual.certified.balls.ball_functions import constant_ball
 
         with working_precision(128):
             return Limit(constant_ball(value), 0.0)

@@ -6,7 +6,7 @@ from typing import Any
 import mpmath
 from flint import acb, arb
 
-from hermite_dual.certified.precision import working_precision
+from hermite_dual.certified.balls.precision import working_precision
 
 _MOST_EVALUATIONS = 10**7
 

@@ -24,11 +24,11 @@ from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.exact_numbers import check_count
 from hermite_dual.finite import FiniteDEQ, sample_network
 from hermite_dual.finite.training_run import TrainingRun
-from hermite_dual.population.inputs import on_sphere
+from hermite_dual.population.entries.inputs import on_sphere
 from hermite_dual.versions import versions
 
 if TYPE_CHECKING:
-    from hermite_dual.population.hypotheses import TheoremCheck
+    from hermite_dual.population.theorem.hypotheses import TheoremCheck
 
 Floats = NDArray[np.float64]
 

@@ -7,11 +7,11 @@ from fractions import Fraction
 
 from flint import arb
 
-from hermite_dual.certified.constants import DerivativeBound
-from hermite_dual.certified.precision import exact_fraction
+from hermite_dual.certified.balls.precision import exact_fraction
+from hermite_dual.certified.growth.constants import DerivativeBound
 from hermite_dual.errors import HermiteDualError, InvalidInputError
 from hermite_dual.outcome import Outcome
-from hermite_dual.population.fixed_point_variance import fixed_point_variance
+from hermite_dual.population.theorem.fixed_point_variance import fixed_point_variance
 from hermite_dual.report.tables.cells import Cell, Formula, Interval, LowerBound, Missing, Number, Text
 from hermite_dual.report.tables.decimals import outward_interval, proven_decimal, rounded_down
 from hermite_dual.report.tables.subject import Subject

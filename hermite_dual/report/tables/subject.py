@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.cached_property import cached_property
-from hermite_dual.certified.constants import DerivativeBound
-from hermite_dual.certified.eigenvalues import EigenvalueBounds
-from hermite_dual.certified.theory_bounds import TheoryBound
+from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds
+from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
+from hermite_dual.certified.growth.constants import DerivativeBound
 from hermite_dual.deq import DEQ
 from hermite_dual.dual import Dual
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.population.gram import Gram
-from hermite_dual.population.hypothesis_tests import slope_bound
+from hermite_dual.population.theorem.hypothesis_tests import slope_bound
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,134 @@
+"""Hermite functions `h_r(x) g(x)` in floating point, with a bound of the rounding that grows no faster than the degree.
+
+The recurrence `p_{r+1} = (x p_r - sqrt(r) p_{r-1})/sqrt(r+1)` preserves a quadratic form: with
+`E_r(a, b) = a^2 - (x/sqrt(r)) a b + b^2`,
+
+    (r + 1) E_{r+1}(p_{r+1}, p_r) = r E_r(p_r, p_{r-1}) + p_r^2,
+
+and for `r > x^2/4` the form is positive, `p_r^2 <= r E_r/(r - x^2/4)`. Errors obey the same recurrence with the new
+rounding added, so `S_r = sqrt(r E_r)` of the error grows by `sqrt(1 + 1/(r - x^2/4))` a step, and adds what is new. The
+degrees up to `x^2/4` are computed in balls.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+
+from hermite_dual.certified.balls.precision import upper_float, working_precision
+from hermite_dual.certified.counted.rounding import TINY, UNIT
+from hermite_dual.errors import AccuracyError
+
+Matrix = NDArray[np.float64]
+Wide = NDArray[np.longdouble]
+
+_BITS = 256
+_MANTISSAS = (52, 63, 112)
+"""Stored bits of the binary formats whose arithmetic rounds correctly; a pair of doubles is none of them."""
+_UP = 1 + 2.0**-49
+_SUM = 1 + 2.0**-36
+
+
+def wide_unit() -> float:
+    """Unit roundoff of `numpy.longdouble`.
+
+    Raises:
+        AccuracyError: its arithmetic is not that of a binary format with correct rounding.
+    """
+    bits = int(np.finfo(np.longdouble).nmant)
+    if bits not in _MANTISSAS:
+        raise AccuracyError(f"numpy.longdouble has {bits} stored bits here, and its rounding is not understood")
+    return 2.0 ** -(bits + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class HermiteFunctions:
+    """`h_r(x_k) g_k` for r < N.
+
+    Attributes:
+        values: floats, shape (N, K).
+        size: an upper bound of the largest 2-norm of a row of `values`.
+        error: an upper bound of the largest 2-norm of a row of errors.
+    """
+
+    values: Matrix
+    size: float
+    error: float
+
+
+def split_exactly(value: arb) -> tuple[float, float]:
+    """Two floats whose sum is close to a ball's midpoint to twice their precision."""
+    high = float(value.mid())
+    return high, float((value - arb(high)).mid())
+
+
+def exact_ball(value: np.longdouble) -> arb:
+    """The ball of a `longdouble` without radius; the working precision must hold it."""
+    total, rest = arb(0), value
+    while rest != 0:
+        part = float(rest)
+        total, rest = total + arb(part), rest - np.longdouble(part)
+    return total
+
+
+def hermite_functions(points: Wide, scales: list[arb], degrees: int) -> HermiteFunctions:
+    """Evaluate `h_r(x_k) g_k` for all r below `degrees`.
+
+    Args:
+        points: exact x_k >= 0, shape (K,).
+        scales: balls g_k.
+        degrees: N.
+    """
+    unit, count = wide_unit(), len(points)
+    square = float(np.max(points)) ** 2 / 4 * (1 + 8 * UNIT)
+    first = min(degrees, math.ceil(square) + 3)
+    values, norms, errors = np.empty((degrees, count)), np.empty(degrees), np.empty(degrees)
+    wide, start = np.empty((2, count), dtype=np.longdouble), np.empty((2, count))
+    exact = np.empty((first, count))
+    with working_precision(_BITS):
+        for k, (x, g) in enumerate(zip(map(exact_ball, points), scales, strict=True)):
+            former, current = arb(0), arb(g)
+            for r in range(first):
+                # a radius has few bits, so it is a float
+                values[r, k], exact[r, k] = float(current.mid()), float(current.rad())
+                if r >= first - 2:
+                    high, low = split_exactly(current)
+                    wide[r - first, k] = np.longdouble(high) + np.longdouble(low)
+                    start[r - first, k] = upper_float(abs(current - arb(high) - arb(low)))
+                former, current = current, (x * current - arb(r).sqrt() * former) / arb(r + 1).sqrt()
+    exact = (exact + 2 * UNIT * np.abs(values[:first])) * _UP + TINY
+    for r in range(first):
+        norms[r], errors[r] = _norm(values[r]), _norm(exact[r])
+    if degrees > first:
+        start += 2 * unit * np.abs(wide).astype(np.float64) * _UP
+        _recur(points, wide, start, first, values, norms, errors, unit)
+    return HermiteFunctions(values, float(norms.max()), float(errors.max()))
+
+
+def _norm(vector: Matrix) -> float:
+    """An upper bound of the 2-norm."""
+    return math.sqrt(float(np.sum(vector * vector)) + vector.size * TINY) * _SUM
+
+
+def _recur(
+    points: Wide, wide: Wide, start: Matrix, first: int, values: Matrix, norms: Matrix, errors: Matrix, unit: float
+) -> None:
+    """Degrees `first` and above; `wide` holds the two before, `start` their errors."""
+    x = points.astype(np.float64)
+    gap = x * x / 4 * (1 + 8 * UNIT)
+    former, current = wide[0].copy(), wide[1].copy()
+    # E_r(a, b) <= (|a| + |b|)^2, since x <= 2 sqrt(r)
+    energy = math.sqrt(first - 1) * (start[0] + start[1]) * _UP
+    for r in range(first - 1, len(values) - 1):
+        middle, last = points * current, np.sqrt(np.longdouble(r)) * former
+        following = (middle - last) / np.sqrt(np.longdouble(r + 1))
+        # five roundings at most on the way of either term, and one more for this count itself
+        fresh = 6 * unit * (np.abs(middle) + np.abs(last)).astype(np.float64) * _UP + 8 * r * TINY
+        energy = (energy * np.sqrt(1 + 1 / (r - gap)) + fresh) * _UP
+        former, current = current, following
+        rounded = current.astype(np.float64)
+        values[r + 1] = rounded
+        norms[r + 1] = _norm(rounded)
+        errors[r + 1] = _norm((energy / np.sqrt(r + 1 - gap) + UNIT * np.abs(rounded)) * _UP + TINY)

@@ -1,0 +1,260 @@
+"""The part of a dual kernel that two kinks share, as one integral per pair of rows, with every rounding counted.
+
+For unit variances, `a` and `b` the places of the kinks, Price's theorem leaves
+
+    I(a, b, rho) = int_0^artanh(rho) (rho - tanh t) exp(-E(t)) / cosh(t) dt,
+    E(t) = ((a - b)^2 (1 + exp(2 t)) + (a + b)^2 (1 + exp(-2 t)))/8,
+
+for rho >= 0, and `I(a, b, -rho) = I(a, -b, rho)`. In `|Im t| <= pi/4` both exponentials have a real part that is not
+negative, so `|exp(-E)| <= exp(-(a^2 + b^2)/4)`, `|tanh| <= 1` and `|1/cosh| <= sqrt(2)` whatever a and b are. One
+Gauss-Legendre rule on the whole interval then has a proven error that depends on its length alone.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from flint import arb
+from numpy.typing import NDArray
+
+from hermite_dual.certified.balls.precision import upper_float, working_precision
+from hermite_dual.certified.counted.counted_exponential import exponentials
+from hermite_dual.certified.counted.entry_error import SeriesValues
+from hermite_dual.certified.counted.rounding import UNIT
+from hermite_dual.certified.enclosures.panels import gauss_legendre
+from hermite_dual.numeric.jit import helper, kernel, prange
+
+Matrix = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+_BITS = 128
+_ORDERS = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 128, 192, 256, 400)
+_GOAL = 2.0**-51
+FARTHEST = 18.0
+"""`1 - tanh(18) < 2^-50`: no float below 1 needs more, and 1 itself loses nothing that counts."""
+MISMATCH = 2.0**-47
+"""Largest computed `|rho - tanh T|` at the upper limit T used: see `ROUNDING`."""
+BLOCK = 32
+
+ROUNDING = 60.0
+"""Units `u T exp(-(a^2 + b^2)/8)` that all roundings but those of the sum cost one integral, in its sixths:
+23 nodes, 9 places of the kinks, 6 exponents, 5 exponentials, 10 factors, 4 products and weights, 1 upper limit."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What an error bound needs of an integrand.
+
+    Attributes:
+        parts: it is bounded where `|Im t| <= pi/parts`.
+        supremum: by this number.
+    """
+
+    parts: int
+    supremum: float
+
+
+STRAIGHT = Shape(4, 2.8285)
+"""`2 sqrt(2)`, over `exp(-(a^2 + b^2)/4)`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """Gauss-Legendre rules on [0, 1], one after another.
+
+    Attributes:
+        starts: where each rule begins, one more for the end, shape (R + 1,).
+        nodes: floats.
+        weights: floats.
+        longest: up to which T each rule is used, shape (R,).
+        errors: bounds of `|int_0^T - rule|` for each rule and every such T, in the unit of the supremum.
+    """
+
+    starts: Indices
+    nodes: Matrix
+    weights: Matrix
+    longest: Matrix
+    errors: Matrix
+
+
+@lru_cache(maxsize=2)
+def rules(shape: Shape) -> Rules:
+    """The rules in increasing order; the last one serves up to T = 18."""
+    nodes, weights, longest, errors = [], [], [], []
+    with working_precision(_BITS):
+        for order in _ORDERS:
+            for node, weight in gauss_legendre(order):
+                nodes.append(float(((1 + node) / 2).mid()))
+                weights.append(float((weight / 2).mid()))
+            longest.append(_reach(order, shape))
+            errors.append(upper_float(rule_error(order, longest[-1], shape)))
+    starts = np.concatenate([[0], np.cumsum(_ORDERS)]).astype(np.intp)
+    return Rules(starts, np.array(nodes), np.array(weights), np.array(longest), np.array(errors))
+
+
+def rule_error(order: int, length: float, shape: Shape) -> arb:
+    """Bound of the rule's error on [0, T]: `8 c M s^(1-2m)/(s-1)`, `c = T/2`, the ellipse of half height `pi/parts`."""
+    c = arb(length) / 2
+    v = arb.pi() / (shape.parts * c)
+    s = v + (v * v + 1).sqrt()
+    return 8 * c * arb(shape.supremum) * s ** (1 - 2 * order) / (s - 1)
+
+
+def _reach(order: int, shape: Shape) -> float:
+    """The largest T, in 64ths, at which the rule meets the goal."""
+    steps = 1
+    while rule_error(order, (steps + 1) / 64, shape) < _GOAL and (steps + 1) / 64 < FARTHEST:
+        steps += 1
+    return FARTHEST if order == _ORDERS[-1] else steps / 64
+
+
+@dataclass(frozen=True, eq=False)
+class KinkTable:
+    """Places and weights of S kinks in m rows of unit variance.
+
+    Attributes:
+        places: floats within a relative `1.01 u` of the kinks `s/sqrt(q_i)`, shape (m, S).
+        jumps: floats within a relative `1.01 u` of `sqrt(q_i)` times the jumps of the slope, shape (m, S).
+        bends: the same of `q_i` times the jumps of the second derivative, zero for straight pieces, shape (m, S).
+        damping: upper bounds of `exp(-places^2/8)`, shape (m, S).
+        pairs: indices of two kinks and how often the pair counts, shape (P, 3).
+    """
+
+    places: Matrix
+    jumps: Matrix
+    bends: Matrix
+    damping: Matrix
+    pairs: Indices
+
+
+def kink_integrals(table: KinkTable, rows: Indices, columns: Indices, rho: Matrix) -> SeriesValues:
+    """Evaluate `sum_p (multiplicity) jump_is jump_jt I(place_is, place_jt, rho_ij)/(2 pi)`.
+
+    Args:
+        table: the kinks.
+        rows: which rows of the table stand for the rows of the block, shape (R,).
+        columns: the same for its columns, shape (C,).
+        rho: correlations in [-1, 1], shape (R, C).
+
+    Returns:
+        Values and bounds of their error; the bound is infinite where rho is no correlation.
+    """
+    rule = rules(STRAIGHT)
+    values, errors = _evaluate(
+        np.ascontiguousarray(rho, dtype=np.float64),
+        table.places[rows],
+        table.jumps[rows],
+        table.damping[rows],
+        np.ascontiguousarray(table.places[columns].T),
+        np.ascontiguousarray(table.jumps[columns].T),
+        np.ascontiguousarray(table.damping[columns].T),
+        table.pairs,
+        rule.starts,
+        rule.nodes,
+        rule.weights,
+        rule.longest,
+        rule.errors,
+    )
+    return SeriesValues(values, errors)
+
+
+HALF_TURN = 1.0 / (2.0 * math.pi)
+UP = 1 + 2.0**-40
+UNDERFLOW = 1e-280
+
+
+@helper
+def upper_limits(rho: Matrix, top: Matrix, gap: Matrix, off: Matrix, scratch: Matrix) -> float:
+    """Write T, `|rho| - 1` and the computed `||rho| - tanh T|` of a block, and return the largest T.
+
+    Any upper limit will do whose tanh is close to rho; that is checked with `off`, not assumed.
+    """
+    largest = 0.0
+    for j in range(BLOCK):
+        x = abs(rho[j]) if j < rho.size else 0.0
+        # a rho that is not a number has some limit as well, and `off` is none
+        top[j], gap[j] = min(np.arctanh(x), FARTHEST) if x < 1.0 else FARTHEST, x - 1.0
+        largest = max(largest, top[j])
+    exponentials(top, scratch)
+    for j in range(BLOCK):
+        off[j] = abs(gap[j] + 2.0 / (scratch[j] * scratch[j] + 1.0))
+    return largest
+
+
+# the kernel options exclude fast-math, whose reordering the error count does not cover
+@kernel
+def _evaluate(
+    rho: Matrix,
+    row_places: Matrix,
+    row_jumps: Matrix,
+    row_damping: Matrix,
+    places: Matrix,
+    jumps: Matrix,
+    damping: Matrix,
+    pairs: Indices,
+    starts: Indices,
+    nodes: Matrix,
+    weights: Matrix,
+    longest: Matrix,
+    rule_errors: Matrix,
+) -> tuple[Matrix, Matrix]:
+    count, width = rho.shape
+    values, errors = np.zeros((count, width)), np.zeros((count, width))
+    most = pairs.shape[0]
+    for i in prange(count):
+        top, gap, off = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+        argument, y, factor = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+        up, down = np.empty(BLOCK), np.empty(BLOCK)
+        apart, together, total = np.empty((most, BLOCK)), np.empty((most, BLOCK)), np.empty((most, BLOCK))
+        for start in range(0, width, BLOCK):
+            size = min(BLOCK, width - start)
+            largest = upper_limits(rho[i, start : start + size], top, gap, off, y)
+            level = 0
+            while largest > longest[level]:
+                level += 1
+            for p in range(most):
+                a = row_places[i, pairs[p, 0]]
+                for j in range(size):
+                    b = places[pairs[p, 1], start + j]
+                    if rho[i, start + j] < 0.0:
+                        b = -b
+                    minus, plus = a - b, a + b
+                    apart[p, j], together[p, j] = minus * minus * 0.125, plus * plus * 0.125
+                for j in range(BLOCK):
+                    total[p, j] = 0.0
+                for j in range(size, BLOCK):
+                    apart[p, j], together[p, j] = 0.0, 0.0
+            for k in range(starts[level], starts[level + 1]):
+                node, weight = nodes[k], weights[k]
+                for j in range(BLOCK):
+                    argument[j] = top[j] * node
+                exponentials(argument, y)
+                for j in range(BLOCK):
+                    e = y[j] * y[j]
+                    inverse = 1.0 / (e + 1.0)
+                    up[j], down[j] = 1.0 + e, 1.0 + 1.0 / e
+                    factor[j] = weight * ((gap[j] + 2.0 * inverse) * (2.0 * y[j] * inverse))
+                for p in range(most):
+                    for j in range(BLOCK):
+                        argument[j] = -(apart[p, j] * up[j] + together[p, j] * down[j])
+                    exponentials(argument, y)
+                    for j in range(BLOCK):
+                        total[p, j] += factor[j] * y[j]
+            terms = starts[level + 1] - starts[level] + most + 16
+            for j in range(size):
+                value, bound, modulus = 0.0, 0.0, 0.0
+                for p in range(most):
+                    s, t = pairs[p, 0], pairs[p, 1]
+                    damp = row_damping[i, s] * damping[t, start + j]
+                    outer = pairs[p, 2] * HALF_TURN * (row_jumps[i, s] * jumps[t, start + j])
+                    integral = top[j] * total[p, j]
+                    value += outer * integral
+                    modulus += abs(outer * integral)
+                    own = ROUNDING * UNIT * top[j] * damp + rule_errors[level] * damp * damp + UNDERFLOW
+                    bound += abs(outer) * own
+                values[i, start + j] = value
+                # also refuses a rho that is not a number
+                good = off[j] <= MISMATCH
+                errors[i, start + j] = (bound + terms * UNIT * modulus) * UP if good else np.inf
+    return values, errors

@@ -1,0 +1,14 @@
+"""Units in which roundings of float64 are counted."""
+
+UNIT = 2.0**-53
+"""Unit roundoff u of float64."""
+TINY = 2.0**-1021
+"""No single operation loses more than this to underflow, also where a library has let subnormal numbers become zero.
+
+Results below 2^-1022 are then zero, and so are operands, each as if the operation that made it had lost as much.
+"""
+
+
+def gamma(m: int) -> float:
+    """`m u/(1 - m u)`, rounded up."""
+    return m * UNIT / (1 - m * UNIT) * (1 + 8 * UNIT)

@@ -1,0 +1,148 @@
+"""Enclosures of all eigenvalues of a symmetric matrix from one numerical eigendecomposition.
+
+For symmetric A, `D = diag(d)` with ascending entries and any nonsingular X
+
+    |lambda_i(A) - d_i| <= ||A X - X D||_2 / sigma_min(X)      for every i,
+
+proven in the documentation. X and d come from LAPACK and are exact floats here; the residual is computed in floats, its
+rounding bounded, and `sigma_min(X)^2 >= 1 - ||X^T X - I||_2`.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import ArrayLike, NDArray
+
+from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
+from hermite_dual.certified.eigenvalues.entry_norm import entry_norm
+from hermite_dual.certified.eigenvalues.symmetric_input import has_own_error, symmetric_input
+from hermite_dual.exact_numbers import freeze
+from hermite_dual.float_state import own_float_state
+from hermite_dual.outcome import Outcome
+
+Matrix = NDArray[np.float64]
+
+_CHUNK = 256  # rows of a product that are summed before they are added to the others
+_UP = 1.0 + 2.0**-30
+"""Outward factor that covers the sums of up to 2^20 squares in which norms are computed."""
+_RANGE = 2.0**300  # beyond it squares of entries could overflow
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Enclosures of all eigenvalues, in ascending order.
+
+    Attributes:
+        values: estimates, shape (n,).
+        radius: the i-th eigenvalue is within this of `values[i]`; infinite if nothing was proven.
+        outcome: PROVEN if the radius is finite, else UNDECIDED.
+        reason: how, or what is missing.
+    """
+
+    values: Matrix
+    radius: float
+    outcome: Outcome
+    reason: str
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        freeze(self.values)
+
+    @property
+    def lower(self) -> Matrix:
+        """Lower bounds, shape (n,)."""
+        return np.nextafter(self.values - self.radius, -np.inf)
+
+    @property
+    def upper(self) -> Matrix:
+        """Upper bounds, shape (n,)."""
+        return np.nextafter(self.values + self.radius, np.inf)
+
+
+@own_float_state
+def eigenvalues(A: ArrayLike, entry_error: ArrayLike = 0.0) -> Spectrum:
+    """Enclose every eigenvalue of every symmetric matrix within an entrywise error of A.
+
+    One radius serves all: about `3e-14 sqrt(n)` times the largest row sum of moduli, plus the norm of the entry errors.
+    `least_eigenvalue` is much sharper for the least one and cheaper.
+
+    Args:
+        A: symmetric float64 matrix, shape (n, n).
+        entry_error: bound of `|A_true - A|`, a number or shape (n, n).
+
+    Returns:
+        Enclosures that hold in exact arithmetic.
+
+    Raises:
+        InvalidInputError: A is not a finite symmetric square matrix, or the error is negative.
+
+    Example:
+        >>> found = eigenvalues([[2.0, 1.0], [1.0, 2.0]])
+        >>> bool((found.lower <= [1, 3]).all() and ([1, 3] <= found.upper).all())
+        True
+    """
+    if has_own_error(A, entry_error):
+        own: Spectrum = A.eigenvalues()  # type: ignore[union-attr]
+        return own
+    given = symmetric_input(A, entry_error)
+    matrix, n = given.matrix, len(given.matrix)
+    exponent = 0
+    if given.largest > 0 and not 1 / _RANGE < given.largest < _RANGE:
+        exponent = -int(np.frexp(given.largest)[1])
+        scaled = np.ldexp(matrix, exponent)
+        if not np.array_equal(np.ldexp(scaled, -exponent), matrix):
+            reason = "entries of very different size do not fit into float64 together; rescale the matrix"
+            return Spectrum(np.linalg.eigvalsh(scaled) * np.ldexp(1.0, -exponent), math.inf, Outcome.UNDECIDED, reason)
+        matrix = scaled
+    values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
+    radius = float(np.ldexp(spectrum_radius(matrix, values, vectors), -exponent))
+    values = np.ldexp(values, -exponent)
+    if exponent:
+        radius += TINY  # values and radius may have been rounded to subnormal numbers
+    radius = math.nextafter((radius + entry_norm(given.error, n)) * (1 + 4 * UNIT), math.inf)
+    if not math.isfinite(radius):
+        return Spectrum(values, math.inf, Outcome.UNDECIDED, "the eigendecomposition is not accurate enough")
+    return Spectrum(values, radius, Outcome.PROVEN, "residual of an eigendecomposition with its rounding")
+
+
+def spectrum_radius(A: Matrix, values: Matrix, vectors: Matrix) -> float:
+    """An upper bound of `|lambda_i(A) - values_i|` over all i; infinite if the vectors are too far from orthonormal.
+
+    Args:
+        A: symmetric, shape (n, n).
+        values: ascending floats, shape (n,).
+        vectors: any floats, shape (n, n), close to the eigenvectors.
+    """
+    if not np.all(np.diff(values) >= 0):
+        return math.inf
+    n = len(A)
+    units = (gamma(min(_CHUNK, n)) + gamma(-(-n // _CHUNK))) * _UP
+    size = _frobenius(vectors)
+    defect = _product(vectors.T, vectors)
+    defect[np.diag_indices(n)] -= 1.0
+    # rounding: products `units |X|^T |X|`, and one subtraction on the diagonal
+    gap = (_frobenius(defect) * (1 + UNIT) + units * size * size + 4.0 * n * n * TINY) * _UP
+    if not gap < 0.5:
+        return math.inf
+    residual = _product(A, vectors)
+    residual -= vectors * values
+    rows = float(np.max(np.abs(A).sum(axis=1))) * _UP
+    top = float(np.max(np.abs(values)))
+    # || |A| |X| ||_F <= || |A| ||_2 ||X||_F, and the 2-norm is at most the largest row sum
+    norm = _frobenius(residual) * (1 + 2 * UNIT) + (units * rows + 2 * UNIT * top) * size + 8.0 * n * n * TINY
+    return norm * _UP / math.sqrt(1 - gap) * (1 + 8 * UNIT)
+
+
+def _frobenius(A: Matrix) -> float:
+    """An upper bound of the Frobenius norm; squares below the smallest float are covered by a term of their own."""
+    return math.sqrt(float(np.einsum("ij,ij->i", A, A).sum()) * _UP + A.size * TINY) * (1 + 4 * UNIT)
+
+
+def _product(A: Matrix, B: Matrix) -> Matrix:
+    """`A B`, summed in chunks: an entry errs by at most `(gamma_c + gamma_K)(1 + tiny) |A| |B|` and underflow."""
+    total = np.zeros((A.shape[0], B.shape[1]))
+    for start in range(0, A.shape[1], _CHUNK):
+        total += A[:, start : start + _CHUNK] @ B[start : start + _CHUNK]
+    return total

@@ -1,0 +1,128 @@
+"""At one norm: the map from the cosine of two inputs to their Gram entry."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.activation import Activation
+from hermite_dual.errors import ConvergenceError
+from hermite_dual.numeric.dual_table import DualTable, dual_table
+from hermite_dual.numeric.graded_table import GradedTable, graded_table
+from hermite_dual.numeric.mehler import EPS
+from hermite_dual.population.entries.variances import layer_variances, moment
+
+Array = NDArray[np.float64]
+
+_MAX_STEPS = 200
+
+
+@dataclass(frozen=True, eq=False)
+class EquilibriumMap:
+    """The Gram entry as a function of `xi = (sigma_u^2 x.x'/d + sigma_b^2) / top`.
+
+    Attributes:
+        top: the inputs' part `sigma_u^2 |x|^2 / d + sigma_b^2` of the variance.
+        table: the entry on [-1, 1]; calling the map evaluates it.
+        variance: diagonal `S_ii`.
+        diagonal: diagonal `K_ii`.
+        error: estimated error of an entry.
+    """
+
+    top: float
+    table: GradedTable
+    variance: float
+    diagonal: float
+    error: float
+
+    def __call__(self, xi: Array) -> Array:
+        """Return Gram entries at cosines; those outside [-1, 1] count as +-1."""
+        return self.table(xi)
+
+
+@lru_cache(maxsize=64)
+def equilibrium_map(activation: Activation, weight: float, top: float, depth: int | None) -> EquilibriumMap:
+    """Build the map for `K(depth)`, or for the limit where depth is None.
+
+    Args:
+        activation: phi.
+        weight: sigma_w^2.
+        top: `sigma_u^2 |x|^2 / d + sigma_b^2 > 0`.
+        depth: number of layers, at least 1, or None.
+
+    Raises:
+        AccuracyError, NotIntegrableError: as `dual_table`.
+        ConvergenceError: the off-diagonal fixed point is not found to rounding.
+    """
+    variances = layer_variances(activation, weight, top, depth)
+    duals = [dual_table(activation, q, q) for q in variances]
+    q = variances[-1]
+    if depth == 1 or weight == 0.0:
+        table, error = duals[-1].table, duals[-1].error
+    elif depth is None:
+        growth = weight * activation.lipschitz**2
+        solve = covariance_map(duals[0], weight, top, q, growth)
+        table = graded_table(lambda sign, u: duals[0](solve(sign * (1.0 - u)) / q))
+        # The solution is rounded, and so is the correlation it makes. A power series with non-negative coefficients,
+        # which the dual is, nowhere changes faster than at 1.
+        top_value, near = duals[0](np.array([1.0, 1.0 - 4.0 * EPS]))
+        error = table.error + (duals[0].error + float(top_value - near)) / max(1.0 - growth, EPS)
+    else:
+
+        def composed(sign: Array, u: Array) -> Array:
+            xi = sign * (1.0 - u)
+            value = duals[0](xi)
+            for dual, variance in zip(duals[1:], variances[1:], strict=True):
+                value = dual((weight * value + top * xi) / variance)
+            return value
+
+        table = graded_table(composed)
+        error = 0.0
+        for dual, variance in zip(duals, variances, strict=True):
+            # nowhere does the dual change faster than at 1
+            ends = dual(np.array([1.0, 1.0 - min(1.0, weight * error / variance + 4.0 * EPS)]))
+            error = dual.error + float(ends[0] - ends[1])
+        error += table.error
+    return EquilibriumMap(top, table, q, moment(activation, q), error)
+
+
+def covariance_map(
+    dual: DualTable, weight: float, top: float, q: float, contraction: float
+) -> Callable[[Array], Array]:
+    """Return `xi -> c`, the solution of `c = weight k(q, q, c) + top xi` on [-q, q].
+
+    Args:
+        dual: the kernel at the variance q.
+        weight: sigma_w^2.
+        top: the inputs' part of the variance.
+        q: the variance at the fixed point.
+        contraction: `sigma_w^2 L^2 < 1`.
+    """
+    least = 0.5 * (1.0 - min(contraction, 1.0 - EPS))
+
+    def solve(xi: Array) -> Array:
+        """Find the root by bracketed secants; the excess increases in c."""
+        t = top * xi
+        low, high = np.full(t.shape, -q), np.full(t.shape, q)
+        before = np.clip(t, -q, q)
+        c = np.clip(t + weight * dual(before / q), -q, q)
+        excess_before = before - weight * dual(before / q) - t
+        for _ in range(_MAX_STEPS):
+            excess = c - weight * dual(c / q) - t
+            low, high = np.where(excess <= 0.0, c, low), np.where(excess >= 0.0, c, high)
+            with np.errstate(all="ignore"):
+                slope = (excess - excess_before) / (c - before)
+            slope = np.where(np.isfinite(slope) & (slope > least), slope, 1.0)
+            step = np.clip(c - excess / slope, low, high)
+            before, excess_before = c, excess
+            if (np.abs(step - c) <= 2.0 * EPS * q).all():
+                return step
+            c = step
+        raise ConvergenceError(
+            f"the off-diagonal fixed point is not found to rounding in {_MAX_STEPS} steps "
+            f"(contraction {contraction:.6f}): reduce sigma_w, or ask for a finite depth"
+        )
+
+    return solve

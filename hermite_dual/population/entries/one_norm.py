@@ -1,0 +1,108 @@
+"""Kernels of which one map of the cosine gives all entries: at equal norms, and of homogeneous activations at any."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.activation import Activation
+from hermite_dual.numeric.graded_table import Factors, GradedTable
+from hermite_dual.numeric.mehler import EPS
+from hermite_dual.population.entries.equilibrium_map import equilibrium_map
+from hermite_dual.population.entries.inputs import EQUAL_NORMS
+from hermite_dual.population.entries.tangent_map import tangent_map
+from hermite_dual.population.entries.variances import layer_variances, row_variances
+
+Array = NDArray[np.float64]
+
+
+def equal_norms(inputs: Array) -> bool:
+    """Whether the inputs' parts of the variances are one number up to rounding."""
+    return bool(np.ptp(inputs) <= EQUAL_NORMS * inputs.max())
+
+
+def has_one_map(activation: Activation, inputs: Array) -> bool:
+    """Whether one map of the cosine gives all entries for rows with these parts of the variances."""
+    return equal_norms(inputs) or activation.shape.homogeneous
+
+
+@dataclass(eq=False)
+class OneMap:
+    """`K_ij = v_i w_j f((t_ij + shift) r_i s_j)`, or the same of the tangent kernel.
+
+    Attributes:
+        table: f, a power series with non-negative coefficients.
+        arguments: r and s, shape (n,).
+        values: v and w, shape (n,).
+        variances: `S_ii`, shape (n,).
+        diagonal: `K_ii`, shape (n,).
+        own_error: estimated error of f.
+        rounding: error of its argument.
+        error: estimated error of the entries computed so far, what the rounding of inner products adds included.
+    """
+
+    table: GradedTable
+    arguments: Factors
+    values: Factors
+    variances: Array
+    diagonal: Array
+    own_error: float
+    rounding: float
+    error: float = 0.0
+
+    def apply_symmetric(self, matrix: Array, shift: float) -> None:
+        """Turn the upper triangle of inner products into entries off the diagonal, of both triangles, in place."""
+        self.count(self.table.apply_symmetric(matrix, self.arguments, self.values, shift))
+
+    def apply_block(self, block: Array, rows: slice, columns: slice, shift: float) -> None:
+        """Turn inner products of some rows with others into entries, in place."""
+        (r, s), (v, w) = self.arguments, self.values
+        self.count(self.table.apply(block, (r[rows], s[columns]), (v[rows], w[columns]), shift))
+
+    def count(self, largest: float) -> None:
+        """Count the errors up to `|x| = largest` in `error`.
+
+        Nowhere up to `|x| = largest` does a power series with non-negative coefficients change faster than there.
+        """
+        end = min(largest + self.rounding, 1.0)
+        far, near = self.table(np.array([end, end - self.rounding]))
+        size = float(self.values[0].max() * self.values[1].max())
+        self.error = max(self.error, size * (self.own_error + float(far - near)))
+
+
+def gram_variances(activation: Activation, inputs: Array, weight: float, depth: int | None) -> Array:
+    """Return `S_ii` with the bits that the Gram matrix has, for kernels that go with it."""
+    if activation.shape.homogeneous:
+        return layer_variances(activation, weight, 1.0, depth)[-1] * inputs
+    if equal_norms(inputs):
+        return np.full_like(inputs, layer_variances(activation, weight, float(inputs.mean()), depth)[-1])
+    return row_variances(activation, weight, inputs, depth)[-1]
+
+
+def one_map(
+    activation: Activation, inputs: Array, weight: float, depth: int | None, rounding: float, tangent: bool = False
+) -> OneMap:
+    """Return the entries' map at equal norms, or of a homogeneous activation at any.
+
+    Args:
+        activation: phi.
+        inputs: inputs' parts t_ii of the variances, positive, shape (n,).
+        weight: sigma_w^2.
+        depth: number of layers, at least 1, or None.
+        rounding: relative error of the inner products.
+        tangent: whether the entries are those of the tangent kernel.
+    """
+    make = tangent_map if tangent else equilibrium_map
+    ones = np.ones_like(inputs)
+    if activation.shape.homogeneous:
+        found, roots = make(activation, weight, 1.0, depth), np.sqrt(inputs)
+        sizes, arguments, values = inputs, (1.0 / roots, 1.0 / roots), (roots, roots)
+    else:
+        found = make(activation, weight, float(inputs.mean()), depth)
+        sizes, arguments, values = ones, (ones / found.top, ones), (ones, ones)
+    variances, diagonal = found.variance * sizes, found.diagonal * sizes
+    entries = OneMap(found.table, arguments, values, variances, diagonal, found.error, rounding + 4.0 * EPS)
+    if not tangent:
+        # K changes little even at 1, and its error is asked for where all blocks are kept from an earlier run.
+        entries.count(1.0)
+    return entries

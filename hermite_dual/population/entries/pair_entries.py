@@ -1,0 +1,141 @@
+"""Gram entries of chosen pairs of rows, all from Mehler's series."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.activation import Activation
+from hermite_dual.numeric.mehler import EPS, FLOOR
+from hermite_dual.population.entries.variances import coefficient_table
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One application of the kernel to n rows.
+
+    Attributes:
+        roots: square roots of the variances, shape (n,).
+        coefficients: shape (n, N).
+        tails: Parseval remainders over the second moments, not below rounding, shape (n,).
+    """
+
+    roots: Array
+    coefficients: Array
+    tails: Array
+
+    def resolved(self, rows: Indices, columns: Indices, rho: Array) -> NDArray[np.bool_]:
+        """Return where the remainder of the series is lost in rounding."""
+        with np.errstate(under="ignore"):
+            remainder = rho ** self.coefficients.shape[1] * np.sqrt(self.tails[rows] * self.tails[columns])
+        return np.asarray(remainder <= 2.0 * FLOOR)
+
+    def up_to(self, rho: float) -> "Layer":
+        """Return the layer without the terms that rounding hides at correlations up to rho."""
+        needed = self.coefficients.shape[1]
+        if rho < 1.0:
+            needed = min(needed, int(np.log(0.25 * EPS) / np.log(max(rho, 1e-16))) + 2)
+        return replace(self, coefficients=np.ascontiguousarray(self.coefficients[:, :needed]))
+
+
+@dataclass(frozen=True, eq=False)
+class PairEntries:
+    """Entries of `K(depth)`, or of the limit, between n rows of given norms.
+
+    Attributes:
+        layers: the layers, or the one at the fixed point.
+        inputs: square roots of the inputs' parts t_ii of the variances, shape (n,).
+        scales: `sqrt(K_ii)`, shape (n,).
+        weight: sigma_w^2.
+        limit: whether the fixed point is meant.
+    """
+
+    layers: tuple[Layer, ...]
+    inputs: Array
+    scales: Array
+    weight: float
+    limit: bool
+
+    def at(self, rows: Indices, columns: Indices, t: Array) -> tuple[Array, NDArray[np.bool_], list[float]]:
+        """Evaluate entries.
+
+        Args:
+            rows: i, shape (m,).
+            columns: j, shape (m,).
+            t: inputs' parts of the covariances, shape (m,).
+
+        Returns:
+            The entries, which of them the series resolve, and the largest correlation in each layer.
+        """
+        from hermite_dual.numeric.separable_kernels import series_at
+
+        values, resolved, largest = np.zeros_like(t), np.ones(t.shape, dtype=bool), []
+        for layer in self.layers:
+            covariance = self.weight * values + t
+            series_at(layer.coefficients, layer.roots, rows, columns, t, self.weight, values, not self.limit)
+            if self.limit:
+                covariance = self.weight * values + t
+            rho = np.minimum(np.abs(covariance) / (layer.roots[rows] * layer.roots[columns]), 1.0)
+            resolved &= layer.resolved(rows, columns, rho)
+            largest.append(float(rho.max(initial=0.0)))
+        return values, resolved, largest
+
+    def up_to(self, cosine: float) -> "PairEntries | None":
+        """Return the entries for cosines of modulus up to the one given; None where the series do not resolve them."""
+        _, resolved, largest = self.at(*self._all_pairs(np.array([-cosine, cosine])))
+        if not resolved.all():
+            return None
+        layers = tuple(layer.up_to(rho) for layer, rho in zip(self.layers, largest, strict=True))
+        return replace(self, layers=layers)
+
+    def __call__(self, cosines: Array) -> Array:
+        """Return `K_ij / sqrt(K_ii K_jj)` of all pairs at `t_ij / sqrt(t_ii t_jj)`, shape (n, n, K)."""
+        rows, columns, t = self._all_pairs(cosines)
+        values = self.at(rows, columns, t)[0] / (self.scales[rows] * self.scales[columns])
+        found = np.empty((self.inputs.size, self.inputs.size, cosines.size))
+        upper = np.triu_indices(self.inputs.size)
+        found[upper] = found.transpose(1, 0, 2)[upper] = values.reshape(-1, cosines.size)
+        return found
+
+    def row(self, i: int, cosine: float) -> Array:
+        """Return `K_ij / sqrt(K_ii K_jj)` of one row i with all at `t_ij / sqrt(t_ii t_jj)`, shape (n,)."""
+        columns = np.arange(self.inputs.size)
+        rows = np.full_like(columns, i)
+        values = self.at(rows, columns, self.inputs[i] * self.inputs * cosine)[0]
+        return np.asarray(values / (self.scales[i] * self.scales))
+
+    def _all_pairs(self, cosines: Array) -> tuple[Indices, Indices, Array]:
+        rows, columns = (np.repeat(side, cosines.size) for side in np.triu_indices(self.inputs.size))
+        return rows, columns, self.inputs[rows] * self.inputs[columns] * np.tile(cosines, rows.size // cosines.size)
+
+
+def pair_entries(
+    activation: Activation,
+    weight: float,
+    inputs: Array,
+    layers: list[Array],
+    diagonal: Array,
+    limit: bool,
+    most: tuple[int, ...] | None = None,
+) -> PairEntries:
+    """Return the entries between rows of given norms.
+
+    Args:
+        activation: phi.
+        weight: sigma_w^2.
+        inputs: inputs' parts t_ii of the variances, positive, shape (n,).
+        layers: variances in each layer, shape (n,) each; at the fixed point alone for the limit.
+        diagonal: `K_ii`, shape (n,).
+        limit: whether the limit is meant.
+        most: number of coefficients in each layer that is enough, by default as many as there are.
+    """
+    tables = []
+    for k, variances in enumerate(layers):
+        coefficients, tails = coefficient_table(activation, variances, None if most is None else most[k])
+        moments = tails + np.sum(coefficients**2, axis=1)
+        tails = np.maximum(np.where(tails <= 2.0 * FLOOR * moments, 0.0, tails / moments), FLOOR)
+        tables.append(Layer(np.sqrt(variances), coefficients, tails))
+    return PairEntries(tuple(tables), np.sqrt(inputs), np.sqrt(diagonal), weight, limit)

@@ -1,0 +1,246 @@
+"""Gram entries at unequal norms: a surrogate in norms and cosine, and the kernel itself where none reaches."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.activation import Activation
+from hermite_dual.errors import ConvergenceError
+from hermite_dual.numeric.kernel import integrated_kernel
+from hermite_dual.numeric.mehler import EPS
+from hermite_dual.population.entries.kernel_slope import largest_slope
+from hermite_dual.population.entries.norm_surrogate import NormSurrogate, norm_surrogate
+from hermite_dual.population.entries.pair_entries import pair_entries
+from hermite_dual.population.entries.variances import moments_with_error, row_variances
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+_GRID = 16.0
+"""Ends of the range of log norms are rounded outwards to multiples of 1/16, so that new data find old surrogates."""
+_BOUNDS = (0.125, 0.25, 0.5, 0.75, 0.875, 0.9375, 0.96875, 0.984375, 0.9921875, 0.99609375, 1.0)
+_FEW = 128
+"""Up to this many rows each has a series of its own."""
+_SERIES = 16.0 * EPS
+"""Rounding of a series, relative to the diagonal."""
+_MAX_STEPS = 200
+
+
+@dataclass(eq=False)
+class UnequalNorms:
+    """The map from inner products to Gram entries for rows of given norms.
+
+    Attributes:
+        variances: `S_ii`, shape (n,).
+        diagonal: `K_ii`, shape (n,).
+        error: estimated error of an entry; what is integrated one by one adds to it as it is computed.
+    """
+
+    activation: Activation
+    weight: float
+    depth: int | None
+    inputs: Array
+    rounding: float
+    layers: list[Array]
+    variances: Array = field(init=False)
+    diagonal: Array = field(init=False)
+    error: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.variances = self.layers[-1]
+        self.diagonal, relative = moments_with_error(self.activation, self.variances)
+        self.error = self._slack = relative * float(self.diagonal.max())
+        self._factors = 1.0 / np.sqrt(self.inputs)
+
+    def apply_symmetric(self, matrix: Array, shift: float) -> None:
+        """Turn the upper triangle of inner products into the Gram matrix, in place."""
+        from hermite_dual.numeric.gram_kernels import mirror
+        from hermite_dual.numeric.separable_kernels import apply_separable, largest_cosines
+
+        largest = largest_cosines(matrix, self._factors, shift)
+        found = self._surrogate(float(largest.max()))
+        beyond = _beyond(matrix, self._factors, shift, largest, -1.0 if found is None else found.bound)
+        if found is not None:
+            left, right, factor = self._coefficients(found)
+            factors = (self._factors, self._factors * factor)
+            apply_separable(matrix, shift, factors, left, right, found.ranks, found.parity, True)
+        if beyond[0].size:
+            matrix[beyond[0], beyond[1]] = self._one_by_one(*beyond)
+        mirror(matrix)
+
+    def apply_block(self, block: Array, rows: slice, columns: slice, shift: float) -> None:
+        """Turn inner products of some rows with others into Gram entries, in place."""
+        from hermite_dual.numeric.separable_kernels import apply_separable
+
+        cosines = np.abs(block + shift) * self._factors[rows, None] * self._factors[columns]
+        found = self._surrogate(1.0)
+        beyond = np.nonzero(cosines > (-1.0 if found is None else found.bound))
+        t = block[beyond] + shift
+        if found is not None:
+            left, right, factor = self._coefficients(found)
+            factors = (self._factors[rows], self._factors[columns] * factor)
+            part = np.ascontiguousarray(right[:, columns])
+            apply_separable(block, shift, factors, left[rows], part, found.ranks, found.parity, False)
+        if t.size:
+            numbers = np.arange(len(self.inputs))
+            block[beyond] = self._one_by_one(numbers[rows][beyond[0]], numbers[columns][beyond[1]], t)
+
+    def _surrogate(self, largest: float) -> NormSurrogate | None:
+        """Return the surrogate for the smallest bound above the largest cosine, or for the largest bound there is."""
+        if len(self.inputs) <= _FEW:
+            return None
+        s = np.log(self.inputs)
+        low, high = np.floor(_GRID * s.min()) / _GRID, np.ceil(_GRID * s.max()) / _GRID
+        high = max(high, low + 1.0 / _GRID)
+        wanted = next((k for k, bound in enumerate(_BOUNDS) if bound >= largest), len(_BOUNDS) - 1)
+        for bound in _BOUNDS[wanted::-1]:
+            found = norm_surrogate(self.activation, self.weight, float(low), float(high), self.depth, bound)
+            if found is not None:
+                rounding = found.slope * (self.rounding + 4.0 * EPS)
+                error = float(self.diagonal.max()) * (found.error + rounding)
+                self.error = max(self.error, error + self._slack)
+                return found
+        return None
+
+    def _coefficients(self, found: NormSurrogate) -> tuple[Array, Array, float]:
+        """Return coefficients by row and by column, and the factor of the cosine."""
+        at = found.at(np.log(self.inputs))
+        at *= np.sqrt(self.diagonal)[:, None]
+        right = np.ascontiguousarray(at.T)
+        right *= found.signs[:, None]
+        return at, right, 1.0 / found.bound
+
+    def _one_by_one(self, rows: Indices, columns: Indices, t: Array) -> Array:
+        """Return entries from the series, and from quadrature where it is not resolved."""
+        phi = self.activation
+        used, index = np.unique(np.concatenate([rows, columns]), return_inverse=True)
+        layers = [layer[used] for layer in self.layers]
+        few = pair_entries(phi, self.weight, self.inputs[used], layers, self.diagonal[used], self.depth is None)
+        values, resolved, _ = few.at(index[: rows.size], index[rows.size :], t)
+        slope = self._slope()
+        room = max(1.0 - self.weight * slope, EPS) if self.depth is None else 1.0
+        error = (slope * self.rounding * float(self.inputs.max()) + _SERIES * float(self.diagonal.max())) / room
+        if not resolved.all():
+            left = np.flatnonzero(~resolved)
+            values[left], added = self._integrated(rows[left], columns[left], t[left], values[left])
+            error += added
+        self.error = max(self.error, error + self._slack)
+        return values
+
+    def _slope(self) -> float:
+        """How much of an error of the covariance arrives in an entry: L^2 in the limit, where there is such an L."""
+        if self.depth is None:
+            return float(self.activation.lipschitz**2)
+        return max(largest_slope(self.activation, layer) for layer in self.layers)
+
+    def _integrated(self, rows: Indices, columns: Indices, t: Array, near: Array) -> tuple[Array, float]:
+        """Return entries from quadrature and an estimate of their error; `near` are values close to them."""
+        pairs = [(layer[rows], layer[columns]) for layer in self.layers]
+        growth = self.weight * self._slope() if self.weight else 0.0
+        if self.depth is None:
+            found = [
+                _fixed_point(self.activation, self.weight, growth, float(q1), float(q2), float(at), float(start))
+                for q1, q2, at, start in zip(*pairs[0], t, near, strict=True)
+            ]
+        else:
+            found = [
+                _layers(self.activation, self.weight, growth, own, float(at))
+                for own, at in zip(np.moveaxis(np.array(pairs), -1, 0), t, strict=True)
+            ]
+        values, errors = np.array(found).T
+        return values, float(errors.max())
+
+
+def unequal_norms(
+    activation: Activation, inputs: Array, weight: float, depth: int | None, rounding: float
+) -> UnequalNorms:
+    """Return the entries' map for rows of given norms.
+
+    Args:
+        activation: phi.
+        inputs: inputs' parts t_ii of the variances, positive, shape (n,).
+        weight: sigma_w^2.
+        depth: number of layers, at least 1, or None.
+        rounding: relative error of the inner products.
+    """
+    layers = row_variances(activation, weight, inputs, depth)
+    return UnequalNorms(activation, weight, depth, inputs, rounding, layers)
+
+
+def unequal_norm_gram(
+    activation: Activation, inner: Array, weight: float, depth: int | None
+) -> tuple[Array, Array, float]:
+    """Return the Gram matrix, the variances `S_ii` and an estimate of the largest error of an entry.
+
+    Args:
+        activation: phi.
+        inner: `sigma_u^2 X X^T / d + sigma_b^2`, shape (n, n), taken to be exact.
+        weight: sigma_w^2.
+        depth: number of layers, at least 1, or None for the limit.
+    """
+    matrix = inner.copy()
+    entries = unequal_norms(activation, np.diagonal(inner).copy(), weight, depth, 0.0)
+    entries.apply_symmetric(matrix, 0.0)
+    np.fill_diagonal(matrix, entries.diagonal)
+    return matrix, entries.variances, entries.error
+
+
+def _beyond(
+    matrix: Array, factors: Array, shift: float, largest: Array, bound: float
+) -> tuple[Indices, Indices, Array]:
+    """Return rows, columns and inner products of the upper triangle whose cosine exceeds the bound."""
+    found = []
+    for i in np.flatnonzero(largest > bound):
+        row = matrix[i, i + 1 :] + shift
+        columns = np.flatnonzero(np.abs(row) * factors[i + 1 :] * factors[i] > bound)
+        found.append((np.full(columns.size, i), columns + i + 1, row[columns]))
+    if not found:
+        empty = np.zeros(0, dtype=np.intp)
+        return empty, empty, np.zeros(0)
+    rows, columns, t = zip(*found, strict=True)
+    return np.concatenate(rows), np.concatenate(columns), np.concatenate(t)
+
+
+def _fixed_point(
+    activation: Activation, weight: float, growth: float, q1: float, q2: float, t: float, near: float
+) -> tuple[float, float]:
+    """Return `k(q1, q2, c)` at the solution of `c = weight k(q1, q2, c) + t`, and an estimate of its error, by secants.
+
+    Args:
+        activation: phi.
+        weight: sigma_w^2.
+        growth: `weight L^2 < 1`, a bound of the slope of the right side.
+        q1: variance of the first row.
+        q2: variance of the second row.
+        t: inputs' part of the covariance.
+        near: a value close to the result.
+    """
+    limit = float(np.sqrt(q1) * np.sqrt(q2))
+    c = min(limit, max(-limit, weight * near + t))
+    value, error = integrated_kernel(activation, q1, q2, c)
+    slope = 0.0
+    for _ in range(_MAX_STEPS):
+        residual = weight * value + t - c
+        if abs(residual) <= 4.0 * EPS * limit:
+            return value, (error + abs(residual)) / max(1.0 - growth, EPS)
+        step = min(limit, max(-limit, c + residual / (1.0 - weight * slope)))
+        if step == c:
+            return value, (error + abs(residual)) / max(1.0 - growth, EPS)
+        following, error = integrated_kernel(activation, q1, q2, step)
+        slope = min(max((following - value) / (step - c), -growth / weight), growth / weight) if weight else 0.0
+        c, value = step, following
+    raise ConvergenceError(
+        f"an off-diagonal fixed point is not found to rounding in {_MAX_STEPS} steps (contraction {growth:.6f}): "
+        "reduce sigma_w, or ask for a finite depth"
+    )
+
+
+def _layers(activation: Activation, weight: float, growth: float, pairs: Array, t: float) -> tuple[float, float]:
+    """Return the entry after all layers, of which `pairs` are the variances, shape (layers, 2), and its error."""
+    value, error = 0.0, 0.0
+    for q1, q2 in pairs.tolist():
+        limit = float(np.sqrt(q1) * np.sqrt(q2))
+        value, added = integrated_kernel(activation, q1, q2, min(limit, max(-limit, weight * value + t)))
+        error = added + growth * error
+    return value, error

@@ -1,0 +1,385 @@
+"""Proven bounds of the entries of a population Gram matrix, whatever computed it.
+
+Limit: the residual of the fixed-point equation, evaluated with proven errors at the floats given, over the contraction
+`1 - sigma_w^2 L^2`. Finite depth: the layers are computed again, each with its error. Counted are the inner products,
+the scalings, the variances, the coefficients, the Parseval remainder and the evaluation.
+
+The bound also holds for every `sigma_w^2`, `sigma_u^2`, `sigma_b^2` within `4 u` relatively of the squares of the
+floats (u = 2^-53), which includes the papers' `2 s^2` and `2` behind `DEQ.paper`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.certified.counted.rounding import TINY, gamma
+from hermite_dual.certified.eigenvalues.entry_norm import EntryError, RowSums
+from hermite_dual.certified.growth.constants import derivative_bound
+from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
+from hermite_dual.exact_numbers import freeze
+from hermite_dual.outcome import Outcome
+from hermite_dual.population.entries.inputs import EQUAL_NORMS
+from hermite_dual.population.entries.model import Model
+from hermite_dual.population.entries.zero_rows import vanishes_at_zero, zero_rows
+from hermite_dual.population.proof.certified_kernel import CertifiedKernel
+from hermite_dual.population.proof.input_rows import PARAMETER_UNITS, SCALES, InputRows, Inputs
+from hermite_dual.population.proof.limit_bounds import (
+    BlockSums,
+    LimitBounds,
+    block_of,
+    correlations,
+    larger_shares,
+    largest_correlation,
+    moment_change,
+    perturbation,
+    positive_roots,
+    tiles,
+)
+from hermite_dual.population.proof.local_lipschitz import local_lipschitz
+
+Array = NDArray[np.float64]
+
+SMALLEST_SQUARE = 1e-280
+"""Below it a rounding is not a relative one."""
+_UP = 1 + 2.0**-46
+LIMIT_REASON = "fixed-point residual over the contraction, in floats with counted roundings and balls"
+
+
+@dataclass(frozen=True, eq=False)
+class EntryBounds:
+    """What is proven of the distance between float entries and the population Gram matrix.
+
+    Attributes:
+        errors: bounds of `|K_float - K|`, shape (n, n), or None where nothing is proven.
+        preactivation_errors: bounds of `|S_float - S|`, `S_float = sigma_w^2 K_float + inner products`, with the float
+            variances on the diagonal; None for finite depth or where nothing is proven.
+        outcome: PROVEN or UNDECIDED.
+        reason: how, or what is missing.
+        lipschitz: the proven Lipschitz constant, infinite where there is none.
+        budget: the largest contribution of each kind to an entry's error.
+    """
+
+    errors: Array | None
+    preactivation_errors: Array | None
+    outcome: Outcome
+    reason: str
+    lipschitz: float = np.inf
+    budget: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        freeze(self.errors, self.preactivation_errors)
+
+    @property
+    def largest(self) -> float:
+        """The largest bound of an entry; infinite where nothing is proven."""
+        return np.inf if self.errors is None else float(self.errors.max())
+
+    @property
+    def error(self) -> EntryError | None:
+        """What a bound of eigenvalues takes."""
+        return self.errors
+
+    def block(self, rows: slice, columns: slice) -> "EntryBounds":
+        """What is proven of some rows and columns."""
+        errors, outer = (None if e is None else e[rows, columns] for e in (self.errors, self.preactivation_errors))
+        return replace(self, errors=errors, preactivation_errors=outer)
+
+
+@dataclass(frozen=True, eq=False)
+class EntrySums:
+    """What is proven of a large Gram matrix in the limit where an array of bounds would double its memory.
+
+    Attributes:
+        error: bounds of the row sums of `|K_float - K|`, or None where nothing is proven.
+        largest: the largest bound of an entry; infinite where nothing is proven.
+        outcome: PROVEN or UNDECIDED.
+        reason: how, or what is missing.
+        budget: the largest contribution of each kind to an entry's error.
+    """
+
+    error: RowSums | None
+    largest: float
+    outcome: Outcome
+    reason: str
+    budget: dict[str, float] = field(default_factory=dict)
+
+
+def entry_bounds(model: Model, matrix: Array, variances: Array) -> EntryBounds:
+    """Bound `|matrix - K|` entrywise.
+
+    Args:
+        model: what the Gram matrix belongs to.
+        matrix: floats, shape (n, n), symmetric.
+        variances: floats close to `S_ii`, shape (n,).
+
+    Returns:
+        Proven bounds, or UNDECIDED with the reason.
+    """
+    obstacle = unprovable(model)
+    if obstacle is not None:
+        return undecided(obstacle)
+    if model.depth == 0:
+        return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, "K(0) = 0 by definition", 0.0, {})
+    try:
+        found = bounds_with_zero_rows(entry_bounds, model, matrix, variances)
+        if found is not None:
+            return found
+        if model.depth is not None:
+            return _layers(model, matrix, finite_lipschitz(model))
+        return _limit(model, matrix, variances, contracting_lipschitz(model))
+    except (AccuracyError, InvalidInputError, NotIntegrableError) as error:
+        return undecided(str(error))
+
+
+def bounds_with_zero_rows(
+    bound: Callable[[Model, Array, Array], EntryBounds], model: Model, matrix: Array, variances: Array
+) -> EntryBounds | None:
+    """Bound entries where some rows are zero without a bias and `phi(0) = 0`, which makes theirs 0; None where none is.
+
+    Args:
+        bound: what bounds the entries of the other rows, from their model, matrix and variances.
+        model: what the matrix belongs to.
+        matrix: floats, shape (n, n), symmetric.
+        variances: floats close to `S_ii`, shape (n,).
+
+    Raises:
+        AccuracyError: the limit is not proven to be unique.
+    """
+    zero = zero_rows(model.samples, model.sigma_b)
+    if not zero.any() or not vanishes_at_zero(model.activation):
+        return None
+    others = np.ix_(~zero, ~zero)
+    errors, outer = np.abs(matrix), np.zeros_like(matrix)
+    if zero.all():
+        if model.depth is None:
+            contracting_lipschitz(model)  # 0 is the limit where it is the only solution
+        return EntryBounds(errors, outer, Outcome.PROVEN, "phi(0) = 0 and all rows are zero", 0.0, {})
+    found = bound(replace(model, samples=model.samples[~zero]), matrix[others], variances[~zero])
+    if found.errors is None:
+        return found
+    errors[others] = found.errors
+    if found.preactivation_errors is not None:
+        outer[others] = found.preactivation_errors
+    return replace(found, errors=errors, preactivation_errors=None if found.preactivation_errors is None else outer)
+
+
+def entry_sums(model: Model, matrix: Array, variances: Array) -> EntrySums:
+    """Bound the row sums of `|matrix - K|` in the limit, an array of (`TILE`, `TILE`) bounds at a time.
+
+    Args:
+        model: what the Gram matrix belongs to, without depth.
+        matrix: floats, shape (n, n), symmetric.
+        variances: floats close to `S_ii`, shape (n,).
+
+    Returns:
+        Proven bounds, or UNDECIDED with the reason.
+    """
+    try:
+        if obstacle := unprovable(model):
+            raise AccuracyError(obstacle)
+        alive = variances > 0.0
+        if alive.any() and not alive.all() and vanishes_at_zero(model.activation):  # rows of zeros, whose entries are 0
+            others = replace(model, samples=model.samples[alive])
+            found = entry_sums(others, matrix[np.ix_(alive, alive)], variances[alive])
+            if found.error is None:
+                return found
+            sums = np.zeros(len(matrix))
+            sums[alive] = found.error.sums
+            return replace(found, error=RowSums(sums))
+        bounds = limit_bounds(model, matrix, variances, contracting_lipschitz(model))
+        total = ErrorTotal(len(matrix), bounds.budget())
+        for rows, columns in tiles(len(matrix)):
+            total.add(rows, columns, bounds.block_sums(block_of(model.samples, matrix, rows, columns)))
+        return total.result()
+    except (AccuracyError, InvalidInputError, NotIntegrableError) as error:
+        return EntrySums(None, np.inf, Outcome.UNDECIDED, str(error))
+
+
+def proven_lipschitz(model: Model) -> float:
+    """A proven bound of the Lipschitz constant of phi."""
+    slope = derivative_bound(model.activation.shape, 1)
+    if slope.outcome is not Outcome.PROVEN:
+        raise AccuracyError(f"no Lipschitz constant of phi is proven: {slope.reason}")
+    return slope.upper
+
+
+def finite_lipschitz(model: Model) -> float | None:
+    """The same where there is one; finitely many layers do without."""
+    slope = derivative_bound(model.activation.shape, 1)
+    return slope.upper if slope.outcome is Outcome.PROVEN else None
+
+
+def contracting_lipschitz(model: Model) -> float:
+    """The same where `sigma_w L < 1` is proven with it."""
+    lipschitz = proven_lipschitz(model)
+    if not contraction(model.sigma_w, lipschitz) < 1.0:
+        raise AccuracyError(
+            f"sigma_w L < 1 is not proven for sigma_w = {model.sigma_w:g} and L <= {lipschitz:.6g}: the limit "
+            "has no bound; ask for finitely many layers"
+        )
+    return lipschitz
+
+
+def unprovable(model: Model) -> str | None:
+    """Why nothing can be proven of a model's entries, or None."""
+    if model.activation.expr is None:
+        return f"{model.activation.name} is a Python function, of which nothing can be proven: give it as a formula"
+    squares = [s**2 for s in (model.sigma_w, model.sigma_u, model.sigma_b) if s]
+    if min(squares, default=1.0) < SMALLEST_SQUARE:
+        return f"a scale below {SMALLEST_SQUARE**0.5:.0e} underflows when squared: set it to 0"
+    return None
+
+
+def contraction(sigma_w: float, lipschitz: float) -> float:
+    """An upper bound of `sigma_w L`, scales within `PARAMETER_UNITS` included."""
+    return sigma_w * lipschitz * SCALES
+
+
+def undecided(reason: str) -> EntryBounds:
+    """Return what is known where nothing is proven."""
+    return EntryBounds(None, None, Outcome.UNDECIDED, reason)
+
+
+def _limit(model: Model, matrix: Array, variances: Array, lipschitz: float) -> EntryBounds:
+    """Residuals at the floats given, over the contraction, block by block."""
+    bounds = limit_bounds(model, matrix, variances, lipschitz)
+    errors, outer = np.empty_like(matrix), np.empty_like(matrix)
+    budget = bounds.budget()
+    for rows, columns in tiles(len(matrix)):
+        block = block_of(model.samples, matrix, rows, columns)
+        part, shares = bounds.errors_of(block)
+        budget = larger_shares(budget, shares)
+        errors[rows, columns] = part
+        outer[rows, columns] = bounds.preactivation_errors_of(block, part)
+        if not block.on_diagonal:
+            errors[columns, rows] = part.T
+            outer[columns, rows] = outer[rows, columns].T
+    return EntryBounds(errors, outer, Outcome.PROVEN, LIMIT_REASON, lipschitz, budget)
+
+
+def limit_bounds(model: Model, matrix: Array, variances: Array, lipschitz: float) -> LimitBounds:
+    """What all blocks of a Gram matrix in memory share."""
+    inputs = InputRows.of(model.samples, model.sigma_u, model.sigma_b, model.row_error)
+    largest = 0.0
+    for rows, columns in tiles(len(matrix)):
+        block = block_of(model.samples, matrix, rows, columns)
+        scales = (model.sigma_w, model.sigma_u, model.sigma_b)
+        largest = max(largest, largest_correlation(block, scales, variances))
+    diagonal = np.diagonal(matrix).astype(np.float64)
+    return LimitBounds(model.activation, model.sigma_w, lipschitz, inputs, diagonal, variances, largest)
+
+
+class ErrorTotal:
+    """Row sums and largest error, over blocks of a matrix whose every pair of rows comes once."""
+
+    def __init__(self, count: int, budget: dict[str, float], reason: str = LIMIT_REASON) -> None:
+        self._sums = np.zeros(count)
+        self._largest = 0.0
+        self._budget = budget
+        self._reason = reason
+        self._blocks = 0
+
+    def add(self, rows: slice, columns: slice, found: BlockSums) -> None:
+        """Take one more block into account, off the diagonal for its transpose as well."""
+        self._sums[rows] += found.rows
+        if rows != columns:
+            self._sums[columns] += found.columns
+        self._largest = max(self._largest, found.largest)
+        self._budget = larger_shares(self._budget, found.budget)
+        self._blocks += 1
+
+    def result(self) -> EntrySums:
+        """What all blocks prove."""
+        # at most one rounding for each block in a row
+        sums = RowSums(self._sums * (1 + gamma(self._blocks + 2)))
+        return EntrySums(sums, self._largest, Outcome.PROVEN, self._reason, self._budget)
+
+
+def inputs_part(model: Model) -> Inputs:
+    """Inner products and their scaling, shape (n, n)."""
+    inputs = InputRows.of(model.samples, model.sigma_u, model.sigma_b, model.row_error)
+    everything, own = slice(None), inputs.diagonal()
+    found = inputs.between(model.samples, model.samples, everything, everything)
+    np.fill_diagonal(found.values, own.values)
+    np.fill_diagonal(found.errors, own.errors)
+    return found
+
+
+def largest_off_diagonal(rho: Array) -> float:
+    """The largest modulus off the diagonal."""
+    if len(rho) < 2:
+        return 0.0
+    off = ~np.eye(len(rho), dtype=bool)
+    return float(np.abs(rho).max(initial=0.0, where=off))
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer in floats, with bounds of what separates it from the layer of the true model.
+
+    Attributes:
+        variances: floats close to `S_ii`, shape (n,).
+        root_errors: bounds of `|sqrt(q_i) - sqrt(S_ii)|`.
+        covariance: floats close to S off the diagonal.
+        slack: bounds between `rho sqrt(q_i q_j)` and S off the diagonal.
+        rho: float correlations.
+        matrix: floats close to `K = k(S)`.
+        errors: bounds of their distance.
+        evaluation: the largest error of the kernel's evaluation.
+        lipschitz: L, or what takes its place at these variances.
+    """
+
+    variances: Array
+    root_errors: Array
+    covariance: Array
+    slack: Array
+    rho: Array
+    matrix: Array
+    errors: Array
+    evaluation: float
+    lipschitz: float
+
+
+def certified_layers(model: Model, inner: Inputs, lipschitz: float | None) -> Iterator[Layer]:
+    """Compute every layer of a model of finite depth with its error, with a Lipschitz constant or without."""
+    weight = model.sigma_w**2
+    t = np.diagonal(inner.values).copy()
+    start = np.full_like(t, t.mean()) if np.ptp(t) <= EQUAL_NORMS * t.max() else t
+    q, dq = start, np.abs(start - t) + np.diagonal(inner.errors)
+    K, dK = np.zeros_like(inner.values), np.zeros_like(inner.values)
+    for _ in range(model.depth or 0):
+        roots = positive_roots(q)
+        covariance = weight * K + inner.values
+        slack = weight * SCALES * dK + inner.errors + gamma(4 + PARAMETER_UNITS) * weight * np.abs(K)
+        rho, slack = correlations(covariance, slack, roots, roots)
+        kernel = CertifiedKernel(model.activation, q, largest_off_diagonal(rho))
+        # |sqrt(q) - sqrt(q')| <= |q - q'|/sqrt(q)
+        e = dq / roots * _UP
+        if not (e < 0.5 * roots).all():
+            raise AccuracyError("a variance is known too poorly to bound the entries of its row")
+        found, norms = kernel.evaluate(rho), kernel.norms()
+        slope = local_lipschitz(model.activation, roots, e) if lipschitz is None else lipschitz
+        moved = perturbation(norms, roots, e, slope, covariance, slack, (slice(None), slice(None)))
+        middle, radius = kernel.rounded_moments()
+        K, dK = found.values, (found.errors + moved) * _UP
+        change = moment_change(norms, e, slope)
+        np.fill_diagonal(K, middle)
+        np.fill_diagonal(dK, (radius + change) * _UP)
+        yield Layer(q, e, covariance, slack, rho, K, dK, float(found.errors.max()), slope)
+        rounding = gamma(4 + PARAMETER_UNITS) * (weight * middle + start)
+        off = weight * SCALES * (radius + change)
+        q, dq = weight * middle + start, (off + np.abs(start - t) + np.diagonal(inner.errors) + rounding) * _UP
+
+
+def _layers(model: Model, matrix: Array, lipschitz: float | None) -> EntryBounds:
+    """Compute every layer again with its error."""
+    inner = inputs_part(model)
+    evaluation = slope = 0.0
+    for layer in certified_layers(model, inner, lipschitz):
+        evaluation, K, dK, slope = max(evaluation, layer.evaluation), layer.matrix, layer.errors, layer.lipschitz
+    errors = (np.abs(matrix - K) + dK) * _UP + TINY
+    budget = {"inner products and scaling": float(inner.errors.max()), "kernel evaluation": evaluation}
+    return EntryBounds(errors, None, Outcome.PROVEN, f"{model.depth} layers with their errors", slope, budget)

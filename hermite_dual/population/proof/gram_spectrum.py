@@ -1,0 +1,19 @@
+"""All eigenvalues of a population Gram matrix, certified."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.certified.eigenvalues.spectrum import Spectrum, eigenvalues
+from hermite_dual.outcome import Outcome
+from hermite_dual.population.proof.entry_bounds import EntryBounds
+
+Array = NDArray[np.float64]
+
+
+def gram_eigenvalues(matrix: Array, entries: EntryBounds) -> Spectrum:
+    """Enclose the eigenvalues of K; an infinite radius and UNDECIDED where the entries have no proven error."""
+    if entries.errors is None:
+        return Spectrum(np.linalg.eigvalsh(matrix).astype(np.float64), math.inf, Outcome.UNDECIDED, entries.reason)
+    return eigenvalues(matrix, entries.errors)

@@ -1,0 +1,177 @@
+"""Proven bounds of the entries of a tangent kernel and of its least eigenvalue, whatever computed it.
+
+Limit: `Theta = K + S o kdot/(1 - sigma_w^2 kdot)` from a Gram matrix with proven entries and kdot evaluated with proven
+errors. Finite depth: the layers are computed again, each with its error.
+"""
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hermite_dual.certified.counted.entry_error import ntk_error, variance_error
+from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
+from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
+from hermite_dual.certified.growth.slope_regularity import SlopeRegularity, slope_regularity
+from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
+from hermite_dual.outcome import Outcome
+from hermite_dual.population.entries.identical_rows import identical_rows
+from hermite_dual.population.entries.model import Model
+from hermite_dual.population.entries.zero_rows import zero_rows
+from hermite_dual.population.proof.certified_slope import certified_slope
+from hermite_dual.population.proof.entry_bounds import (
+    EntryBounds,
+    bounds_with_zero_rows,
+    certified_layers,
+    inputs_part,
+    undecided,
+    unprovable,
+)
+from hermite_dual.population.proof.gram_eigenvalues import gram_lower_bounds
+from hermite_dual.population.proof.input_rows import PARAMETER_UNITS
+from hermite_dual.population.proof.limit_bounds import correlations, positive_roots
+
+if TYPE_CHECKING:
+    from hermite_dual.population.gram import Gram
+
+Array = NDArray[np.float64]
+
+_UP = 1 + 2.0**-46
+_SCALES = 1 + 16 * UNIT
+_LEAST_ROOM = 1e-12
+"""Smallest `1 - sigma_w^2 L^2` at which the slack of sigma_w counts to first order alone."""
+
+
+def tangent_entry_bounds(model: Model, matrix: Array, gram: "Gram | None") -> EntryBounds:
+    """Bound `|matrix - Theta|` entrywise.
+
+    Args:
+        model: what the tangent kernel belongs to.
+        matrix: floats, shape (n, n), symmetric.
+        gram: the Gram matrix K of the same model, for the limit.
+
+    Returns:
+        Proven bounds, or UNDECIDED with the reason.
+    """
+    obstacle = unprovable(model)
+    if obstacle is not None:
+        return undecided(obstacle)
+    if model.depth == 0:
+        return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, "Theta(0) = 0 by definition", 0.0, {})
+    try:
+        others = bounds_with_zero_rows(
+            lambda model, matrix, _: tangent_entry_bounds(model, matrix, gram and _without_zero_rows(gram)),
+            model,
+            matrix,
+            np.ones(len(matrix)),
+        )
+        if others is not None:
+            return others
+        regularity = slope_regularity(model.activation.shape)
+        found = _layers(model, matrix, regularity) if gram is None else _limit(model, matrix, gram, regularity)
+    except (AccuracyError, InvalidInputError, NotIntegrableError) as error:
+        return undecided(str(error))
+    if found.errors is not None and not model.row_error:
+        # the true entry of two identical rows is that of the diagonal
+        rows, columns = identical_rows(model.samples, model.samples)
+        same = (np.abs(matrix[rows, columns] - matrix[rows, rows]) + found.errors[rows, rows]) * _UP
+        errors = found.errors.copy()
+        errors[rows, columns] = np.minimum(errors[rows, columns], same)
+        found = replace(found, errors=errors)
+    return found
+
+
+def _without_zero_rows(gram: "Gram") -> "Gram":
+    model = gram.model
+    others = ~zero_rows(model.samples, model.sigma_b)
+    return replace(
+        gram,
+        matrix=gram.matrix[np.ix_(others, others)],
+        variances=gram.variances[others],
+        model=replace(model, samples=model.samples[others]),
+    )
+
+
+def _limit(model: Model, matrix: Array, gram: "Gram", regularity: SlopeRegularity) -> EntryBounds:
+    entries = gram.entry_bounds
+    if entries.errors is None or entries.preactivation_errors is None:
+        return undecided(entries.reason)
+    K, S, dS = gram.matrix, gram.preactivation, entries.preactivation_errors
+    kdot, error = _slope(model, regularity, gram.variances, S, dS)
+    w2 = model.sigma_w**2
+    room = 1 - w2 * regularity.lipschitz**2
+    if not room > _LEAST_ROOM:
+        return undecided(f"1 - sigma_w^2 L^2 = {room:.1e} is too close to 0: reduce sigma_w")
+    change = kdot / (1 - w2 * kdot)
+    theta = K + S * change
+    bound = ntk_error(K, S, kdot, (entries.errors, dS, error), model.sigma_w, regularity.lipschitz)
+    # sigma_w^2 within PARAMETER_UNITS of the float's square, twice that for the second order and the roundings
+    bound = bound + gamma(2 * PARAMETER_UNITS + 4) * np.abs(S * change) * w2 * np.abs(kdot) / room
+    errors = (np.abs(matrix - theta) + bound) * _UP + TINY
+    budget = {
+        "Gram matrix": float(entries.errors.max()),
+        "preactivations": float(dS.max()),
+        "dual of the derivative": float(error.max()),
+        "evaluation": float(np.abs(matrix - theta).max()),
+    }
+    reason = "Gram matrix with proven entries, dual of the derivative in floats with counted roundings and balls"
+    return EntryBounds(errors, dS, Outcome.PROVEN, reason, regularity.lipschitz, budget)
+
+
+def _slope(model: Model, regularity: SlopeRegularity, q: Array, S: Array, dS: Array) -> tuple[Array, Array]:
+    """Return kdot and its errors from a preactivation covariance with the float variances on its diagonal."""
+    roots = positive_roots(q)
+    rho, slack = correlations(S, dS, roots, roots)
+    # |sqrt(q) - sqrt(q')| <= |q - q'|/sqrt(q)
+    e = np.diagonal(dS) / roots * _UP
+    return certified_slope(model.activation, regularity, q, e, rho, slack)
+
+
+def _layers(model: Model, matrix: Array, regularity: SlopeRegularity) -> EntryBounds:
+    """Compute every layer of K and T again with its error."""
+    inner = inputs_part(model)
+    w2 = model.sigma_w**2
+    T, dT = np.zeros_like(matrix), np.zeros_like(matrix)
+    worst = 0.0
+    for layer in certified_layers(model, inner, regularity.lipschitz):
+        q, e = layer.variances, layer.root_errors
+        kdot, error = certified_slope(model.activation, regularity, q, e, layer.rho, layer.slack)
+        S, dS = layer.covariance.copy(), layer.slack.copy()
+        np.fill_diagonal(S, q)
+        np.fill_diagonal(dS, variance_error(q, e))
+        total = S + w2 * T
+        total_error = dS + w2 * _SCALES * dT + gamma(4 + PARAMETER_UNITS) * (np.abs(S) + w2 * np.abs(T))
+        T = kdot * total
+        dT = (np.abs(kdot) * total_error + error * (np.abs(total) + total_error) + UNIT * np.abs(T)) * _UP + TINY
+        K, dK, worst = layer.matrix, layer.errors, max(worst, float(error.max()))
+    theta = K + T
+    errors = (np.abs(matrix - theta) + dK + dT + 2 * UNIT * np.abs(theta)) * _UP + TINY
+    budget = {"inner products and scaling": float(inner.errors.max()), "dual of the derivative": worst}
+    reason = f"{model.depth} layers with their errors"
+    return EntryBounds(errors, None, Outcome.PROVEN, reason, regularity.lipschitz, budget)
+
+
+def tangent_lower_bounds(tangent: "Gram", gram: "Gram", degrees: int) -> tuple[TheoryBound, ...]:
+    """The theory's bounds of `lambda_min(K)` times `1 + sigma_w^2 min_i Gamma_ii = 1/(1 - sigma_w^2 min_i kdot_ii)`.
+
+    `Theta = K + S o Gamma`. `Gamma = sum_p sigma_w^(2p) kdot^(o p+1)` and `S - sigma_w^2 K` are positive semidefinite,
+    hence `Theta - K - sigma_w^2 K o Gamma` is, and `lambda_min(K o Gamma) >= lambda_min(K) min_i Gamma_ii` (Schur).
+    """
+    model = tangent.model
+    bounds = gram_lower_bounds(gram, degrees)
+    regularity = slope_regularity(model.activation.shape)
+    dS = gram.entry_bounds.preactivation_errors
+    if dS is None:
+        raise AccuracyError(f"the theory's bounds need proven entries: {gram.entry_bounds.reason}")
+    q = np.unique(gram.variances)
+    kdot, error = _slope(model, regularity, q, np.diag(q), np.full((len(q), len(q)), np.diagonal(dS).max()))
+    least = max(float((np.diagonal(kdot) - np.diagonal(error)).min()), 0.0) * (1 - 8 * UNIT)
+    factor = 1 / (1 - model.sigma_w**2 * (1 - 4 * PARAMETER_UNITS * UNIT) * least) * (1 - 8 * UNIT)
+    upper = tangent.least_eigenvalue().upper
+    found = []
+    for bound in bounds:
+        value = max(bound.value, 0.0) * factor * (1 - 2 * UNIT)
+        found.append(replace(bound, value=value, tightness=value / upper if upper > 0.0 else math.nan))
+    return tuple(found)

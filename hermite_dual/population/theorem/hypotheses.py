@@ -1,0 +1,236 @@
+"""The hypotheses of the convergence theorems for a model and its data, and what follows from them."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from hermite_dual.activation import Activation
+from hermite_dual.certified.counted.rounding import UNIT
+from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds
+from hermite_dual.errors import HermiteDualError, InvalidInputError
+from hermite_dual.exact_numbers import check_count
+from hermite_dual.notebook import grid
+from hermite_dual.outcome import Outcome
+from hermite_dual.population.entries.identical_rows import identical_rows
+from hermite_dual.population.entries.zero_rows import vanishes_at_zero, zero_rows
+from hermite_dual.population.theorem.gaussian_norm import contraction_failure
+from hermite_dual.population.theorem.hypothesis_tests import (
+    Hypothesis,
+    bounded_derivative,
+    contraction_condition,
+    no_parallel_rows,
+    no_polynomial,
+    paper_scales,
+    parity,
+    row_norms,
+    slope_bound,
+)
+
+if TYPE_CHECKING:
+    from hermite_dual.deq import DEQ
+
+Array = NDArray[np.float64]
+
+_WIDEST = 10**15
+"""Neurons, which need no network here."""
+LING, TRUONG = "Ling et al., arXiv 2205.13814", "Truong, arXiv 2302.05797"
+
+
+@dataclass(frozen=True)
+class TheoremCheck:
+    """Which hypotheses hold for a model and its data, and what follows.
+
+    `print(check)` shows all of it.
+
+    Attributes:
+        activation: the name of phi.
+        hypotheses: bounded first and second derivative, `s^2 < 1/(8 L^2)`, the papers' scales, row norms, no parallel
+            rows, phi no polynomial, parity.
+        consequences: existence and uniqueness of the equilibrium, `lambda_* > 0`, and for a given width and step the
+            linear rate.
+        least_eigenvalue: proven enclosure of `lambda_*`.
+        theorem: which paper's theorem covers the case, or why none does.
+    """
+
+    activation: str
+    hypotheses: tuple[Hypothesis, ...]
+    consequences: tuple[Hypothesis, ...]
+    least_eigenvalue: EigenvalueBounds
+    theorem: str
+
+    def __getitem__(self, name: str) -> Hypothesis:
+        """Return the hypothesis or consequence of a name."""
+        for item in (*self.hypotheses, *self.consequences):
+            if item.name == name:
+                return item
+        names = ", ".join(repr(item.name) for item in (*self.hypotheses, *self.consequences))
+        raise InvalidInputError(f"no hypothesis is named {name!r}; there are {names}")
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks, a row per hypothesis and consequence."""
+        kinds = (("hypothesis", self.hypotheses), ("consequence", self.consequences))
+        rows = [(kind, item.name, item.outcome.value, item.explanation) for kind, items in kinds for item in items]
+        head = ("", "statement", "outcome", "explanation")
+        return grid(f"Hypotheses for {self.activation}", head, rows, self.theorem)
+
+    def __str__(self) -> str:
+        """Return a line per hypothesis and consequence."""
+        lines = [f"Hypotheses for {self.activation}", *(f"  {item}" for item in self.hypotheses)]
+        lines += ["What follows", *(f"  {item}" for item in self.consequences), f"  {self.theorem}"]
+        return "\n".join(lines)
+
+
+def check_theorem(model: "DEQ", X: Array, width: int | None, step: float | None) -> TheoremCheck:
+    """Decide each hypothesis for a model and samples of shape (n, d).
+
+    Args:
+        model: the model of infinite width.
+        X: checked samples.
+        width: number m of neurons, for the statements about finite networks.
+        step: step size of gradient descent.
+    """
+    _check_width_and_step(width, step)
+    phi = model.activation
+    slopes = (slope_bound(phi, 1), slope_bound(phi, 2))
+    hypotheses = (
+        bounded_derivative(slopes[0], 1),
+        bounded_derivative(slopes[1], 2),
+        contraction_condition(model.sigma_w, slopes[0], 2),
+        paper_scales(model.sigma_u, model.sigma_b),
+        row_norms(X),
+        no_parallel_rows(X),
+        no_polynomial(phi, slopes),
+        parity(phi),
+    )
+    limit = contraction_condition(model.sigma_w, slopes[0], 1)
+    least = _least_eigenvalue(model, X, limit)
+    consequences = [_population_limit(limit), _positive(least)]
+    if width is not None:
+        consequences.append(_finite_uniqueness(model.sigma_w, slopes[0].upper, width))
+        if step is not None:
+            consequences.append(_rate(least, width, step, _is_relu(phi)))
+    return TheoremCheck(phi.name, hypotheses, tuple(consequences), least, _theorem(phi, hypotheses))
+
+
+def _check_width_and_step(width: int | None, step: float | None) -> None:
+    if width is not None:
+        check_count("width", width, 1, "the number of neurons", _WIDEST)
+    if step is None:
+        return
+    if not (isinstance(step, int | float) and math.isfinite(step) and step > 0.0):
+        raise InvalidInputError(f"step = {step!r}: allowed are finite numbers above 0, or None")
+    if width is None:
+        raise InvalidInputError("step is given without width: the rate depends on both, pass width=m as well")
+
+
+def _least_eigenvalue(model: "DEQ", X: Array, limit: Hypothesis) -> EigenvalueBounds:
+    if limit.outcome is not Outcome.PROVEN:
+        reason = f"the limit needs sigma_w L < 1: {limit.explanation}"
+        return EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, reason)
+    if singular := _singular(model, X):
+        return EigenvalueBounds(0.0, 0.0, 0.0, Outcome.PROVEN, f"{singular}, and K is positive semidefinite")
+    try:
+        return model.gram(X).least_eigenvalue()
+    except HermiteDualError as error:
+        return EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, str(error))
+
+
+def _singular(model: "DEQ", X: Array) -> str | None:
+    """Why K is singular, as the rows show without any computation, or None."""
+    zero = np.flatnonzero(zero_rows(X, model.sigma_b))
+    if zero.size and vanishes_at_zero(model.activation):
+        return f"row {zero[0]} of X is zero, sigma_b = 0 and phi(0) = 0, so that row {zero[0]} of K is zero"
+    symmetric = model.activation.expr is not None and model.activation.shape.parity and model.sigma_b == 0.0
+    for sign, what in ((1.0, "equal"), (-1.0, "opposite")) if symmetric else ((1.0, "equal"),):
+        # adding 0 makes -0 a 0, whose bits are compared
+        first, second = identical_rows(X + 0.0, sign * X + 0.0)
+        pairs = first < second
+        if pairs.any():
+            i, j = int(first[pairs][0]), int(second[pairs][0])
+            return f"rows {i} and {j} of X are {what}, so that those of K are equal or opposite"
+    return None
+
+
+def _population_limit(limit: Hypothesis) -> Hypothesis:
+    name = "the population limit exists and is unique"
+    if limit.outcome is Outcome.PROVEN:
+        return Hypothesis(name, Outcome.PROVEN, limit.value, f"sigma_w L < 1: {limit.explanation}")
+    return Hypothesis(name, Outcome.UNDECIDED, limit.value, f"sigma_w L < 1 is not proven: {limit.explanation}")
+
+
+def _positive(least: EigenvalueBounds) -> Hypothesis:
+    name = "lambda_* > 0"
+    if least.outcome is Outcome.UNDECIDED:
+        return Hypothesis(name, Outcome.UNDECIDED, None, least.reason)
+    interval = f"lambda_* lies in [{least.lower!r}, {least.upper!r}]"
+    if least.lower > 0.0:
+        return Hypothesis(name, Outcome.PROVEN, least.lower, interval)
+    if least.upper <= 0.0:
+        return Hypothesis(name, Outcome.REFUTED, least.upper, least.reason if least.lower == least.upper else interval)
+    return Hypothesis(name, Outcome.UNDECIDED, least.lower, f"{interval}, which contains 0")
+
+
+def _finite_uniqueness(sigma_w: float, lipschitz: float, width: int) -> Hypothesis:
+    """`P(||W||_2 >= sigma_w (2 + t)) <= exp(-m t^2/2)` for `W_ij ~ N(0, sigma_w^2/m)`, at `2 + t = 1/(sigma_w L)`."""
+    name = f"a network of width {width} has one equilibrium"
+    if sigma_w == 0.0:
+        return Hypothesis(name, Outcome.PROVEN, 1.0, "sigma_w = 0: nothing recurs")
+    room, failure = contraction_failure(sigma_w, lipschitz, width)
+    if room <= 0.0:
+        return Hypothesis(name, Outcome.UNDECIDED, None, "2 sigma_w L < 1 is not proven")
+    probability = max(0.0, 1.0 - failure - 2 * UNIT)  # the subtraction rounds once
+    # three digits are printed, which must not round downwards
+    explanation = (
+        f"except with probability {1.01 * failure:.3g} at most, since ||W||_2 >= sigma_w (2 + t) has probability at "
+        f"most exp(-m t^2/2) and L ||W||_2 < 1 is a contraction; t = {room:.6g}"
+    )
+    outcome = Outcome.PROVEN if probability > 0.0 else Outcome.UNDECIDED
+    return Hypothesis(name, outcome, probability, explanation)
+
+
+def _rate(least: EigenvalueBounds, width: int, step: float, relu: bool) -> Hypothesis:
+    """`1 - eta lambda_0/2` with `lambda_0 = m lambda_*/2`, which the theorems promise for widths beyond a bound."""
+    name = f"linear rate at width {width} and step {step:g}"
+    if not least.lower > 0.0:
+        return Hypothesis(name, Outcome.UNDECIDED, None, "lambda_* > 0 is not proven")
+    factor = 1.0 - 0.25 * step * width * least.lower * (1 - 16 * UNIT)
+    explanation = (
+        f"the loss falls by the factor 1 - eta m lambda_*/4 <= {factor:.12g} a step if lambda_0 >= m lambda_*/2 holds "
+        "at the start and the step is small enough. "
+    )
+    if relu:
+        explanation += (
+            "Theorems 1 and 2 of arXiv 2205.13814 promise both under conditions on width and step whose constants are "
+            "not stated, so this width and step are not decided"
+        )
+    else:
+        explanation += (
+            "Theorems 1 and 2 of arXiv 2205.13814 say so for ReLU alone; arXiv 2302.05797 claims a linear rate for "
+            "other activations, whose number and constants are not stated, so this width and step are not decided"
+        )
+    if factor <= 0.0:
+        explanation = f"eta m lambda_*/4 >= 1: the step is too large for the theorem; take it below {step / 4:g}"
+    return Hypothesis(name, Outcome.UNDECIDED, factor, explanation)
+
+
+def _is_relu(phi: Activation) -> bool:
+    return phi.expr is not None and bool(sp.simplify(phi.expr - sp.Max(phi.symbol, 0)) == 0)
+
+
+def _theorem(phi: Activation, hypotheses: tuple[Hypothesis, ...]) -> str:
+    first, second, condition, *data = (item.outcome is Outcome.PROVEN for item in hypotheses[:7])
+    scales, norms, parallel, polynomial = data
+    is_relu = _is_relu(phi)
+    common = condition and scales and norms and parallel
+    if is_relu:
+        words = f"phi'' is unbounded, so that {TRUONG}, does not apply; {LING}, covers ReLU"
+        return f"{words}: its assumptions {'are proven here' if common else 'are not all proven here'}."
+    if common and first and second and polynomial:
+        asked = "bounded phi' and phi'', s^2 < 1/(8 L^2), distinct directions on the sphere"
+        return f"What {TRUONG}, asks of phi, s and the data is proven ({asked}); lambda_* > 0 is decided above."
+    missing = [item.name for item in hypotheses[:7] if item.outcome is not Outcome.PROVEN]
+    return f"No theorem is known to cover this case; not proven: {', '.join(missing)}."
