@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from hermite_dual.data.atomic import atomic_path
+from hermite_dual.data.json_files import write_json
 from hermite_dual.errors import DataFileError
-from hermite_dual.report.files import write_json
 
 
 def test_numbers_survive(tmp_path):

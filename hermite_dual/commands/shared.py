@@ -195,6 +195,6 @@ def _escaped(sign: str) -> str:
 
 def print_json(content: dict[str, Any]) -> None:
     """Print JSON; NaN and infinities, which JSON lacks, become null."""
-    from hermite_dual.report.files import plain
+    from hermite_dual.data.json_files import plain
 
     say(json.dumps(plain(content), indent=2, allow_nan=False))

@@ -11,6 +11,7 @@ epochs, start the iterations of the next.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg
@@ -21,11 +22,13 @@ from hermite_dual.exact_numbers import check_count, real_array, real_number
 from hermite_dual.finite.equilibrium import solve_equilibrium
 from hermite_dual.finite.fixed_point import TOLERANCE
 from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function, solve_sensitivities
-from hermite_dual.finite.network import FiniteDEQ
 from hermite_dual.finite.spectral_norm import norm_estimate
 from hermite_dual.finite.training_run import TrainingRun
 from hermite_dual.finite.untied import check_columns
 from hermite_dual.namespaces import check_array, namespace_of
+
+if TYPE_CHECKING:
+    from hermite_dual.finite.network import FiniteDEQ
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +47,7 @@ class _Epoch:
 
 
 def train(
-    network: FiniteDEQ,
+    network: "FiniteDEQ",
     X: ArrayLike,
     y: ArrayLike,
     step: float,
@@ -129,7 +132,7 @@ class _Descent:
         lipschitz: Lipschitz constant of phi.
     """
 
-    def __init__(self, network: FiniteDEQ, X: Floats, y: Floats, step: float, names: tuple[str, ...]) -> None:
+    def __init__(self, network: "FiniteDEQ", X: Floats, y: Floats, step: float, names: tuple[str, ...]) -> None:
         if not isinstance(network.W, np.ndarray):
             raise InvalidInputError(
                 "the weights W of the network are not kept, and training changes them; draw it with "
@@ -224,11 +227,11 @@ def _stable(descent: _Descent) -> str:
     )
 
 
-def _default_parameters(network: FiniteDEQ) -> tuple[str, ...]:
+def _default_parameters(network: "FiniteDEQ") -> tuple[str, ...]:
     return tuple(name for name in PARAMETERS if name != "b" or network.sigma_b > 0.0)
 
 
-def _check_data(network: FiniteDEQ, X: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
+def _check_data(network: "FiniteDEQ", X: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
     for name, values in (("X", X), ("y", y)):
         if namespace_of(values) is not np:
             raise InvalidInputError(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual import showing
+from hermite_dual.data.json_files import plain
 from hermite_dual.notebook import facts
 
 if TYPE_CHECKING:
@@ -134,26 +136,25 @@ class TrainingRun:
             "epochs": self.epochs,
             "step": self.step,
             "parameters": list(self.parameters),
-            "lipschitz": _plain(self.lipschitz),
+            "lipschitz": plain(self.lipschitz),
             "stopped": self.stopped,
             "interrupted": self.interrupted,
             "holds": self.holds,
             "claims": [
-                {"name": c.name, "holds": c.holds, "first_failure": c.first_failure, "worst": _plain(c.worst)}
+                {"name": c.name, "holds": c.holds, "first_failure": c.first_failure, "worst": plain(c.worst)}
                 for c in self.claims
             ],
-            "loss": [_plain(v) for v in self.loss.tolist()],
-            "rate_bound": [_plain(v) for v in self.rate_bound.tolist()],
-            "norm": [_plain(v) for v in self.norm.tolist()],
-            "least_eigenvalue": [_plain(v) for v in self.least_eigenvalue.tolist()],
-            "residual": [_plain(v) for v in self.residual.tolist()],
+            "loss": plain(self.loss),
+            "rate_bound": plain(self.rate_bound),
+            "norm": plain(self.norm),
+            "least_eigenvalue": plain(self.least_eigenvalue),
+            "residual": plain(self.residual),
         }
 
     def to_json(self) -> str:
         """Return `to_dict` as JSON."""
         return json.dumps(self.to_dict(), allow_nan=False)
 
-    # As in `ValidationReport`, a result saves and draws itself; the imports of the report above it wait for the call.
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the run as a page of its own, or every number as JSON; the same run gives the same bytes.
 
@@ -167,10 +168,7 @@ class TrainingRun:
             InvalidInputError: The ending names another format.
             DataFileError: The file cannot be written.
         """
-        from hermite_dual.report.save import save_result
-        from hermite_dual.report.training_page import run_page
-
-        return save_result(path, lambda: run_page(self), self.to_dict)
+        return showing.save(self, path)
 
     def plot(self) -> NDArray[Any]:
         """Draw loss, `||W||_2` and least eigenvalue by epoch; see `plot_run`.
@@ -178,9 +176,8 @@ class TrainingRun:
         Returns:
             The Axes, shape (3,).
         """
-        from hermite_dual.report.training_plot import plot_run
-
-        return plot_run(self)
+        axes: NDArray[Any] = showing.plot(self)
+        return axes
 
 
 def _ratio(smaller: Floats, larger: Floats) -> Floats:
@@ -196,7 +193,3 @@ def _claim(name: str, ratio: Floats, *, strict: bool = False) -> TrainingClaim:
     known = later[~np.isnan(later)]
     worst = float(known.max()) if known.size else math.nan
     return TrainingClaim(name, failures.size == 0, int(failures[0]) if failures.size else None, worst)
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -20,24 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.numeric.chebyshev import chebyshev_coefficients, chebyshev_nodes
+from hermite_dual.numeric.graded_pieces import CENTRE, CENTRE_DEGREE, DEGREE, FIRST, PIECES, SHIFT
 
 Array = NDArray[np.float64]
 Factors = tuple[Array, Array]
 """By row and by column."""
 
-DEGREE = 7
-"""Eight coefficients are one cache line."""
-SHIFT = 47
-"""Bits of a double below the five that number the pieces of an octave."""
-OCTAVES = 52
-"""From u = 1/2 down to `2^-53`, below which the argument is +-1."""
-PIECES = OCTAVES * (1 << (52 - SHIFT)) + 1
-"""Pieces on each side: the point x = +-1 itself and the octaves."""
-FIRST = ((1022 - OCTAVES) << (52 - SHIFT)) - 1
-"""Number of the first piece among the leading bits of u."""
-CENTRE = 0.5
-"""Largest modulus of the arguments for which the polynomial in the centre stands."""
-CENTRE_DEGREE = 29
 _CENTRE_NODES = 64
 """More than the degree needs, so that roundings of the function average out."""
 _OFF_NODES = np.array([-0.97, -0.31, 0.52])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual._version import __version__
-from hermite_dual.report.files import write_json
+from hermite_dual.data.json_files import write_json
 from hermite_dual.report.plot import plot_dual_kernel, plot_error_by_width, plot_spectrum
 from hermite_dual.report.style import save_figure
 from hermite_dual.validation import ValidationReport, validate

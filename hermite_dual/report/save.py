@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from hermite_dual.data.atomic import atomic_path, check_writable
+from hermite_dual.data.json_files import write_json
 from hermite_dual.errors import DataFileError, InvalidInputError
-from hermite_dual.report.files import write_json
 
 _ENDINGS = (".html", ".json")
 

@@ -16,7 +16,6 @@ _FLOAT64_BITS = 53
 _SIGN_BITS = (64, 256, 1024)
 _MOST_OPERATIONS = 60
 """Operations up to which SymPy is asked whether a constant that is 0 to 1,024 bits is 0."""
-_MOST_STEPS = 200
 
 
 class UndecidedError(InvalidInputError):
@@ -72,9 +71,9 @@ class RealZero(sp.Expr):
 
     def enclosure(self) -> Any:
         """Return a `flint.arb` that contains the number, narrow at the current precision."""
-        import flint
+        from hermite_dual.certified.balls.ball_functions import zero_enclosure
 
-        return _refined(self, int(flint.ctx.prec))
+        return zero_enclosure(self.args[0], _VARIABLE, self.args[1], self.args[2])
 
     def _eval_evalf(self, prec: int) -> sp.Float:
         from hermite_dual.certified.balls.precision import exact_fraction, working_precision
@@ -128,46 +127,6 @@ def as_printed(expr: Any) -> sp.Basic:
 
 def _decimal(number: sp.Float) -> sp.Rational:
     return sp.Rational(repr(float(number)) if number._prec == _FLOAT64_BITS else str(number))
-
-
-@lru_cache(maxsize=4096)
-def _refined(number: RealZero, bits: int) -> Any:
-    """Newton's interval steps from the bracket; the derivative keeps away from 0 there."""
-    from flint import arb
-
-    from hermite_dual.certified.balls.ball_functions import BallFunction, number_ball
-    from hermite_dual.certified.balls.precision import interval, working_precision
-
-    function, low, high = number.args
-    value, slope = BallFunction(function, _VARIABLE), BallFunction(sp.diff(function, _VARIABLE), _VARIABLE)
-    with working_precision(2 * bits + 64):
-        box = interval(number_ball(low), number_ball(high))
-        width = box.rad()
-        for _ in range(_MOST_STEPS):
-            middle = arb(box.mid())
-            steep = slope(box)
-            if steep.is_finite() and not steep.contains(0):
-                step = middle - value(middle) / steep
-                box = box.intersection(step) if box.overlaps(step) else box
-            if not box.rad() < width * arb(0.9):
-                halves = [interval(box.lower(), middle), interval(middle, box.upper())]
-                signs = value(box.lower()), value(middle)
-                if all(not sign.contains(0) for sign in signs):
-                    box = halves[0] if bool(signs[0] > 0) != bool(signs[1] > 0) else halves[1]
-                else:
-                    break
-            width = box.rad()
-            if width < arb(2) ** -(bits + 8) * (abs(middle).max(arb(2) ** -bits)):
-                break
-    return box
-
-
-def root_number(root: sp.CRootOf) -> RealZero:
-    """Return a real root of a polynomial with SymPy's isolating interval as a bracket."""
-    interval = root._get_interval()
-    polynomial = root.poly
-    low, high = sp.Rational(str(interval.a)), sp.Rational(str(interval.b))
-    return RealZero.of(polynomial.as_expr(), polynomial.gen, low, high)
 
 
 def sign_of(value: sp.Expr) -> int:

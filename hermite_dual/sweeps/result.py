@@ -11,9 +11,9 @@ from typing import Any
 
 from hermite_dual.data.atomic import atomic_path
 from hermite_dual.data.csv_cells import inert
+from hermite_dual.data.json_files import write_json
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.notebook import grid
-from hermite_dual.report.files import write_json
 
 _SHOWN = ("activation", "sigma", "seed", "lambda_lower", "lambda_upper", "verdict", "slope", "slope_error", "error")
 _MOST_ROWS = 60

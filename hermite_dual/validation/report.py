@@ -1,12 +1,13 @@
 """The report of a validation: the verdict, and every number that it rests on."""
 
 import json
-import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hermite_dual import showing
+from hermite_dual.data.json_files import plain
 from hermite_dual.notebook import facts
 from hermite_dual.validation.findings import (
     Comparison,
@@ -95,7 +96,7 @@ class ValidationReport:
         Returns:
             The fields; NaN and infinities, which JSON lacks, as None.
         """
-        content: dict[str, Any] = _finite(asdict(self))
+        content: dict[str, Any] = plain(asdict(self))
         return content
 
     def to_json(self) -> str:
@@ -116,8 +117,6 @@ class ValidationReport:
         ]
         return facts(f"{self.verdict.value}: {self.reason}", rows)
 
-    # The two methods below are the one place where validations know of reports, which stand above them: a result that
-    # saves and draws itself is what people look for, and the import waits for the call, so that nothing goes round.
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the report as a page of its own, or every number as JSON; the same report gives the same bytes.
 
@@ -131,10 +130,7 @@ class ValidationReport:
             InvalidInputError: The ending names another format.
             DataFileError: The file cannot be written.
         """
-        from hermite_dual.report.save import save_result
-        from hermite_dual.report.validation_page import validation_page
-
-        return save_result(path, lambda: validation_page(self), self.to_dict)
+        return showing.save(self, path)
 
     def plot(self, axes: "Axes | None" = None) -> "Axes":
         """Draw the errors by width; see `plot_error_by_width`.
@@ -145,21 +141,8 @@ class ValidationReport:
         Returns:
             The Axes.
         """
-        from hermite_dual.report.plot import plot_error_by_width
-
-        return plot_error_by_width(self, axes)
+        drawn: Axes = showing.plot(self, axes=axes)
+        return drawn
 
     def __str__(self) -> str:
         return describe(self)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Verdict):
-        return value.value
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hermite_dual import showing
 from hermite_dual.activation import ActivationLike, activation
 from hermite_dual.data.digits import load_digits
 from hermite_dual.data.files import check_samples
@@ -150,7 +151,6 @@ class TrainingStudy:
         """Return `to_dict` as JSON."""
         return json.dumps(self.to_dict(), allow_nan=False)
 
-    # As in `ValidationReport`, a result saves and draws itself; the imports of the report above it wait for the call.
     def save(self, path: str | os.PathLike[str], checks: "Sequence[TheoremCheck]" = ()) -> Path:
         """Write the study as a page of its own, or every number as JSON; the same study gives the same bytes.
 
@@ -165,10 +165,7 @@ class TrainingStudy:
             InvalidInputError: The ending names another format.
             DataFileError: The file cannot be written.
         """
-        from hermite_dual.report.save import save_result
-        from hermite_dual.report.training_page import study_content, study_page
-
-        return save_result(path, lambda: study_page(self, checks), lambda: study_content(self, checks))
+        return showing.save(self, path, checks=checks)
 
     def plot(self) -> NDArray[Any]:
         """Draw loss, `||W||_2` and least eigenvalue by epoch; see `plot_training`.
@@ -176,9 +173,8 @@ class TrainingStudy:
         Returns:
             The Axes, shape (activations, 3).
         """
-        from hermite_dual.report.training_plot import plot_training
-
-        return plot_training(self)
+        axes: NDArray[Any] = showing.plot(self)
+        return axes
 
 
 def training_study(

@@ -7,24 +7,26 @@ the contract of `acb.integral`, and what the strip and ellipse bounds rest on. B
 """
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 import flint
+import numpy as np
 import sympy as sp
 from flint import acb, arb
 
 from hermite_dual.certified.balls.elementary import COMPLEX_FUNCTIONS, REAL_FUNCTIONS, complex_power, real_power
 from hermite_dual.certified.balls.nonsmooth import complex_choice, complex_extremum, real_choice, real_extremum
+from hermite_dual.certified.balls.precision import interval, working_precision
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.shape.deflated import Deflated, compiled
-from hermite_dual.shape.numbers import root_number
 
 RealMap = Callable[[arb], arb]
 ComplexMap = Callable[[acb, bool], acb]
 
 _ARGUMENT = sp.Dummy("x", real=True)
 """The one argument that expressions are compiled in, so that equal ones are compiled once."""
+_MOST_STEPS = 200
 _CONSTANTS: dict[Any, Callable[[], arb]] = {
     sp.pi: arb.pi,
     sp.E: arb.const_e,
@@ -51,6 +53,40 @@ def number_ball(value: sp.Expr) -> arb:
 def constant_ball(value: sp.Expr) -> arb:
     """A ball at the current precision that contains a real constant expression such as `sqrt(2/pi)`."""
     return BallFunction(value, sp.Dummy("unused", real=True))(arb(0))
+
+
+def to_ball(value: object, name: str) -> arb:
+    """The ball of a real number: floats as the dyadic number they are, exact numbers at the current precision.
+
+    Args:
+        value: int, Fraction, float, NumPy scalar, sympy real constant or ball.
+        name: the argument's name, for the message.
+
+    Returns:
+        A ball that contains the number.
+
+    Raises:
+        InvalidInputError: the value is no finite real number.
+    """
+    ball: arb | None = None
+    if isinstance(value, arb):
+        ball = value
+    elif isinstance(value, (bool, np.bool_)):
+        ball = None
+    elif isinstance(value, (int, np.integer)):
+        ball = arb(int(value))
+    elif isinstance(value, (float, np.floating)):
+        ball = arb(float(value))
+    elif isinstance(value, Fraction):
+        ball = arb(flint.fmpq(value.numerator, value.denominator))
+    elif isinstance(value, sp.Expr) and not value.free_symbols and value.is_real and value.is_finite:
+        ball = constant_ball(value)
+    if ball is None or not ball.is_finite():
+        raise InvalidInputError(
+            f"{name} = {value!r} is not a finite real number; give an int, a float, a Fraction, "
+            "a sympy constant or a flint.arb"
+        )
+    return ball
 
 
 class BallFunction:
@@ -103,7 +139,7 @@ def _compile(expr: sp.Expr, symbol: sp.Symbol) -> tuple[RealMap, ComplexMap]:
         if hasattr(expr, "enclosure"):  # the isolated zero of a function
             return _constant(expr.enclosure)
         if isinstance(expr, sp.CRootOf):
-            return _constant(root_number(expr).enclosure)
+            return _constant(lambda: _root_enclosure(expr))
         real, _ = _compile_node(expr, symbol)
         return _constant(lambda: real(arb(0)))
     return _compile_node(expr, symbol)
@@ -126,8 +162,9 @@ def _compile_node(expr: sp.Expr, symbol: sp.Symbol) -> tuple[RealMap, ComplexMap
     """Translate a node with arguments."""
     if isinstance(expr, sp.Piecewise):
         return _compile_piecewise(expr, symbol)
-    if isinstance(expr, Deflated):
-        return compiled(expr, symbol)
+    if hasattr(expr, "ball_maps"):  # a node that knows its own
+        real, complex_ = expr.ball_maps(symbol)
+        return real, complex_
     if expr.is_Pow:
         return _compile_power(expr.base, expr.exp, symbol)
     children = [_compile(argument, symbol) for argument in expr.args]
@@ -237,3 +274,41 @@ def _compile_condition(condition: Any, symbol: sp.Symbol) -> Callable[[Any], boo
         # a point value changes no integral; the hull of the other branches stands in for it
         return lambda _: isinstance(condition, sp.Ne)
     raise InvalidInputError(f"the condition {condition} has no ball version; write it with <, <=, >, >=, And or Or")
+
+
+def zero_enclosure(function: sp.Expr, symbol: sp.Symbol, low: sp.Rational, high: sp.Rational) -> arb:
+    """Enclose, narrowly at the current precision, the only zero in a bracket, on which the derivative has none."""
+    return _zero_enclosure(function, symbol, low, high, int(flint.ctx.prec))
+
+
+@lru_cache(maxsize=4096)
+def _zero_enclosure(function: sp.Expr, symbol: sp.Symbol, low: sp.Rational, high: sp.Rational, bits: int) -> arb:
+    """Newton's interval steps from the bracket."""
+    value, slope = BallFunction(function, symbol), BallFunction(sp.diff(function, symbol), symbol)
+    with working_precision(2 * bits + 64):
+        box = interval(number_ball(low), number_ball(high))
+        width = box.rad()
+        for _ in range(_MOST_STEPS):
+            middle = arb(box.mid())
+            steep = slope(box)
+            if steep.is_finite() and not steep.contains(0):
+                step = middle - value(middle) / steep
+                box = box.intersection(step) if box.overlaps(step) else box
+            if not box.rad() < width * arb(0.9):
+                halves = [interval(box.lower(), middle), interval(middle, box.upper())]
+                signs = value(box.lower()), value(middle)
+                if all(not sign.contains(0) for sign in signs):
+                    box = halves[0] if bool(signs[0] > 0) != bool(signs[1] > 0) else halves[1]
+                else:
+                    break
+            width = box.rad()
+            if width < arb(2) ** -(bits + 8) * (abs(middle).max(arb(2) ** -bits)):
+                break
+    return box
+
+
+def _root_enclosure(root: sp.CRootOf) -> arb:
+    """Enclose a real root of a polynomial, from SymPy's isolating interval."""
+    bracket = root._get_interval()
+    ends = (sp.Rational(str(end)) for end in (bracket.a, bracket.b))
+    return zero_enclosure(root.poly.as_expr(), root.poly.gen, *ends)

@@ -107,42 +107,6 @@ def exact_value(value: Any) -> Fraction | None:
     return None
 
 
-def to_ball(value: object, name: str) -> arb:
-    """The ball of a real number: floats as the dyadic number they are, exact numbers at the current precision.
-
-    Args:
-        value: int, Fraction, float, NumPy scalar, sympy real constant or ball.
-        name: the argument's name, for the message.
-
-    Returns:
-        A ball that contains the number.
-
-    Raises:
-        InvalidInputError: the value is no finite real number.
-    """
-    ball: arb | None = None
-    if isinstance(value, arb):
-        ball = value
-    elif isinstance(value, (bool, np.bool_)):
-        ball = None
-    elif isinstance(value, (int, np.integer)):
-        ball = arb(int(value))
-    elif isinstance(value, (float, np.floating)):
-        ball = arb(float(value))
-    elif isinstance(value, Fraction):
-        ball = arb(flint.fmpq(value.numerator, value.denominator))
-    elif isinstance(value, sp.Expr) and not value.free_symbols and value.is_real and value.is_finite:
-        from hermite_dual.certified.balls.ball_functions import constant_ball
-
-        ball = constant_ball(value)
-    if ball is None or not ball.is_finite():
-        raise InvalidInputError(
-            f"{name} = {value!r} is not a finite real number; give an int, a float, a Fraction, "
-            "a sympy constant or a flint.arb"
-        )
-    return ball
-
-
 def _exact_ball(middle: tuple[int, int], radius: tuple[int, int]) -> arb:
     return arb(middle, arb(radius))
 

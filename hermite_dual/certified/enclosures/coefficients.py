@@ -12,8 +12,8 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
-from hermite_dual.certified.balls.precision import bits_for, to_ball, working_precision
+from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball, to_ball
+from hermite_dual.certified.balls.precision import bits_for, working_precision
 from hermite_dual.certified.enclosures.hermite_sums import density
 from hermite_dual.certified.enclosures.panels import panel_coefficients
 from hermite_dual.certified.enclosures.trapezoid import trapezoid_coefficients

@@ -12,8 +12,9 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
+from hermite_dual.certified.balls.ball_functions import to_ball
 from hermite_dual.certified.balls.elementary import integer_power
-from hermite_dual.certified.balls.precision import bits_for, exact_value, to_ball, working_precision
+from hermite_dual.certified.balls.precision import bits_for, exact_value, working_precision
 from hermite_dual.certified.enclosures.coefficients import check_digits, coefficient_balls, value_ball
 from hermite_dual.certified.enclosures.lattice import lattice_kernel
 from hermite_dual.certified.enclosures.second_moment import mean_ball, second_moment_ball

@@ -14,8 +14,8 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
-from hermite_dual.certified.balls.precision import bits_for, to_ball, working_precision
+from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball, to_ball
+from hermite_dual.certified.balls.precision import bits_for, working_precision
 from hermite_dual.certified.enclosures.coefficients import coefficient_balls
 from hermite_dual.certified.enclosures.hermite_sums import density, recurrence_loss
 from hermite_dual.shape.shape import Pieces, Shape

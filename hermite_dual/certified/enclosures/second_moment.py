@@ -6,7 +6,8 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from hermite_dual.certified.balls.precision import bits_for, exact_value, to_ball, working_precision
+from hermite_dual.certified.balls.ball_functions import to_ball
+from hermite_dual.certified.balls.precision import bits_for, exact_value, working_precision
 from hermite_dual.certified.enclosures.coefficients import (
     coefficient_balls,
     gaussian_rates,

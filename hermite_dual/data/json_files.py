@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Return the value as JSON can hold it: NumPy as lists and numbers, NaN and infinities as None."""
+    """Return the value as JSON can hold it: arrays as lists, outcomes as words, what is not finite as None."""
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
