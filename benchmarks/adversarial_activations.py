@@ -27,7 +27,7 @@ import numpy as np
 import sympy as sp
 
 import hermite_dual as hd
-from hermite_dual.certified.growth.constants import derivative_bound
+from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.errors import HermiteDualError
 
 ALLOWED = 2e-12  # of the scale: what the reference, in float64, may be off

@@ -14,7 +14,7 @@ from hermite_dual.expressions.catalogue import close_names, lookup, reason_again
 from hermite_dual.expressions.catalogue_entry import parameter
 from hermite_dual.expressions.features import feature_probes
 from hermite_dual.expressions.float_function import Array, FloatFunction, float_function
-from hermite_dual.expressions.formula_functions import is_function
+from hermite_dual.expressions.formula_functions import POLES, is_function
 from hermite_dual.expressions.lipschitz import supremum_of_magnitude
 from hermite_dual.expressions.parser import MAX_LENGTH, parse_activation
 from hermite_dual.expressions.python_function import as_formula, checked, divided_difference, refuse_random
@@ -23,7 +23,7 @@ from hermite_dual.outcome import Outcome
 from hermite_dual.shape.numbers import as_printed
 from hermite_dual.shape.pieces import HOLE
 from hermite_dual.shape.shape import Shape, shape_of
-from hermite_dual.shape.singular import POLES, unknown_functions
+from hermite_dual.shape.singular import unknown_functions
 from hermite_dual.symbols import x
 
 ActivationLike = Any
@@ -165,7 +165,7 @@ class Activation:
         if self.expr is None:
             slope = self.derivative() if self._derivative is not None else divided_difference(self._function)
             return supremum_of_magnitude(slope, [])
-        from hermite_dual.certified.growth.constants import derivative_bound
+        from hermite_dual.certified.suprema.constants import derivative_bound
 
         bound = derivative_bound(self.shape)
         if bound.outcome is not Outcome.UNDECIDED:

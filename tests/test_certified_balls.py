@@ -10,8 +10,8 @@ from flint import acb, arb
 
 from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball, to_ball
 from hermite_dual.certified.balls.precision import lower_float, upper_float, working_precision
-from hermite_dual.certified.growth.constants import derivative_bound
 from hermite_dual.certified.growth.tails import tail
+from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.shape import shape_of

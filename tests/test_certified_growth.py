@@ -11,10 +11,10 @@ from hermite_dual.certified.balls.ball_functions import BallFunction, constant_b
 from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.certified.enclosures.coefficients import coefficient_balls
 from hermite_dual.certified.enclosures.kernel import kernel_ball
-from hermite_dual.certified.growth.constants import derivative_bound
 from hermite_dual.certified.growth.exact_rates import common_rate
 from hermite_dual.certified.growth.monomials import TailError, monomial
 from hermite_dual.certified.growth.tails import tail
+from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.shape import shape_of
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hermite_dual as hd
-from hermite_dual.certified.growth.slope_regularity import SlopeRegularity, slope_regularity
+from hermite_dual.certified.suprema.slope_regularity import SlopeRegularity, slope_regularity
 from hermite_dual.population.proof.tangent_bounds import tangent_entry_bounds
 from tests.test_certified_gram import DIGITS, covered, samples
 

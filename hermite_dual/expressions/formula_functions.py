@@ -73,6 +73,8 @@ FUNCTIONS: dict[str, Callable[..., sp.Expr]] = {
 }
 """By `name_key`, save for signs of one letter and `Phi`, which is not `phi`."""
 
+POLES = {"gamma": "0, -1, -2, ...", "digamma": "0, -1, -2, ...", "polygamma": "0, -1, -2, ...", "zeta": "1"}
+"""Poles of functions that are not known otherwise."""
 _MANY = (2, 8)
 ARITIES = {"heaviside": (1, 2), "pow": (2, 2)} | dict.fromkeys(("clip", "clamp"), (3, 3))
 ARITIES |= dict.fromkeys(("max", "maximum", "min", "minimum"), _MANY)

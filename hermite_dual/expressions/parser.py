@@ -15,10 +15,9 @@ import sympy as sp
 
 from hermite_dual.errors import ParseError
 from hermite_dual.expressions.coverage import uncovered, uncovered_text
-from hermite_dual.expressions.formula_functions import ARITIES, CONSTANTS, FUNCTIONS, is_function
+from hermite_dual.expressions.formula_functions import ARITIES, CONSTANTS, FUNCTIONS, POLES, is_function
 from hermite_dual.expressions.spelling import name_key, plain_formula, shown
 from hermite_dual.expressions.variable_names import close_functions, is_variable, not_a_variable
-from hermite_dual.shape.singular import POLES
 from hermite_dual.symbols import x
 
 MAX_LENGTH = 1000

@@ -1,1 +1,5 @@
-"""Infinite width: Gram matrices of the population."""
+"""Kernels of infinitely wide deep equilibrium models.
+
+`gram`, `ntk` and `cross_gram` are what users hold, `kernel_diagonal` and `gram_gradient` serve scikit-learn. Beneath
+them: `entries` (floats), `proof` (errors of entries, eigenvalues), `theorem` (hypotheses of the convergence theorem).
+"""

@@ -231,7 +231,7 @@ def _coarse(number: sp.Expr) -> Any:
 
 def finite_value(expr: sp.Basic, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
     """Return a formula's value at a point, or None where substitution gives none."""
-    from hermite_dual.shape.deflated import plain
+    from hermite_dual.certified.balls.deflated import plain
 
     value = plain(expr).subs(symbol, point)
     return None if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.AccumBounds) else value

@@ -16,9 +16,9 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from hermite_dual.cached_property import cached_property
+from hermite_dual.certified.balls.deflated import Deflated, plain
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.shape.approximate import seen_kinks
-from hermite_dual.shape.deflated import Deflated, plain
 from hermite_dual.shape.numbers import UndecidedError, as_printed, compare, finite_value, is_zero
 from hermite_dual.shape.pieces import HOLE, cut
 from hermite_dual.shape.singular import (

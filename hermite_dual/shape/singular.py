@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from hermite_dual.shape.deflated import Deflated, plain
+from hermite_dual.certified.balls.deflated import Deflated, plain
 from hermite_dual.shape.numbers import RealZero, UndecidedError, finite_value, increasing, sign_of
 from hermite_dual.shape.zeros import QUOTIENTS, Interval, as_quotients, zeros
 
@@ -21,8 +21,6 @@ KNOWN = (
     *(sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min, sp.Piecewise),
 )
 """Functions whose singularities are known, and with them those of formulas made of them."""
-POLES = {"gamma": "0, -1, -2, ...", "digamma": "0, -1, -2, ...", "polygamma": "0, -1, -2, ...", "zeta": "1"}
-"""Poles of functions that are not known otherwise."""
 _MOST_ORDER = 8
 _STARTS = (16, 256, 2**12, 2**20, 2**40)
 _REWRITTEN = {

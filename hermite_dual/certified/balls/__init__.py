@@ -1,1 +1,5 @@
-"""."""
+"""Expressions on balls.
+
+`precision` (working precision, floats and balls), `elementary` and `nonsmooth` (functions of a ball), `deflated`
+(quotients without 0/0), then `ball_functions`: a whole expression as a function on balls, and constants.
+"""

@@ -18,7 +18,7 @@ from hermite_dual.certified.counted.hermite_functions import HermiteFunctions, h
 from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
 from hermite_dual.certified.counted.row_quadrature import RowQuadrature, row_quadrature
 from hermite_dual.certified.enclosures.coefficients import refuse_if_not_square_integrable
-from hermite_dual.certified.growth.constants import derivative_bound
+from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.errors import AccuracyError
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.shape import Pieces, Shape

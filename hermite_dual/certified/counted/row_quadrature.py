@@ -21,7 +21,7 @@ from hermite_dual.certified.counted.hermite_functions import exact_ball, split_e
 from hermite_dual.certified.enclosures.hermite_sums import density, weighted_bound, weighted_prefactor
 from hermite_dual.certified.enclosures.panels import ellipse_box, gauss_legendre
 from hermite_dual.certified.enclosures.trapezoid import best_strip, dyadic_below
-from hermite_dual.certified.growth.envelope import Envelope, line_envelope
+from hermite_dual.certified.suprema.envelope import Envelope, line_envelope
 from hermite_dual.errors import AccuracyError
 from hermite_dual.shape.shape import Pieces
 

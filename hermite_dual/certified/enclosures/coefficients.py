@@ -13,6 +13,7 @@ import sympy as sp
 from flint import arb
 
 from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball, to_ball
+from hermite_dual.certified.balls.deflated import plain
 from hermite_dual.certified.balls.precision import bits_for, working_precision
 from hermite_dual.certified.enclosures.hermite_sums import density
 from hermite_dual.certified.enclosures.panels import panel_coefficients
@@ -21,7 +22,6 @@ from hermite_dual.certified.growth.monomials import TailError
 from hermite_dual.certified.growth.tails import tail
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
 from hermite_dual.expressions.features import features
-from hermite_dual.shape.deflated import plain
 from hermite_dual.shape.shape import Pieces, Shape
 
 MAX_DIGITS = 1000

@@ -13,7 +13,7 @@ from hermite_dual.certified.balls.ball_functions import BallFunction
 from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.certified.enclosures.hermite_sums import density
 from hermite_dual.certified.enclosures.trapezoid import Strip, best_strip, dyadic_below
-from hermite_dual.certified.growth.envelope import Envelope
+from hermite_dual.certified.suprema.envelope import Envelope
 from hermite_dual.shape.shape import Pieces
 
 _GUARD_BITS = 64

@@ -19,7 +19,7 @@ from hermite_dual.certified.balls.ball_functions import BallFunction, constant_b
 from hermite_dual.certified.balls.precision import interval, magnitude, working_precision
 from hermite_dual.certified.enclosures.hermite_sums import Node, density, hermite_sums, recurrence_loss, weighted_bound
 from hermite_dual.certified.enclosures.trapezoid import cut_off
-from hermite_dual.certified.growth.envelope import Envelope, line_envelope
+from hermite_dual.certified.suprema.envelope import Envelope, line_envelope
 from hermite_dual.shape.shape import Pieces
 
 _ELLIPSES = (12.0, 7.0, 4.0, 2.5, 1.8)

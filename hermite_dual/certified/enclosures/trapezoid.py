@@ -23,7 +23,7 @@ from hermite_dual.certified.enclosures.hermite_sums import (
     recurrence_loss,
     weighted_prefactor,
 )
-from hermite_dual.certified.growth.envelope import Envelope, strip_envelope
+from hermite_dual.certified.suprema.envelope import Envelope, strip_envelope
 from hermite_dual.shape.shape import Pieces
 
 _FIRST_RAW_HEIGHT = 0.2

@@ -17,7 +17,7 @@ from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.certified.enclosures.kink_lines import KinkLines
 from hermite_dual.certified.enclosures.lattice import Factor
 from hermite_dual.certified.enclosures.wedge_cells import Cells
-from hermite_dual.certified.growth.envelope import line_envelope
+from hermite_dual.certified.suprema.envelope import line_envelope
 from hermite_dual.shape.shape import Pieces
 
 _SHARE = 128

@@ -13,10 +13,10 @@ import sympy as sp
 from flint import acb, arb
 
 from hermite_dual.certified.balls.ball_functions import constant_ball
+from hermite_dual.certified.balls.deflated import plain
 from hermite_dual.certified.growth.exact_rates import carried_back, common_rate, rescaled
 from hermite_dual.certified.growth.expansion_functions import Functions
 from hermite_dual.certified.growth.monomials import ONE, Expansion, TailError
-from hermite_dual.shape.deflated import plain
 
 Frozen = Mapping[sp.Symbol, arb]
 """Balls for symbols that stand for parts of an expression: at every t there are numbers in them."""

@@ -21,9 +21,9 @@ from hermite_dual.certified.counted.nearly_parallel import HomogeneousKernel, ho
 from hermite_dual.certified.counted.sliced_product import sliced_product
 from hermite_dual.certified.enclosures.coefficients import coefficient_balls
 from hermite_dual.certified.enclosures.panels import panel_coefficients
-from hermite_dual.certified.growth.constants import derivative_bound
 from hermite_dual.certified.second_proof.rebuild_kinks import BentLine, BentRows, bent_line_of, bent_rows
 from hermite_dual.certified.second_proof.rebuild_rows import Moments, float_fixed_points, row_moments, supported
+from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.errors import AccuracyError, DataFileError, HermiteDualError
 from hermite_dual.exact_numbers import is_float64
 from hermite_dual.outcome import Outcome

@@ -17,7 +17,7 @@ from hermite_dual.certified.balls.ball_functions import BallFunction
 from hermite_dual.certified.balls.precision import interval, upper_float, working_precision
 from hermite_dual.certified.enclosures.hermite_sums import density, recurrence_loss, weighted_prefactor
 from hermite_dual.certified.enclosures.panels import PanelPlan, gauss_legendre
-from hermite_dual.certified.growth.envelope import line_envelope
+from hermite_dual.certified.suprema.envelope import line_envelope
 from hermite_dual.errors import AccuracyError
 from hermite_dual.shape.shape import Pieces, Shape
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from hermite_dual.activation import Activation
 from hermite_dual.certified.counted.homogeneous import homogeneous_slope
 from hermite_dual.certified.counted.rounding import TINY, UNIT
-from hermite_dual.certified.growth.slope_regularity import SlopeRegularity
+from hermite_dual.certified.suprema.slope_regularity import SlopeRegularity
 from hermite_dual.errors import AccuracyError
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.proof.certified_kernel import CertifiedKernel

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.certified.counted.rounding import TINY, gamma
 from hermite_dual.certified.eigenvalues.entry_norm import EntryError, RowSums
-from hermite_dual.certified.growth.constants import derivative_bound
+from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.outcome import Outcome

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hermite_dual.certified.counted.entry_error import ntk_error, variance_error
 from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
 from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
-from hermite_dual.certified.growth.slope_regularity import SlopeRegularity, slope_regularity
+from hermite_dual.certified.suprema.slope_regularity import SlopeRegularity, slope_regularity
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.identical_rows import identical_rows

@@ -15,7 +15,7 @@ from hermite_dual.certified.balls.ball_functions import BallFunction, constant_b
 from hermite_dual.certified.balls.precision import lower_float, working_precision
 from hermite_dual.certified.counted.inner_products import inner_products, squared_norms
 from hermite_dual.certified.counted.rounding import UNIT
-from hermite_dual.certified.growth.constants import DerivativeBound, derivative_bound
+from hermite_dual.certified.suprema.constants import DerivativeBound, derivative_bound
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.inputs import EQUAL_NORMS

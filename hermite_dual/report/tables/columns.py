@@ -8,7 +8,7 @@ from fractions import Fraction
 from flint import arb
 
 from hermite_dual.certified.balls.precision import exact_fraction
-from hermite_dual.certified.growth.constants import DerivativeBound
+from hermite_dual.certified.suprema.constants import DerivativeBound
 from hermite_dual.errors import HermiteDualError, InvalidInputError
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.theorem.fixed_point_variance import fixed_point_variance

@@ -10,7 +10,7 @@ from hermite_dual.activation import Activation
 from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds
 from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
-from hermite_dual.certified.growth.constants import DerivativeBound
+from hermite_dual.certified.suprema.constants import DerivativeBound
 from hermite_dual.deq import DEQ
 from hermite_dual.dual import Dual
 from hermite_dual.errors import InvalidInputError

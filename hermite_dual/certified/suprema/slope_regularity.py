@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
 from hermite_dual.certified.balls.precision import upper_float, working_precision
-from hermite_dual.certified.growth.constants import derivative_bound
+from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.errors import AccuracyError
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.shape import Shape
