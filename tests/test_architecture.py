@@ -1,0 +1,119 @@
+"""No import points up, none goes round, and the map of the house is true."""
+
+import ast
+import re
+from graphlib import TopologicalSorter
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import hermite_dual
+
+PACKAGE = Path(hermite_dual.__file__).parent
+DOCS = PACKAGE.parent / "docs"
+ROOMS = """
+_version errors notebook outcome precision_lock showing symbols versions
+exact_numbers float_state cached_property certified.balls
+data namespaces
+certified.growth
+expressions
+shape
+certified.suprema symbolic
+activation
+certified.enclosures
+numeric identity kernel_series
+verified_form certified.counted
+certified.eigenvalues
+certified.second_proof
+population.entries
+population.proof
+population.theorem
+dual_on_arrays dual
+population
+finite
+outofcore
+validation
+deq
+claims sweeps sklearn
+report
+commands
+cli
+"""
+"""From the ground up; what stands on a line may import what stands there or above, in this text."""
+LEVEL = {room: i for i, line in enumerate(ROOMS.split("\n")) for room in line.split()}
+
+
+def module_of(file):
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_of(file): file for file in PACKAGE.rglob("*.py")}
+
+
+def imports(module):
+    """What a module imports of the package, inside functions too; for types alone does not count."""
+    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hermite_dual"):
+            whole = node.module.removeprefix("hermite_dual").lstrip(".")
+            for alias in node.names:
+                one = f"{whole}.{alias.name}".lstrip(".")
+                found.add(one if one in FILES else whole)
+        elif isinstance(node, ast.Import):
+            found |= {name.name.removeprefix("hermite_dual.") for name in node.names if "hermite_dual." in name.name}
+    return found - {module, ""}
+
+
+GRAPH = {module: imports(module) for module in FILES if module not in {"", "certified"}}
+
+
+def room_of(module):
+    return next(".".join(module.split(".")[:k]) for k in (2, 1) if ".".join(module.split(".")[:k]) in LEVEL)
+
+
+def test_no_file_imports_itself_over_others():
+    list(TopologicalSorter(GRAPH).static_order())  # raises at a circle, which it names
+
+
+@pytest.mark.parametrize("module", sorted(GRAPH))
+def test_no_import_points_up(module):
+    up = {other for other in GRAPH[module] if LEVEL[room_of(other)] > LEVEL[room_of(module)]}
+    assert not up, f"{module} stands below {up}"
+
+
+def test_rooms_on_one_line_do_not_go_round():
+    rooms = {room: set() for room in LEVEL}
+    for module, others in GRAPH.items():
+        rooms[room_of(module)] |= {room_of(other) for other in others} - {room_of(module)}
+    list(TopologicalSorter(rooms).static_order())
+
+
+def test_only_one_door_hides_an_import():
+    hidden = {
+        m for m, file in FILES.items() if re.search(r"import_module\(f?.hermite_dual", file.read_text(encoding="utf-8"))
+    }
+    assert hidden == {"showing"}
+
+
+@pytest.mark.parametrize(
+    "wing", [m for m in FILES if m.startswith(("certified", "population")) and FILES[m].name == "__init__.py"]
+)
+def test_a_wing_names_its_files(wing):
+    told = set(re.findall(r"`(\w+)`", ast.get_docstring(ast.parse(FILES[wing].read_text(encoding="utf-8")))))
+    inside = {m.split(".")[-1] for m in FILES if m.rpartition(".")[0] == wing}
+    assert inside <= told
+
+
+def test_the_map_shows_the_rooms_from_the_ground_up():
+    text = (DOCS / "house.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| `([\w., `]+)` \|", text, flags=re.MULTILINE)
+    rows = [cell.replace("`", "").split(", ") for cell in shown]
+    assert sorted(room for row in rows for room in row) == sorted(LEVEL)
+    levels = [max(LEVEL[room] for room in row) for row in rows]
+    assert all(low <= high for low, high in pairwise(levels))
