@@ -1,4 +1,7 @@
-"""A claimed lower bound of `lambda_*` for samples as they lie in a file: the answer and its certificate."""
+"""A claimed lower bound of `lambda_*` for samples as they lie in a file: the answer and its certificate.
+
+Derivation: docs/theory/certificates.md, "Certificates of claims".
+"""
 
 import math
 from collections.abc import Mapping

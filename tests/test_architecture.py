@@ -1,6 +1,7 @@
 """No import points up, none goes round, and the map of the house is true."""
 
 import ast
+import importlib
 import re
 from graphlib import TopologicalSorter
 from itertools import pairwise
@@ -117,3 +118,36 @@ def test_the_map_shows_the_rooms_from_the_ground_up():
     assert sorted(room for row in rows for room in row) == sorted(LEVEL)
     levels = [max(LEVEL[room] for room in row) for row in rows]
     assert all(low <= high for low, high in pairwise(levels))
+
+
+def sections():
+    """Each section of the theory with the code that it names."""
+    for page in sorted((DOCS / "theory").glob("*.md")):
+        for section in re.split(r"(?m)^(?=#{2,3} )", page.read_text(encoding="utf-8"))[1:]:
+            yield page.name, re.match(r"#+ (.+)", section).group(1), section.split("\n*Code:*")
+
+
+@pytest.mark.parametrize(("page", "title", "parts"), list(sections()))
+def test_every_section_of_the_theory_ends_with_its_code(page, title, parts):
+    assert len(parts) == 2, f"{page}, {title}: no line *Code:*"
+    for module, name in re.findall(r"`([\w.]+)::([\w.]+)`", parts[1]):
+        found = importlib.import_module(f"hermite_dual.{module}")
+        for attribute in name.split("."):
+            found = getattr(found, attribute)
+        head = " ".join(importlib.import_module(f"hermite_dual.{module}").__doc__.split())
+        assert re.search(rf'docs/theory/{page}, [^;]*"{re.escape(title)}"', head), f"{module} does not name {title}"
+
+
+def test_every_module_that_names_a_section_is_named_there():
+    told = {}
+    for page, title, parts in sections():
+        for module, _ in re.findall(r"`([\w.]+)::([\w.]+)`", parts[-1]):
+            told.setdefault(module, set()).add((page, title))
+    for module, file in FILES.items():
+        head = " ".join((ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split())
+        named = {
+            (page, title)
+            for page, titles in re.findall(r'docs/theory/(\w+\.md)((?:, "[^"]+")+)', head)
+            for title in re.findall(r'"([^"]+)"', titles)
+        }
+        assert named == told.get(module, set()), module

@@ -154,7 +154,7 @@ true = hd.DEQ.paper(text, 0.08).gram(hd.on_sphere(X)).least_eigenvalue()
 for functions in (elementary.REAL_FUNCTIONS, elementary.COMPLEX_FUNCTIONS):
     original = functions["tanh"]
     functions["tanh"] = lambda *z, original=original: original(*z) * (1 + 1e-4)
-for module in ("ball_functions", "coefficients", "constants"):
+for module in ("balls.ball_functions", "enclosures.coefficients", "suprema.constants"):
     for name, member in vars(__import__(f"hermite_dual.certified.{module}", fromlist=["x"])).items():
         if hasattr(member, "cache_clear"):
             member.cache_clear()

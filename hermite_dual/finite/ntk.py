@@ -1,4 +1,7 @@
-"""The empirical neural tangent kernel of a network, and of one with untied weights."""
+"""The empirical neural tangent kernel of a network, and of one with untied weights.
+
+Derivation: docs/theory/tangent_kernel.md, "Finitely many layers with shared weights".
+"""
 
 from dataclasses import dataclass
 from typing import Any, Literal

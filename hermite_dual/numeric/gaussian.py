@@ -1,4 +1,7 @@
-"""One-dimensional Gaussian integrals of an activation: nodes, Hermite coefficients, second moments."""
+"""One-dimensional Gaussian integrals of an activation: nodes, Hermite coefficients, second moments.
+
+Derivation: docs/theory/numerics.md, "Panels", "Coefficients".
+"""
 
 from functools import lru_cache
 

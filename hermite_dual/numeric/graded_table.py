@@ -11,6 +11,8 @@ which put singularities onto the ends or close to them, make no difference.
 On [-1/2, 1/2], where most pairs of samples in many dimensions lie, a single polynomial of degree 29 saves the lookup.
 Its ellipse of parameter `2 + sqrt(3)` lies in the disc, and the bound is `2 f(1) 3.732^-29 / 2.732 < 2e-17 f(1)` for
 the truncated Chebyshev series, which 64 nodes give to rounding.
+
+Derivation: docs/theory/numerics.md, "Gram matrices".
 """
 
 from collections.abc import Callable

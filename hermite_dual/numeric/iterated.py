@@ -4,6 +4,8 @@ With `u = sqrt(q1) x` and `v = sqrt(q2) (rho x + s y)`, `s = sqrt(1 - rho^2)`, x
 inner integral over y is cut where v crosses a panel end of phi, for each x anew. The outer integrand is phi times a
 smoothed phi; it is cut at the panel ends of both, and around each kink and steep place of the smoothed one, which the
 smoothing has rounded over the width `s / |rho|`.
+
+Derivation: docs/theory/numerics.md, "The kernel".
 """
 
 from collections.abc import Callable, Iterator

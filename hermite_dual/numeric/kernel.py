@@ -3,6 +3,8 @@
 The closed form of a sum of waves where variances are too large for anything else; Mehler's series where its remainder
 has reached rounding; one-dimensional quadrature at correlations -1, 0 and 1; iterated quadrature elsewhere, and an
 interpolant of it in the angle where many correlations share two variances.
+
+Derivation: docs/theory/numerics.md, "The kernel".
 """
 
 from functools import lru_cache

@@ -1,4 +1,7 @@
-"""Hermite coefficients with their Parseval remainder, and the Mehler series they make."""
+"""Hermite coefficients with their Parseval remainder, and the Mehler series they make.
+
+Derivation: docs/theory/numerics.md, "Coefficients", "The kernel".
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache

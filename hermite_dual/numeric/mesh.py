@@ -6,6 +6,8 @@ have no node in it: what they make of phi is compared with phi on a fixed set of
 [-32, 32] and at all powers of 2. A structure that is narrower than that, elsewhere, is seen where it is declared as a
 kink. The panels depend on the activation alone and
 are kept for windows `[-2^k, 2^k]`.
+
+Derivation: docs/theory/numerics.md, "Panels".
 """
 
 from functools import lru_cache

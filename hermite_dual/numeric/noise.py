@@ -1,4 +1,7 @@
-"""How far the float64 values of an activation scatter around a smooth function."""
+"""How far the float64 values of an activation scatter around a smooth function.
+
+Derivation: docs/theory/numerics.md, "Panels".
+"""
 
 import numpy as np
 from numpy.typing import NDArray

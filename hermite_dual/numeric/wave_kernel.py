@@ -8,6 +8,8 @@ With `phi(x) = sum_j C_j x^(m_j) exp(i a_j x)` the kernel is a sum over pairs, b
     e = rho - sign(rho) = -sign(rho) (1 - rho^2) / (1 + |rho|).
 
 D is a difference of large numbers; it is summed with the rounding errors of its products, roots and frequencies.
+
+Derivation: docs/theory/numerics.md, "The kernel".
 """
 
 import itertools

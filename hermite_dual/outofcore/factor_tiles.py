@@ -4,6 +4,8 @@ Block (i, j), j <= i, of L needs the blocks left of it and those of row j: each 
 their products and writes its block. Inside, everything is done in tiles of b rows as `float_cholesky.py`
 does: a product of tiles is complete before it is subtracted, so that an entry is subtracted from less than
 `K = blocks ceil(block/b)` times, and `|E| <= (g_{b+2} + K u)(1 + tiny)|L||L|^T`, whatever the blocks are.
+
+Derivation: docs/theory/eigenvalues.md, "Beyond memory".
 """
 
 import itertools

@@ -2,6 +2,8 @@
 
 Block (i, j), i <= j, holds rows of block i against columns of block j; what is below the diagonal is its transpose and
 is not kept. A task takes what it needs from files and writes what it finds there, so it may run twice, anywhere.
+
+Derivation: docs/theory/eigenvalues.md, "Beyond memory".
 """
 
 from dataclasses import dataclass, replace

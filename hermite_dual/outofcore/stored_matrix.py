@@ -1,4 +1,7 @@
-"""A symmetric matrix in blocks on disk, with what a proof of its least eigenvalue asks of it."""
+"""A symmetric matrix in blocks on disk, with what a proof of its least eigenvalue asks of it.
+
+Derivation: docs/theory/eigenvalues.md, "Beyond memory".
+"""
 
 import shutil
 from collections.abc import Callable, Iterator

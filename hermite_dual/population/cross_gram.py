@@ -2,6 +2,8 @@
 
 At equal norms, or of a homogeneous activation at any, the entry is a function of the cosine, so that only X Y^T is
 formed. At other norms, and for proofs, the entries are a block of the square kernel of X and Y together.
+
+Derivation: docs/theory/tangent_kernel.md, "Rectangles".
 """
 
 from dataclasses import dataclass, replace

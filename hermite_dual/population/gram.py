@@ -1,4 +1,7 @@
-"""The Gram matrix of an infinitely wide deep equilibrium model."""
+"""The Gram matrix of an infinitely wide deep equilibrium model.
+
+Derivation: docs/theory/numerics.md, "Gram matrices".
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,7 @@
-"""The neural tangent kernel of an infinitely wide deep equilibrium model."""
+"""The neural tangent kernel of an infinitely wide deep equilibrium model.
+
+Derivation: docs/theory/tangent_kernel.md, "Equilibrium", "What is assumed", "Order".
+"""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING

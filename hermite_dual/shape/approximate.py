@@ -1,4 +1,7 @@
-"""Places where a formula may have kinks, found by looking: for formulas whose kinks no proof is known of."""
+"""Places where a formula may have kinks, found by looking: for formulas whose kinks no proof is known of.
+
+Derivation: docs/theory/activations_in_balls.md, "The shape of an activation".
+"""
 
 from collections.abc import Iterator
 

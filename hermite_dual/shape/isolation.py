@@ -1,4 +1,7 @@
-"""Isolating the zeros of a smooth function by ball arithmetic: which intervals hold one, which none."""
+"""Isolating the zeros of a smooth function by ball arithmetic: which intervals hold one, which none.
+
+Derivation: docs/theory/activations_in_balls.md, "The shape of an activation".
+"""
 
 from fractions import Fraction
 from itertools import pairwise

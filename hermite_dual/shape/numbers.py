@@ -1,4 +1,7 @@
-"""Real numbers that kinks are: exact expressions, or the one zero of a monotone function between two rationals."""
+"""Real numbers that kinks are: exact expressions, or the one zero of a monotone function between two rationals.
+
+Derivation: docs/theory/activations_in_balls.md, "The shape of an activation".
+"""
 
 import math
 from collections.abc import Sequence

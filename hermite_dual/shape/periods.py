@@ -1,4 +1,7 @@
-"""The period of a formula in which the variable stands inside sines and cosines alone."""
+"""The period of a formula in which the variable stands inside sines and cosines alone.
+
+Derivation: docs/theory/activations_in_balls.md, "The shape of an activation".
+"""
 
 import sympy as sp
 

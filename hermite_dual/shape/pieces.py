@@ -3,6 +3,8 @@
 A cut line is a row of cells and points: cell, point, cell, ..., cell. Each argument of a node is cut, the rows are
 refined to a common one, and the node is rebuilt on every cell and at every point. On a cell a switch may change its
 sign further; at a point its sign is decided exactly. A switch may vanish on a whole cell.
+
+Derivation: docs/theory/activations_in_balls.md, "The shape of an activation".
 """
 
 from collections.abc import Callable, Sequence

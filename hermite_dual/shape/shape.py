@@ -3,6 +3,8 @@
 A *kink* is a real point where phi is not analytic, removable singularities being removed: a corner, a jump, a value of
 its own at one point, a branch point, a pole. Between neighbouring kinks phi equals one formula without case
 distinctions, analytic there.
+
+Derivation: docs/theory/activations_in_balls.md, "The shape of an activation".
 """
 
 from collections.abc import Sequence

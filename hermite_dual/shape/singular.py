@@ -1,4 +1,7 @@
-"""Where a formula without case distinctions is not analytic: poles, branch points, and singularities that are none."""
+"""Where a formula without case distinctions is not analytic: poles, branch points, and singularities that are none.
+
+Derivation: docs/theory/activations_in_balls.md, "The shape of an activation".
+"""
 
 import math
 from collections.abc import Iterator

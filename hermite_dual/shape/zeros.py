@@ -1,4 +1,7 @@
-"""Every real zero of a smooth function in an interval, as exact numbers or isolated by ball arithmetic."""
+"""Every real zero of a smooth function in an interval, as exact numbers or isolated by ball arithmetic.
+
+Derivation: docs/theory/activations_in_balls.md, "The shape of an activation".
+"""
 
 from collections.abc import Callable
 

@@ -2,6 +2,8 @@
 
 Equal summands are added exactly, conjugate ones leave their real part, and the choice among equivalent ways to write
 the rest goes to the one with the fewest operations. The general-purpose `sympy.simplify` is not called.
+
+Derivation: docs/theory/closed_forms.md, "Arithmetic and form".
 """
 
 from collections.abc import Callable, Iterable

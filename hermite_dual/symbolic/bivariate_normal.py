@@ -5,6 +5,8 @@ $T(h, a) = \frac{1}{2 \pi} \int_0^a e^{-h^2 (1 + x^2) / 2} / (1 + x^2)\,dx$:
 $$\Phi_2(h, k; \rho) = \tfrac12 \Phi(h) + \tfrac12 \Phi(k) - T\left(h, \tfrac{k - \rho h}{h \sqrt{1 - \rho^2}}\right)
 - T\left(k, \tfrac{h - \rho k}{k \sqrt{1 - \rho^2}}\right) - \tfrac12 [h k < 0 \text{ or } (h k = 0, h + k < 0)]$$
 (D. B. Owen 1956, *Tables for computing bivariate normal probabilities*, doi:10.1214/aoms/1177728074).
+
+Derivation: docs/theory/closed_forms.md, "What is left".
 """
 
 from typing import Any

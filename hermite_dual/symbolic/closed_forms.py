@@ -2,7 +2,9 @@
 
 No table of known duals is consulted: an activation is rewritten into the class of `hermite_dual.symbolic.terms`, the
 expectation of every pair of terms is computed by the algebra of `hermite_dual.symbolic.gaussian_integrals`, and the
-sum is written as shortly as it can be. `docs/theory/closed_forms.md` has the derivation.
+sum is written as shortly as it can be.
+
+Derivation: docs/theory/closed_forms.md, "The derivative".
 """
 
 import itertools

@@ -1,4 +1,7 @@
-"""Hermite coefficients as formulas in the degree r."""
+"""Hermite coefficients as formulas in the degree r.
+
+Derivation: docs/theory/closed_forms.md, "Coefficients".
+"""
 
 from functools import lru_cache
 

@@ -1,4 +1,7 @@
-"""Exact Hermite coefficients of activations."""
+"""Exact Hermite coefficients of activations.
+
+Derivation: docs/theory/closed_forms.md, "Coefficients".
+"""
 
 from collections.abc import Iterator
 from functools import lru_cache

@@ -1,4 +1,7 @@
-"""Adding up summands: equal ones exactly, conjugate ones by their real part, reflected normal CDFs by each other."""
+"""Adding up summands: equal ones exactly, conjugate ones by their real part, reflected normal CDFs by each other.
+
+Derivation: docs/theory/closed_forms.md, "Arithmetic and form".
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

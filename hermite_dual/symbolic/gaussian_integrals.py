@@ -2,8 +2,11 @@
 
 The exponential of a term tilts the Gaussian law (mean and covariance change, a factor comes out), a gate is the
 indicator that a Gaussian is positive, and powers are removed by Stein's identity, which conditions on the boundary of
-a gate. What is left is the probability that at most two Gaussians are positive. `docs/theory/closed_forms.md` has the
-derivation. Nothing is divided by `q1 q2 - c^2`, so degenerate covariances need no separate treatment.
+a gate. What is left is the probability that at most two Gaussians are positive. Nothing is
+divided by `q1 q2 - c^2`, so degenerate covariances need no separate treatment.
+
+Derivation: docs/theory/closed_forms.md, "The integral", "Exponentials tilt the law", "Gates are indicators", "Powers
+go by Stein's identity", "Mixed products".
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -3,6 +3,8 @@
 Variances, parameters and irrational constants are generators, so that equal coefficients cancel exactly and at once,
 which trees of SymPy expressions do not do. `1/sqrt(2 pi)` has its own generator; `I` and square roots of integers are
 reduced by the polynomials that define them.
+
+Derivation: docs/theory/closed_forms.md, "Arithmetic and form".
 """
 
 from collections.abc import Iterable

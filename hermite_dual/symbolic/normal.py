@@ -2,6 +2,8 @@
 
 Closed forms of thresholded activations contain `Phi(n / sqrt(v))` and `exp(-a / v)` with `v = 0` at `|rho| = 1`. These
 two functions have the right value there, where the quotients are undefined.
+
+Derivation: docs/theory/closed_forms.md, "What is left", "Degenerate correlations".
 """
 
 from typing import Any

@@ -1,4 +1,7 @@
-"""Short ways to write polynomials and rational functions."""
+"""Short ways to write polynomials and rational functions.
+
+Derivation: docs/theory/closed_forms.md, "Arithmetic and form".
+"""
 
 from collections.abc import Iterable
 

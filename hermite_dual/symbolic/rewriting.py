@@ -1,4 +1,7 @@
-"""Rewriting a SymPy expression into the class of `hermite_dual.symbolic.terms`, or saying why it is not in it."""
+"""Rewriting a SymPy expression into the class of `hermite_dual.symbolic.terms`, or saying why it is not in it.
+
+Derivation: docs/theory/closed_forms.md, "The class".
+"""
 
 import itertools
 from collections.abc import Callable, Mapping

@@ -7,6 +7,8 @@ $$F(x) = P(\\sigma (x - t + \\sqrt{\\tau} N) > 0), \\quad N \\sim N(0, 1),$$
 
 a step at t when tau = 0 and the normal CDF `Phi(sigma (x - t) / sqrt(tau))` otherwise. One rule covers both.
 A *point* is the derivative of a step: Dirac's measure at t, which only derivatives of activations contain.
+
+Derivation: docs/theory/closed_forms.md, "The class", "The derivative".
 """
 
 from collections.abc import Iterable

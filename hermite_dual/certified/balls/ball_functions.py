@@ -4,6 +4,8 @@ A `BallFunction` maps a real ball to a ball that contains every value of the exp
 likewise. With `analytic=True` a complex result is finite only if the expression is analytic on the whole ball:
 the contract of `acb.integral`, and what the strip and ellipse bounds rest on. Branch cuts are those of sympy
 (principal branches); expressions with kinks are continued from each side (`|z|` is `z` where `Re z > 0`).
+
+Derivation: docs/theory/activations_in_balls.md, "Functions on balls".
 """
 
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""Quotients `f(x) / (x - c)^m` of a function with a zero of order m at c: analytic at c, evaluated without 0/0."""
+"""Quotients `f(x) / (x - c)^m` of a function with a zero of order m at c: analytic at c, evaluated without 0/0.
+
+Derivation: docs/theory/activations_in_balls.md, "The shape of an activation".
+"""
 
 import math
 from typing import Any

@@ -2,6 +2,8 @@
 
 A function with branch cuts is analytic on a complex ball when the ball avoids the cuts; the checks here are sufficient
 conditions on the ball's bounding rectangle. Meromorphic functions need no check: at a pole the ball is not finite.
+
+Derivation: docs/theory/activations_in_balls.md, "Functions on balls".
 """
 
 from collections.abc import Callable

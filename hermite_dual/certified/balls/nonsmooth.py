@@ -2,6 +2,8 @@
 
 Real balls get the hull of every branch that some point of the ball may take. Complex balls continue each branch from
 the real line to where the real part of the deciding difference keeps its sign; elsewhere there is no analytic value.
+
+Derivation: docs/theory/activations_in_balls.md, "Functions on balls".
 """
 
 from collections.abc import Callable

@@ -1,6 +1,8 @@
 """Working precision in a scope, and conversions between floats and balls that round the proven way.
 
 `float(arb)` rounds to nearest and forgets the radius; whoever needs a bound takes `lower_float` or `upper_float`.
+
+Derivation: docs/theory/activations_in_balls.md, "Functions on balls".
 """
 
 import copyreg

@@ -10,6 +10,8 @@
 - the product with 2^n is exact, as it does not underflow.
 
 Together less than 5 u. Fused operations round less often.
+
+Derivation: docs/theory/entries.md, "Straight and quadratic pieces between kinks".
 """
 
 import math

@@ -8,6 +8,8 @@ the kernel in rho is `p(a, b; rho) (j j' (A B + rho g) + j l' A + l j' B + l l')
 
 `g = cosh(t)^2`, `A = (a - b) g + b (1 + exp(-2 t))/2`, `B = (b - a) g + a (1 + exp(-2 t))/2`, E as in `kink_integrals`.
 For `rho < 0` the second factor is `phi(-Y)` with correlation -rho: b and l' change their signs.
+
+Derivation: docs/theory/entries.md, "Straight and quadratic pieces between kinks".
 """
 
 import numpy as np

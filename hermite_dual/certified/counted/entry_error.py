@@ -3,6 +3,8 @@
 At a fixed point the contraction turns a residual into an error, whatever produced the value: a map F that contracts by
 `theta < 1` has `|x - x*| <= |x - F(x)|/(1 - theta)`. phi being L-Lipschitz, `sqrt(q)` contracts by `sigma_w L` and, the
 diagonal fixed, an off-diagonal entry by `sigma_w^2 L^2`. All functions here are elementwise and return upper bounds.
+
+Derivation: docs/theory/entries.md, "Entries at a fixed point"; docs/theory/tangent_kernel.md, "Proven entries".
 """
 
 from dataclasses import dataclass

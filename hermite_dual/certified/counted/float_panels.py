@@ -4,6 +4,8 @@ A function that is at most M in modulus on the Bernstein ellipse of parameter s 
 coefficients `|c_k| <= 2 M s^-k`; interpolation in D + 1 Chebyshev points moves what is beyond degree D to lower
 degrees with factor 1 or 0, so it errs by at most twice their sum, `4 M s^-D/(s - 1)`. The interpolant is evaluated by
 Horner's rule; coefficient k passes at most 2 k + 1 roundings.
+
+Derivation: docs/theory/entries.md, "Many variances at once".
 """
 
 import math

@@ -8,6 +8,8 @@ The recurrence `p_{r+1} = (x p_r - sqrt(r) p_{r-1})/sqrt(r+1)` preserves a quadr
 and for `r > x^2/4` the form is positive, `p_r^2 <= r E_r/(r - x^2/4)`. Errors obey the same recurrence with the new
 rounding added, so `S_r = sqrt(r E_r)` of the error grows by `sqrt(1 + 1/(r - x^2/4))` a step, and adds what is new. The
 degrees up to `x^2/4` are computed in balls.
+
+Derivation: docs/theory/entries.md, "Many variances at once".
 """
 
 import math

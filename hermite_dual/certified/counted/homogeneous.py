@@ -6,6 +6,8 @@ second derivative is `E[sgn'(u) sgn'(v)] = 4/(2 pi sqrt(1 - rho^2))` by Price's 
 slope there 0. So
 
     k(q1, q2, rho sqrt(q1 q2)) = sqrt(q1 q2) ((2 a^2/pi) (sqrt(1 - rho^2) + rho asin(rho)) + b^2 rho).
+
+Derivation: docs/theory/entries.md, "Entries of a Gram matrix".
 """
 
 from collections.abc import Callable

@@ -3,6 +3,8 @@
 Off the diagonal columns are taken in chunks of about `c = 2 sqrt(d)`: an entry then passes through at most c roundings
 in its chunk and `d/c` outside, in any order and fused or not, which is `gamma_{c + d/c}` in place of `gamma_d`; half of
 that c would bring four fifths of the bound and twice the passes. Squared norms are summed in twice the precision.
+
+Derivation: docs/theory/entries.md, "Entries of a Gram matrix".
 """
 
 import math

@@ -8,6 +8,8 @@ For unit variances, `a` and `b` the places of the kinks, Price's theorem leaves
 for rho >= 0, and `I(a, b, -rho) = I(a, -b, rho)`. In `|Im t| <= pi/4` both exponentials have a real part that is not
 negative, so `|exp(-E)| <= exp(-(a^2 + b^2)/4)`, `|tanh| <= 1` and `|1/cosh| <= sqrt(2)` whatever a and b are. One
 Gauss-Legendre rule on the whole interval then has a proven error that depends on its length alone.
+
+Derivation: docs/theory/entries.md, "Straight and quadratic pieces between kinks".
 """
 
 import math

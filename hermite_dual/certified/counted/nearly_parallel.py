@@ -6,6 +6,8 @@
 
 (the angle between the half planes `u > 0`, `v > 0` is `pi - arccos rho`), and `max(-v, 0)` turns rho into `-rho`, so
 that `E[phi(u) phi(v)] = (p^2 + m^2) J(rho) - 2 p m J(-rho)`.
+
+Derivation: docs/theory/entries.md, "Entries of a Gram matrix".
 """
 
 from dataclasses import dataclass

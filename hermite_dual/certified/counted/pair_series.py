@@ -3,6 +3,8 @@
 Beside the rounding, a running bound as in Horner's rule for one variance, an entry carries the coefficients' errors,
 `sum_r |a_ir a_jr - a'_ir a'_jr| |rho|^r <= d_j sum_r |a_ir| + d_i sum_r |a_jr| + N d_i d_j` for errors of at most d in
 every coefficient of a row, and the Parseval remainder `|rho|^N sqrt(T_N(q_i) T_N(q_j))`.
+
+Derivation: docs/theory/entries.md, "Many variances at once".
 """
 
 import math

@@ -7,6 +7,8 @@ theorem sums what the series cannot: with jumps `w_s` of the slope at the kinks 
 
 I the integral of `kink_integrals`; one term more and that of `curved_kink_integrals` for pieces of degree 2. What
 belongs to one row is enclosed in balls, what belongs to two is computed in floats with counted roundings.
+
+Derivation: docs/theory/entries.md, "Straight and quadratic pieces between kinks".
 """
 
 from dataclasses import dataclass

@@ -3,6 +3,8 @@
 Each correlation gets the number of terms that it needs, a power of two: the remainder after N terms is at most
 `|rho|^N T_N`, with `T_N = E[phi(sqrt(q) Z)^2] - sum_{r<N} a_r(q)^2` by Parseval. Horner's rule carries a running bound
 of its rounding.
+
+Derivation: docs/theory/entries.md, "Entries of a Gram matrix".
 """
 
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""Units in which roundings of float64 are counted."""
+"""Units in which roundings of float64 are counted.
+
+Derivation: docs/theory/entries.md, "Entries of a Gram matrix".
+"""
 
 UNIT = 2.0**-53
 """Unit roundoff u of float64."""

@@ -3,6 +3,8 @@
 Rows are grouped by scale within a factor 2. A group shares its nodes, so its coefficients are one matrix product
 `Phi H^T`, `Phi_ik = sqrt(W_k) (phi(s_i x_k) +- phi(-s_i x_k))`, `H_rk = sqrt(W_k) h_r(x_k)`; a row costs what its part
 of that product costs. An error of Phi or H reaches a coefficient by Cauchy-Schwarz over the nodes.
+
+Derivation: docs/theory/entries.md, "Many variances at once".
 """
 
 import math

@@ -5,6 +5,8 @@
 Functions without kinks take the trapezoidal rule: an envelope of `phi(S z)` at the largest scale S bounds every smaller
 one on the same strip. A kink at 0 stays where it is for every s, so Gauss-Legendre panels on the half line serve both
 pieces and all scales, the activation being bounded on ellipses for s in a ball.
+
+Derivation: docs/theory/entries.md, "Many variances at once".
 """
 
 import math

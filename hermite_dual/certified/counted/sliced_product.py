@@ -4,6 +4,8 @@ Each row of the left factor and each column of the right one is cut at a power o
 integers of b bits times that power, `2 b + log2 d <= 53`: their product has sums of at most 2^53, which float64 holds
 exactly, in any order and fused or not (Ozaki, Ogita, Oishi, Rump 2012, "Error-free transformations of matrix
 multiplication"). What is cut off is `2^-b` of the largest element of its row, and so is the rounding of its products.
+
+Derivation: docs/theory/certificates.md, "Certificates of claims".
 """
 
 import math

@@ -1,4 +1,7 @@
-"""Hermite coefficients at several variances: few one by one, many together."""
+"""Hermite coefficients at several variances: few one by one, many together.
+
+Derivation: docs/theory/entries.md, "Many variances at once".
+"""
 
 import numpy as np
 from flint import arb

@@ -4,6 +4,8 @@ With V close to the eigenvectors, `B = V^T A V` and `G = V^T V` are close to dia
 balls. If `B - s G`, scaled to unit diagonal, is strictly diagonally dominant, it is positive definite; then V is
 nonsingular on account of that and `A - s I` is positive definite too. V is refined until this decides: the step of
 Ogita and Aishima (SIAM-type quadratic refinement, derived in the documentation) outside clusters, a rotation inside.
+
+Derivation: docs/theory/eigenvalues.md, "Ball arithmetic up to n = 300".
 """
 
 import math

@@ -5,6 +5,8 @@ just below it. A Cholesky factorization there, in float32 where that resolves it
 eigenvalues are far apart although the least ones of A may be crowded: two or three dozen steps with it do. Rayleigh's
 quotient is minimized over the whole Krylov space with A in float64, so that the error of a rounded inverse enters
 squared.
+
+Derivation: docs/theory/eigenvalues.md, "Least eigenvalue: lower bound".
 """
 
 from collections.abc import Callable, Iterator

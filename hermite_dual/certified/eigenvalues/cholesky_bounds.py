@@ -1,4 +1,7 @@
-"""Lower bounds of the least eigenvalue from floating-point Cholesky factorizations."""
+"""Lower bounds of the least eigenvalue from floating-point Cholesky factorizations.
+
+Derivation: docs/theory/eigenvalues.md, "Least eigenvalue: lower bound".
+"""
 
 import math
 

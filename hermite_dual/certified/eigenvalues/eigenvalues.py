@@ -2,6 +2,8 @@
 
 Lower bounds come from floating-point Cholesky with a counted error bound, upper bounds from Rayleigh quotients in twice
 the working precision. Up to n = 300 ball arithmetic at rising precision takes over where float64 cannot decide.
+
+Derivation: docs/theory/eigenvalues.md, "Least eigenvalue: lower bound".
 """
 
 import math

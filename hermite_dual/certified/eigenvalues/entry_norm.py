@@ -2,6 +2,8 @@
 
 With `|A_true - A| <= E` entrywise, E symmetric, `||A_true - A||_2` is at most the largest row sum of E, and
 `|x^T (A_true - A) x| <= |x|^T E |x| <= sum_i x_i^2 sum_j E_ij`, for `2 |x_i| |x_j| <= x_i^2 + x_j^2`.
+
+Derivation: docs/theory/eigenvalues.md, "Least eigenvalue: upper bound", "Beyond memory".
 """
 
 import math

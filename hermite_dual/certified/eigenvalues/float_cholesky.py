@@ -8,6 +8,8 @@ then subtracted one after the other, less than `K = ceil(n/b)` times: entrywise
 `g_m = m u/(1 - m u)`, u = 2^-53. The usual bound has `g_{n+1}`. The 2-norm of `|R|^T |R|` is at most the trace of
 `R^T R`, and at most the product of the largest column and row sum of |R|. Success proves
 `lambda_min(A) >= s - ||E||_2`. Only tiles on and above the diagonal are kept: half the memory of A.
+
+Derivation: docs/theory/eigenvalues.md, "Least eigenvalue: lower bound".
 """
 
 import math

@@ -1,4 +1,7 @@
-"""Enclosures of the least eigenvalue of large matrices, for little more than the proving factorization."""
+"""Enclosures of the least eigenvalue of large matrices, for little more than the proving factorization.
+
+Derivation: docs/theory/eigenvalues.md, "Least eigenvalue: lower bound".
+"""
 
 import math
 

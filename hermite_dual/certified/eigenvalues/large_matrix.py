@@ -1,4 +1,7 @@
-"""What a proof of the least eigenvalue asks of a large symmetric matrix, wherever it is kept; and one in memory."""
+"""What a proof of the least eigenvalue asks of a large symmetric matrix, wherever it is kept; and one in memory.
+
+Derivation: docs/theory/eigenvalues.md, "Least eigenvalue: lower bound".
+"""
 
 import math
 from collections.abc import Callable

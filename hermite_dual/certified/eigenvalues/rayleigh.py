@@ -3,6 +3,8 @@
 `lambda_min(A) <= x^T A x / x^T x` for any x. Each row product is computed in twice the working precision: products and
 sums are split into a float and its exact rounding error, and the sum of the errors, at most `g_n |a|^T |x|` in modulus,
 is accumulated with a relative error below `g_n`. What is lost per row is thus at most `g_n^2 |a|^T |x|` plus underflow.
+
+Derivation: docs/theory/eigenvalues.md, "Least eigenvalue: upper bound".
 """
 
 import math

@@ -1,4 +1,7 @@
-"""Enclosures of the least eigenvalue from a dense eigenvector, and in ball arithmetic."""
+"""Enclosures of the least eigenvalue from a dense eigenvector, and in ball arithmetic.
+
+Derivation: docs/theory/eigenvalues.md, "Ball arithmetic up to n = 300".
+"""
 
 import math
 

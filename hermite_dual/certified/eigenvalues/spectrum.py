@@ -6,6 +6,8 @@ For symmetric A, `D = diag(d)` with ascending entries and any nonsingular X
 
 proven in the documentation. X and d come from LAPACK and are exact floats here; the residual is computed in floats, its
 rounding bounded, and `sigma_min(X)^2 >= 1 - ||X^T X - I||_2`.
+
+Derivation: docs/theory/eigenvalues.md, "All eigenvalues".
 """
 
 import math

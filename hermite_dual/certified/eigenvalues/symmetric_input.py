@@ -1,4 +1,7 @@
-"""Symmetric matrices and their entry errors as users give them, checked."""
+"""Symmetric matrices and their entry errors as users give them, checked.
+
+Derivation: docs/theory/eigenvalues.md, "All eigenvalues".
+"""
 
 from dataclasses import dataclass
 

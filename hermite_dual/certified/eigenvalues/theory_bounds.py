@@ -7,6 +7,8 @@ dropped. Three ways to bound what is kept:
 - *Ling*: `min_i a_r(S_ii)^2 (1 - (n-1) beta^r)`, `beta = max |R_ij|`;
 - *Khatri-Rao*: `min_i a_r(S_ii)^2 lambda_min(R^(or))` for one degree r;
 - *Hermite-Gershgorin*: Gershgorin's disc theorem on `sum_{r >= m} D_r R^(or) D_r` for the best m.
+
+Derivation: docs/theory/eigenvalues.md, "The theory's bounds".
 """
 
 import math

@@ -2,6 +2,8 @@
 
 Polynomials are summed exactly, activations that are analytic on a strip go through the trapezoidal rule, all others
 through Gauss-Legendre panels between their kinks.
+
+Derivation: docs/theory/enclosures.md, "Coefficients, other cases".
 """
 
 from collections.abc import Iterator, Sequence

@@ -4,6 +4,8 @@ Two facts carry every quadrature here, for `z = x + i y` and any `0 < t < 1`:
 
 - `|h_r(z)|^2 <= t^(-r) (1 - t^2)^(-1/2) exp(t x^2/(1+t) + t y^2/(1-t))`, one term of Mehler's formula at `(z, conj z)`;
 - `int |h_r(x + i y)|^2 w(x) dx = L_r(-y^2) <= exp(2 |y| sqrt(r))`, w the standard normal density.
+
+Derivation: docs/theory/enclosures.md, "Two facts about Hermite polynomials".
 """
 
 import math

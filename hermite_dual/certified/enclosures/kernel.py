@@ -3,6 +3,8 @@
 Mehler's series with the Parseval remainder where powers of the correlation are enough, a one-dimensional integral at
 correlation 1 and -1, and elsewhere a two-dimensional trapezoidal sum for strip-analytic activations and cells between
 the kinks for all others.
+
+Derivation: docs/theory/enclosures.md, "Kernels".
 """
 
 import math

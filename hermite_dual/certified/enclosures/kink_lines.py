@@ -2,6 +2,8 @@
 
 In the rotated coordinates of `wedges` a kink of phi(u) or phi(v) is a straight line. Between heights at which two lines
 cross, the lines keep their order, and neighbouring ones bound a strip on which both factors are smooth.
+
+Derivation: docs/theory/enclosures.md, "Kernels".
 """
 
 from dataclasses import dataclass

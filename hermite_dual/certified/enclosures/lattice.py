@@ -2,6 +2,8 @@
 
 With `u = sqrt(q1) x`, `v = sqrt(q2) (rho x + s y)`, `s = sqrt(1 - rho^2)` and steps that make `rho Dx` and `s Dy`
 multiples of one number, phi(v) is needed on a one-dimensional lattice only and the inner sums are one convolution.
+
+Derivation: docs/theory/enclosures.md, "Kernels".
 """
 
 import math

@@ -5,6 +5,8 @@ the Bernstein ellipse of parameter s around a panel of half width c, `|f| <= M` 
 `2 M s^(1-2m)/(s - 1)` of such a polynomial (its truncated Chebyshev series), so the rule's error is at most
 `8 c M s^(1-2m)/(s - 1)`. Panels end at the kinks, are halved where the bound fails, and are enclosed by their
 magnitude once they are small enough.
+
+Derivation: docs/theory/enclosures.md, "Coefficients, other cases".
 """
 
 import math

@@ -7,6 +7,8 @@ terms. A polynomial of degree p is used up after p + 1 steps, and what is left f
 
 `t = sqrt(q)`, `z_k = c_k/t`, `J_k^(j)` the jump of the j-th derivative at the kink `c_k`. ReLU, hard tanh and their
 kin, whose coefficients decay like a power of the degree, get thousands of them in milliseconds.
+
+Derivation: docs/theory/entries.md, "Entries of a Gram matrix".
 """
 
 from typing import Any

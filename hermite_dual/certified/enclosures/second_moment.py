@@ -1,4 +1,7 @@
-"""Enclosure of `E[phi(sqrt(q) Z)^2]`, the diagonal of a dual kernel."""
+"""Enclosure of `E[phi(sqrt(q) Z)^2]`, the diagonal of a dual kernel.
+
+Derivation: docs/theory/enclosures.md, "Coefficients, other cases".
+"""
 
 from fractions import Fraction
 from typing import Any

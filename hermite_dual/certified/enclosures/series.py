@@ -1,4 +1,7 @@
-"""Proven remainder of the truncated Hermite series of a dual activation."""
+"""Proven remainder of the truncated Hermite series of a dual activation.
+
+Derivation: docs/theory/enclosures.md, "Kernels".
+"""
 
 from typing import Any
 

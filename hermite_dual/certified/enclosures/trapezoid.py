@@ -6,6 +6,8 @@ Cauchy-Schwarz and
 `int |h_r(x + i h)|^2 w dx <= exp(2 h sqrt(r))` give `M <= exp(h^2/2 + h sqrt(r)) (int |phi(sqrt(q)(x + i h))|^2 w
 dx)^(1/2)`.
 One set of nodes serves every degree.
+
+Derivation: docs/theory/enclosures.md, "Coefficients, analytic case".
 """
 
 import math

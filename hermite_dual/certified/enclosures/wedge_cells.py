@@ -1,6 +1,8 @@
 """Products of two Gauss-Legendre rules on the cells of a strip, with an ellipse bound in either variable.
 
 A cell is halved where no ellipse works, and enclosed by its magnitude where that is negligible.
+
+Derivation: docs/theory/enclosures.md, "Kernels".
 """
 
 import math

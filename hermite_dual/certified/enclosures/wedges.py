@@ -6,6 +6,8 @@ In rotated coordinates `u = sqrt(q1) (b x + a y)`, `v = +-sqrt(q2) (b x - a y)` 
 between neighbouring lines is the image of a rectangle under `x = l(y) + t (r(y) - l(y))`, and the integrand is
 analytic in t and in y. Each rectangle takes a product of two Gauss-Legendre rules with an ellipse bound in either
 variable, and is halved where no ellipse works.
+
+Derivation: docs/theory/enclosures.md, "Kernels".
 """
 
 from itertools import pairwise

@@ -3,6 +3,8 @@
 The exponents of an `Expansion` are exact fractions, while `1/3` and `sqrt(2)` are no exact balls. If every slope inside
 `exp`, `cosh` and their kin is a rational multiple of one of them, the expression in `tau` has dyadic slopes alone, is
 expanded there, and the monomials are carried back.
+
+Derivation: docs/theory/activations_in_balls.md, "Growth at infinity".
 """
 
 from fractions import Fraction

@@ -1,4 +1,7 @@
-"""What can be done with expansions on a half line besides adding and multiplying them."""
+"""What can be done with expansions on a half line besides adding and multiplying them.
+
+Derivation: docs/theory/activations_in_balls.md, "Growth at infinity".
+"""
 
 from fractions import Fraction
 

@@ -1,4 +1,7 @@
-"""Exponentials and logarithms of expansions on a half line."""
+"""Exponentials and logarithms of expansions on a half line.
+
+Derivation: docs/theory/activations_in_balls.md, "Growth at infinity".
+"""
 
 from fractions import Fraction
 

@@ -1,4 +1,7 @@
-"""Elementary and error functions of expansions on a half line, by sympy's class names."""
+"""Elementary and error functions of expansions on a half line, by sympy's class names.
+
+Derivation: docs/theory/activations_in_balls.md, "Growth at infinity".
+"""
 
 from fractions import Fraction
 

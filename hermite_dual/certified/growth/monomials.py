@@ -4,6 +4,8 @@ An `Expansion` encloses a function of `t >= X` (and of an imaginary offset `y`, 
 are
 numbers in the coefficient balls with which the sum is exact. Sums and products are formed termwise, and a term may be
 folded into a larger one, since the ratio of two monomials has a computable supremum on the half line.
+
+Derivation: docs/theory/activations_in_balls.md, "Growth at infinity".
 """
 
 from dataclasses import dataclass

@@ -3,6 +3,8 @@
 `tail(expr, symbol, side, start, offset)` gives an `Expansion` that encloses `expr(z)`, `z = side t + i y`, for all
 `t >= start` and all y of a range. From it come the bounds of truncated integrals, the strip bounds far from the
 origin, and what an activation and its derivatives do at infinity.
+
+Derivation: docs/theory/activations_in_balls.md, "Growth at infinity".
 """
 
 from collections.abc import Callable, Mapping

@@ -7,6 +7,8 @@ points with q a multiple of D the sines are constants, `sin(omega_i theta + c_i)
 simultaneous approximation gives, for any epsilon, arbitrarily large q with every `omega_i q` within epsilon of a whole
 number, and the sines are within `2 pi epsilon` of those constants. What is left of f is a function without these
 oscillations; if its expansion grows with a leading coefficient that excludes zero, f is unbounded.
+
+Derivation: docs/theory/activations_in_balls.md, "Suprema of derivatives".
 """
 
 from collections.abc import Iterator

@@ -4,6 +4,8 @@ The file holds the claim, a digest of the data, the parameters, and a digest of 
 whatever a reader sees in it is what was proven. Nothing in it is believed: `verify` proves the claim again from the
 data with `rebuild`, and by a plain factorization whose residual is measured, which shares no code with what wrote the
 file.
+
+Derivation: docs/theory/certificates.md, "Certificates of claims".
 """
 
 import hashlib

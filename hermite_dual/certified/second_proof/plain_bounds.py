@@ -7,6 +7,8 @@ Whatever float computation produced R, `R^T R` is positive semidefinite. So with
 and E is computed, with an exact leading part, rather than bounded beforehand. The upper bound is a Rayleigh quotient
 computed likewise. Neither shares code with the proof that wrote the claim, which bounds the rounding of its own
 factorization.
+
+Derivation: docs/theory/certificates.md, "Certificates of claims".
 """
 
 import math

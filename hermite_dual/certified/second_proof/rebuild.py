@@ -3,6 +3,8 @@
 It shares the ball evaluation of phi and its derivative's bound with the first, and no more where it can: coefficients
 come from Gauss-Legendre panels, variances from a fixed point in balls (of many rows: from a residual), inner products
 from exact norms and one float product, entries from Newton's method in NumPy, and the error from plain a-priori counts.
+
+Derivation: docs/theory/certificates.md, "Certificates of claims".
 """
 
 import math

@@ -8,6 +8,8 @@ derivative of `E[max(X - a, 0) max(Y - b, 0)]` in rho is their density at (a, b)
 
 `Q(a)` the upper tail and `P(a) = E max(X - a, 0) = w(a) - a Q(a)`. Panels in ratio 2 at most: in `|Im x| <= Re x` the
 exponential is at most 1, the other factors at most 3 and 2. Everything but the exponential is rational.
+
+Derivation: docs/theory/entries.md, "Straight and quadratic pieces between kinks".
 """
 
 import math

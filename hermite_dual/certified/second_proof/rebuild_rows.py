@@ -2,6 +2,8 @@
 
 Gauss-Legendre panels whose error bound holds for all scales s of a range, as the activation is enclosed for s in a
 ball; Hermite polynomials by their recurrence in balls; one product of floats, whose rounding is bounded with moduli.
+
+Derivation: docs/theory/certificates.md, "Certificates of claims".
 """
 
 import math

@@ -2,6 +2,8 @@
 
 Branch and bound in balls on the middle of the line, the derivative's own growth on both half lines. A jump of
 `phi^(k-1)` at a kink is a Dirac mass in the k-th derivative and refutes its boundedness.
+
+Derivation: docs/theory/activations_in_balls.md, "Suprema of derivatives".
 """
 
 import heapq

@@ -2,6 +2,8 @@
 
 The bound joins two proofs: balls cover the middle of the strip (a finite result on every rectangle also proves phi
 analytic there), and `tails` covers the two half strips.
+
+Derivation: docs/theory/activations_in_balls.md, "Envelopes".
 """
 
 from dataclasses import dataclass

@@ -11,6 +11,9 @@ last term integrates to the arcsine. At fixed rho, with `max |z| w(z) = exp(-1/2
     |d kdot/d t1| = |E[Z1 g'(t1 Z1) phi'(t2 Z2)]| <= L (M sqrt(2/pi) + J exp(-1/2)/(sqrt(2 pi) t1)).
 
 For a measure g' both follow from those for smoothed functions, in the limit.
+
+Derivation: docs/theory/activations_in_balls.md, "Suprema of derivatives"; docs/theory/tangent_kernel.md, "Proven
+entries".
 """
 
 from dataclasses import dataclass

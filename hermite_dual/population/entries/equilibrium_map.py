@@ -1,4 +1,7 @@
-"""At one norm: the map from the cosine of two inputs to their Gram entry."""
+"""At one norm: the map from the cosine of two inputs to their Gram entry.
+
+Derivation: docs/theory/numerics.md, "Gram matrices".
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

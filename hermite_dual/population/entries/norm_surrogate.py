@@ -3,6 +3,8 @@
 With `s = log t`, t the inputs' part of a variance, `K_ij / sqrt(K_ii K_jj)` is an analytic function of `s_i`, `s_j` and
 the cosine. It is interpolated at Chebyshev points of all three. For each degree in the cosine the coefficients in
 `(s_i, s_j)` form a symmetric matrix, of which the eigenvectors that count, few, are kept.
+
+Derivation: docs/theory/numerics.md, "Gram matrices".
 """
 
 from dataclasses import dataclass, replace

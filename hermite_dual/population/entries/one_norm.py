@@ -1,4 +1,7 @@
-"""Kernels of which one map of the cosine gives all entries: at equal norms, and of homogeneous activations at any."""
+"""Kernels of which one map of the cosine gives all entries: at equal norms, and of homogeneous activations at any.
+
+Derivation: docs/theory/numerics.md, "Gram matrices".
+"""
 
 from dataclasses import dataclass
 

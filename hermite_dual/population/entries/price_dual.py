@@ -4,6 +4,8 @@ With `c = q cos(theta)` Price's theorem gives `k(q) - k(c) = int_c^q kdot = 2 q 
 kdot over `[c, q]`. So the gap `q - c`, which decides kdot where phi has kinks (kdot has a square-root end point there),
 can be carried through a layer with a small relative error, where the difference of two numbers close to q could not.
 From the other end, `k(q) + k(c) = E[(phi(u) + phi(-u))^2]/2 + 2 q sin^2(psi/2) D'(psi)` with `c = -q cos(psi)`.
+
+Derivation: docs/theory/tangent_kernel.md, "Kinks".
 """
 
 from collections.abc import Callable

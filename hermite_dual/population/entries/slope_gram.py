@@ -1,4 +1,7 @@
-"""The dual of phi' on a covariance matrix of preactivations."""
+"""The dual of phi' on a covariance matrix of preactivations.
+
+Derivation: docs/theory/tangent_kernel.md, "Kinks".
+"""
 
 import numpy as np
 from numpy.typing import NDArray

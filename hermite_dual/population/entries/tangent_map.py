@@ -4,6 +4,8 @@
 `T(l) = kdot(l) (S(l) + sigma_w^2 T(l-1))`. All of K, S and kdot are power series in the cosine with non-negative
 coefficients, and so is the map. Both its ends, the cosines 1 and -1, are approached with the distance to them as the
 variable, since kdot has square-root end points where phi has kinks.
+
+Derivation: docs/theory/tangent_kernel.md, "Equilibrium", "Finitely many layers with shared weights".
 """
 
 from collections.abc import Callable

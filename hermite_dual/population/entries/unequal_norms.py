@@ -1,4 +1,7 @@
-"""Gram entries at unequal norms: a surrogate in norms and cosine, and the kernel itself where none reaches."""
+"""Gram entries at unequal norms: a surrogate in norms and cosine, and the kernel itself where none reaches.
+
+Derivation: docs/theory/numerics.md, "Gram matrices".
+"""
 
 from dataclasses import dataclass, field
 

@@ -2,6 +2,8 @@
 
 Their preactivations have the variances `q(1) = 0`, `q(l+1) = sigma_w^2 K_00(l)`, so `K_0j(1) = phi(0) E[phi(v_j)]`, and
 later layers and the limit follow from `S_0j = sigma_w^2 K_0j`. Where phi(0) = 0, the only solution is 0.
+
+Derivation: docs/theory/numerics.md, "Gram matrices".
 """
 
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""The dual kernel between given variances on a matrix of correlations, with proven errors."""
+"""The dual kernel between given variances on a matrix of correlations, with proven errors.
+
+Derivation: docs/theory/entries.md, "Entries of a Gram matrix".
+"""
 
 from collections.abc import Sequence
 

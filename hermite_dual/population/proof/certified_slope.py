@@ -1,4 +1,7 @@
-"""The dual of phi' on a matrix of correlations, with proven errors at the float variances and at the true ones."""
+"""The dual of phi' on a matrix of correlations, with proven errors at the float variances and at the true ones.
+
+Derivation: docs/theory/tangent_kernel.md, "Proven entries".
+"""
 
 import numpy as np
 from numpy.typing import NDArray

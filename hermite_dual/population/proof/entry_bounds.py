@@ -6,6 +6,8 @@ the scalings, the variances, the coefficients, the Parseval remainder and the ev
 
 The bound also holds for every `sigma_w^2`, `sigma_u^2`, `sigma_b^2` within `4 u` relatively of the squares of the
 floats (u = 2^-53), which includes the papers' `2 s^2` and `2` behind `DEQ.paper`.
+
+Derivation: docs/theory/entries.md, "Entries of a Gram matrix"; docs/theory/eigenvalues.md, "Beyond memory".
 """
 
 from collections.abc import Callable, Iterator

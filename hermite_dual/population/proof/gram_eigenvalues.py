@@ -1,4 +1,7 @@
-"""Certified least eigenvalues of population Gram matrices, and the theory's lower bounds beside them."""
+"""Certified least eigenvalues of population Gram matrices, and the theory's lower bounds beside them.
+
+Derivation: docs/theory/eigenvalues.md, "The theory's bounds".
+"""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""All eigenvalues of a population Gram matrix, certified."""
+"""All eigenvalues of a population Gram matrix, certified.
+
+Derivation: docs/theory/eigenvalues.md, "All eigenvalues".
+"""
 
 import math
 

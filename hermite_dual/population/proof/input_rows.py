@@ -1,4 +1,7 @@
-"""The inputs' part `sigma_u^2 x_i.x_j/d + sigma_b^2` of a covariance in floats, with every rounding counted."""
+"""The inputs' part `sigma_u^2 x_i.x_j/d + sigma_b^2` of a covariance in floats, with every rounding counted.
+
+Derivation: docs/theory/entries.md, "Entries of a Gram matrix".
+"""
 
 from dataclasses import dataclass
 

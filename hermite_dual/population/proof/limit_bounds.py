@@ -2,6 +2,8 @@
 
 The residual of the fixed-point equation, evaluated with proven errors at the floats given, over the contraction
 `1 - sigma_w^2 L^2`. Everything that belongs to single rows is found once; a block needs its samples and its floats.
+
+Derivation: docs/theory/entries.md, "Entries of a Gram matrix".
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,7 @@
-"""What stands for a Lipschitz constant at known variances, where the activation has none on the whole line."""
+"""What stands for a Lipschitz constant at known variances, where the activation has none on the whole line.
+
+Derivation: docs/theory/activations_in_balls.md, "Suprema of derivatives".
+"""
 
 import sympy as sp
 from flint import arb

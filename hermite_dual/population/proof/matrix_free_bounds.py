@@ -3,6 +3,8 @@
 Ling's and the Hermite-Gershgorin bound need the correlations of the preactivations only through their largest modulus
 and row sums of powers. Blocks of rows are taken in pairs: the Gram matrix of the rows of both is computed and certified
 as always, its part between the blocks is summed up and dropped.
+
+Derivation: docs/theory/eigenvalues.md, "The theory's bounds".
 """
 
 from collections.abc import Callable, Iterator

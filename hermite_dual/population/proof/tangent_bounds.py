@@ -2,6 +2,8 @@
 
 Limit: `Theta = K + S o kdot/(1 - sigma_w^2 kdot)` from a Gram matrix with proven entries and kdot evaluated with proven
 errors. Finite depth: the layers are computed again, each with its error.
+
+Derivation: docs/theory/tangent_kernel.md, "Order", "Proven entries".
 """
 
 import math

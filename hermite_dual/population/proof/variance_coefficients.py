@@ -1,4 +1,7 @@
-"""Hermite coefficients at the true variances of a Gram matrix, of which floats and their error are known."""
+"""Hermite coefficients at the true variances of a Gram matrix, of which floats and their error are known.
+
+Derivation: docs/theory/eigenvalues.md, "The theory's bounds".
+"""
 
 from typing import TYPE_CHECKING
 

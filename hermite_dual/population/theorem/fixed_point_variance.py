@@ -1,4 +1,7 @@
-"""Proven enclosure of the variance at which an infinitely wide equilibrium rests."""
+"""Proven enclosure of the variance at which an infinitely wide equilibrium rests.
+
+Derivation: docs/theory/entries.md, "Entries at a fixed point".
+"""
 
 from fractions import Fraction
 

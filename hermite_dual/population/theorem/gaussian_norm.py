@@ -1,4 +1,7 @@
-"""How large the spectral norm of a Gaussian matrix is, with a bound of the probability."""
+"""How large the spectral norm of a Gaussian matrix is, with a bound of the probability.
+
+Derivation: docs/theory/certificates.md, "Hypotheses".
+"""
 
 import math
 

@@ -1,4 +1,7 @@
-"""The hypotheses of the convergence theorems for a model and its data, and what follows from them."""
+"""The hypotheses of the convergence theorems for a model and its data, and what follows from them.
+
+Derivation: docs/theory/certificates.md, "Hypotheses".
+"""
 
 import math
 from dataclasses import dataclass

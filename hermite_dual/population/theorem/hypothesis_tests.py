@@ -1,4 +1,7 @@
-"""The hypotheses of the convergence theorems, each decided by a proof where there is one."""
+"""The hypotheses of the convergence theorems, each decided by a proof where there is one.
+
+Derivation: docs/theory/certificates.md, "Hypotheses".
+"""
 
 import math
 from dataclasses import dataclass
