@@ -47,11 +47,11 @@ def on_disk(n: int, given: argparse.Namespace) -> dict[str, Any]:
         client = _client(stack, given)
         options: dict[str, Any] = {"block": given.block, "client": client, "memory": given.memory}
         warm = np.load(X, mmap_mode="r")[:WARM]
-        model.gram(warm, out=Path(given.folder, "warm.zarr"), block=WARM // 10, client=client)
+        model.store_gram(warm, out=Path(given.folder, "warm.zarr"), block=WARM // 10, client=client)
         cost = model.gram_cost(X, **options, folder=given.folder)
         seconds = {}
         start = time.perf_counter()
-        gram = model.gram(X, out=out, **options)
+        gram = model.store_gram(X, out=out, **options)
         seconds["gram"] = time.perf_counter() - start
         found: dict[str, Any] = {}
         if given.proof:

@@ -37,7 +37,7 @@ PATIENCE = 120
 
 def gram(folder: Path, activation: str = "tanh") -> Any:
     """A Gram matrix in blocks, its entries and a proof."""
-    G = hd.DEQ.paper(activation, 0.05).gram(X, out=folder, block=6)
+    G = hd.DEQ.paper(activation, 0.05).store_gram(X, out=folder, block=6)
     return G[:, :].tobytes(), prove(G)
 
 
@@ -211,7 +211,7 @@ def main() -> int:
                 draw.setstate(state)
 
                 def late(folder: Path = folder) -> Any:
-                    G = hd.DEQ.paper("tanh", 0.05).gram(X, out=folder)
+                    G = hd.DEQ.paper("tanh", 0.05).store_gram(X, out=folder)
                     damage(folder, room / "gram other", draw)
                     return G[:, :].tobytes(), prove(G)
 

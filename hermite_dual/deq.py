@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import math
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -26,8 +27,8 @@ from hermite_dual.finite import (
 from hermite_dual.float_state import own_float_state
 from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
 from hermite_dual.population.entries.model import Model
-from hermite_dual.population.gram import FloatType, Gram
-from hermite_dual.population.ntk import gram_of, population_ntk
+from hermite_dual.population.gram import FloatType, Gram, population_gram
+from hermite_dual.population.ntk import population_ntk
 from hermite_dual.validation import ValidationReport, validate
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+_NO_SAMPLES = np.zeros((0, 0))
 _MOST_LAYERS = 100_000
 """Layers are computed one after the other."""
 
@@ -109,28 +111,13 @@ class DEQ:
 
     @overload
     def gram(
-        self, X: ArrayLike, Y: None = None, *, depth: int | None = None, dtype: DTypeLike = np.float64, out: None = None
+        self, X: ArrayLike, Y: None = None, *, depth: int | None = None, dtype: DTypeLike = np.float64
     ) -> Gram: ...
 
     @overload
     def gram(
-        self, X: ArrayLike, Y: ArrayLike, *, depth: int | None = None, dtype: DTypeLike = np.float64, out: None = None
+        self, X: ArrayLike, Y: ArrayLike, *, depth: int | None = None, dtype: DTypeLike = np.float64
     ) -> CrossGram: ...
-
-    @overload
-    def gram(
-        self,
-        X: "ArrayLike | str | os.PathLike[str]",
-        Y: None = None,
-        *,
-        depth: int | None = None,
-        dtype: DTypeLike = np.float64,
-        out: "str | os.PathLike[str]",
-        block: int | None = None,
-        client: Any = None,
-        memory: str | float | None = None,
-        progress: Callable[[str, int, int], None] | None = None,
-    ) -> "StoredGram": ...
 
     def gram(
         self,
@@ -139,11 +126,7 @@ class DEQ:
         *,
         depth: int | None = None,
         dtype: DTypeLike = np.float64,
-        out: "str | os.PathLike[str] | None" = None,
-        block: int | None = None,
-        client: Any = None,
-        memory: str | float | None = None,
-        progress: Callable[[str, int, int], None] | None = None,
+        **stored: Any,
     ) -> "Gram | CrossGram | StoredGram":
         """Return the population Gram matrix of the samples, or that between them and other samples.
 
@@ -156,18 +139,11 @@ class DEQ:
             depth: number of layers, or None for the equilibrium.
             dtype: of the square matrix, float64 or float32. Entries are computed in float64 either way, and a float32
                 matrix takes half the memory; its rounding is part of `entry_error`.
-            out: folder of a Zarr group into which a matrix beyond memory is written in blocks (extra `distributed`). X
-                may then be the path of a `.npy` file, or a Zarr array. The same call again computes only what is
-                missing or damaged. The arguments below go with it.
-            block: rows and columns of a block; by default the largest that the memory holds, at most 4096.
-            client: a `dask.distributed.Client`, whose workers share a file system with this process; by default
-                threads of this process.
-            memory: bytes, or a size such as "4GB", for this process or for each worker.
-            progress: called with what is done and how many of how many blocks.
+            stored: `out` and what went with it, the former spelling of `store_gram`: passed on, with a warning.
 
         Returns:
             A `Gram` of shape (n, n); where Y is given a `CrossGram` of shape (n, p), which at unequal norms costs what
-            the Gram matrix of X and Y together costs, unless phi is homogeneous; where `out` is given a `StoredGram`.
+            the Gram matrix of X and Y together costs, unless phi is homogeneous.
 
             The number of numba's threads changes no bit. That of BLAS may change the last bits of inner products: two
             results differ by at most the sum of their `entry_error`, each being that close to the same kernel.
@@ -180,37 +156,69 @@ class DEQ:
                 [1e-280, 1e280]; the depth is negative; dtype is neither of the two, or float32 with Y; or the limit is
                 asked for where `sigma_w L >= 1`.
             NotIntegrableError: phi is not square-integrable at the variances that arise.
-            DataFileError: with `out`: a file cannot be read or written, or the folder is something else.
+        """
+        if stored:
+            return self._former_spelling(X, Y, stored | {"depth": depth, "dtype": dtype})
+        if isinstance(X, (str, os.PathLike)):
+            raise InvalidInputError(f"X = {os.fspath(X)!r}: store_gram reads paths; or pass numpy.load(path)")
+        return self._kernel(X, Y, depth, _float_type(dtype), tangent=False)
+
+    def _former_spelling(self, X: Any, Y: Any, stored: dict[str, Any]) -> "StoredGram":
+        """Pass `gram(X, out=...)` on to `store_gram`; in the next release it is an error."""
+        known = {"out", "block", "client", "memory", "progress", "depth", "dtype"}
+        if stranger := sorted(set(stored) - known):
+            raise TypeError(f"DEQ.gram() got an unexpected keyword argument {stranger[0]!r}")
+        if stored.get("out") is None:
+            names = ", ".join(sorted(set(stored) - {"depth", "dtype"}))
+            raise InvalidInputError(f"{names} without out: they say how a matrix on disk is computed, see store_gram")
+        if Y is not None:
+            raise InvalidInputError("out with Y: entries between X and Y are kept in memory; leave out one of them")
+        warnings.warn("gram(X, out=...) is now store_gram(X, out, ...)", DeprecationWarning, stacklevel=3)
+        return self.store_gram(X, **stored)
+
+    def store_gram(
+        self,
+        X: "ArrayLike | str | os.PathLike[str]",
+        out: "str | os.PathLike[str]",
+        *,
+        depth: int | None = None,
+        dtype: DTypeLike = np.float64,
+        block: int | None = None,
+        client: Any = None,
+        memory: str | float | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> "StoredGram":
+        """Write the population Gram matrix of the samples to disk in blocks, for matrices beyond memory.
+
+        The same call again computes only what is missing or damaged. Needs the extra `distributed`.
+
+        Args:
+            X: samples, shape (n, d), a sample per row; or the path of a `.npy` file, or a Zarr array.
+            out: folder of a Zarr group, made where it is missing.
+            depth: number of layers, or None for the equilibrium.
+            dtype: of the entries on disk, float64 or float32.
+            block: rows and columns of a block; by default the largest that the memory holds, at most 4096.
+            client: a `dask.distributed.Client`, whose workers share a file system with this process; by default
+                threads of this process.
+            memory: bytes, or a size such as "4GB", for this process or for each worker.
+            progress: called with what is done and how many of how many blocks.
+
+        Returns:
+            The matrix on disk, of shape (n, n), with the proofs of a `Gram`.
+
+        Raises:
+            InvalidInputError: as for `gram`; or nothing fits the memory, or the folder holds the matrix of other data
+                or parameters.
+            NotIntegrableError: phi is not square-integrable at the variances that arise.
+            DataFileError: a file cannot be read or written, or the folder is something else.
             ClusterError: the cluster stopped answering; what is finished is kept.
         """
-        if out is not None:
-            if not isinstance(out, (str, os.PathLike)):
-                raise InvalidInputError(f"out = {out!r}: allowed is the path of a folder, such as 'K.zarr'")
-            if Y is not None:
-                raise InvalidInputError("out with Y: entries between X and Y are kept in memory; leave out one of them")
-            from hermite_dual.outofcore.gram_run import stored_gram
+        if not isinstance(out, (str, os.PathLike)):
+            raise InvalidInputError(f"out = {out!r}: allowed is the path of a folder, such as 'K.zarr'")
+        from hermite_dual.outofcore.gram_run import stored_gram
 
-            layers, kind = self.check_depth(depth), _float_type(dtype)
-            return stored_gram(
-                self.activation,
-                X,
-                out,
-                sigma_w=self.sigma_w,
-                sigma_u=self.sigma_u,
-                sigma_b=self.sigma_b,
-                depth=layers,
-                dtype=kind,
-                block=block,
-                client=client,
-                memory=memory,
-                progress=progress,
-            )
-        unused = {"block": block, "client": client, "memory": memory, "progress": progress}
-        if given := [name for name, value in unused.items() if value is not None]:
-            raise InvalidInputError(f"{', '.join(given)} without out: they say how a matrix on disk is computed")
-        if isinstance(X, (str, os.PathLike)):
-            raise InvalidInputError(f"X = {os.fspath(X)!r}: paths are read with out=...; or pass numpy.load(path)")
-        return self._kernel(X, Y, depth, _float_type(dtype), tangent=False)
+        model, kind = self._model(_NO_SAMPLES, depth), _float_type(dtype)
+        return stored_gram(model, X, out, dtype=kind, block=block, client=client, memory=memory, progress=progress)
 
     def gram_cost(
         self,
@@ -225,7 +233,7 @@ class DEQ:
         rates: "Rates | Literal['measure'] | None" = "measure",
         proof: bool = True,
     ) -> "GramCost":
-        """Say what `gram(X, out=...)` and its proofs take before they start: memory, disk, operations and time.
+        """Say what `store_gram` and its proofs take before they start: memory, disk, operations and time.
 
         Args:
             X: the samples, or their shape (n, d) as a tuple; times are then those of rows on the sphere.
@@ -252,9 +260,8 @@ class DEQ:
         from hermite_dual.outofcore.cost import gram_cost
 
         return gram_cost(
-            self,
+            self._model(_NO_SAMPLES, depth),
             X,
-            depth=self.check_depth(depth),
             dtype=_float_type(dtype),
             block=block,
             client=client,
@@ -312,13 +319,11 @@ class DEQ:
         if Y is not None and dtype is not np.float64:
             raise InvalidInputError("dtype = float32 with Y: entries between X and Y are kept in float64 alone")
         samples = check_samples(X, "X")
-        layers = self.check_depth(depth)
         others = None if Y is None else _other_samples(Y, samples)
-        rows = samples if others is None else np.concatenate([samples, others])
-        model = Model(self.activation, rows, self.sigma_w, self.sigma_u, self.sigma_b, layers)
+        model = self._model(samples if others is None else np.concatenate([samples, others]), depth)
         if others is not None:
             return population_cross_gram(model, len(samples), tangent)
-        return population_ntk(model) if tangent else gram_of(model, dtype)
+        return population_ntk(model) if tangent else population_gram(model, dtype)
 
     def lower_bounds(self, X: ArrayLike, degrees: int = 128, block: int = 1024) -> "tuple[TheoryBound, ...]":
         """Return the theory's lower bounds of `lambda_min(K)` that need no factorization, certified, for any n.
@@ -459,6 +464,9 @@ class DEQ:
             store=store,
             progress=progress,
         )
+
+    def _model(self, samples: Array, depth: int | None) -> Model:
+        return Model(self.activation, samples, self.sigma_w, self.sigma_u, self.sigma_b, self.check_depth(depth))
 
     def check_depth(self, depth: int | None) -> int | None:
         """Return the depth of a kernel of this model, refusing one that does not exist.

@@ -44,7 +44,9 @@ def _chunks(path):
 @settings(max_examples=12, deadline=None)
 def test_blocks_of_any_size_give_the_matrix_in_memory(tmp_path_factory, n, block, name, spread, depth, dtype, seed):
     X, model = _samples(n, 5, spread, seed), hd.DEQ.paper(name, 0.05)
-    G = model.gram(X, out=tmp_path_factory.mktemp("gram") / "K", block=max(block, n // 4 + 1), depth=depth, dtype=dtype)
+    G = model.store_gram(
+        X, out=tmp_path_factory.mktemp("gram") / "K", block=max(block, n // 4 + 1), depth=depth, dtype=dtype
+    )
     K = model.gram(X, depth=depth, dtype=dtype)
     found = G[:]
     assert isinstance(G, StoredGram)
@@ -58,7 +60,7 @@ def test_blocks_of_any_size_give_the_matrix_in_memory(tmp_path_factory, n, block
 @pytest.mark.parametrize(("name", "spread"), [("tanh", 0.0), ("relu", 0.2), ("gelu", 0.1)])
 def test_the_proof_in_blocks_agrees_with_the_proof_in_memory(tmp_path, name, spread):
     X, model = _samples(150, 12, spread), hd.DEQ.paper(name, 0.05)
-    G, K = model.gram(X, out=tmp_path / "K", block=40), model.gram(X)
+    G, K = model.store_gram(X, out=tmp_path / "K", block=40), model.gram(X)
     ours, theirs = G.least_eigenvalue(), K.least_eigenvalue()
     assert ours.outcome is hd.Outcome.PROVEN
     assert ours.lower <= theirs.upper
@@ -76,7 +78,7 @@ def test_the_proof_in_blocks_agrees_with_the_proof_in_memory(tmp_path, name, spr
 @pytest.mark.parametrize("exchanged", [("0/1", "0/2"), ("0/0", "1/1")])
 def test_exchanged_blocks_are_computed_again(tmp_path, exchanged):
     X, model = _samples(60), hd.DEQ.paper("tanh", 0.05)
-    G = model.gram(X, out=tmp_path / "K", block=20)
+    G = model.store_gram(X, out=tmp_path / "K", block=20)
     whole = G[:]
     one, other = (tmp_path / "K" / "gram" / "c" / place for place in exchanged)
     kept = one.read_bytes()
@@ -84,7 +86,7 @@ def test_exchanged_blocks_are_computed_again(tmp_path, exchanged):
     other.write_bytes(kept)
     with pytest.raises(hd.DataFileError, match=r"missing or damaged: repeat"):
         G.least_eigenvalue()
-    again = model.gram(X, out=tmp_path / "K", block=20)
+    again = model.store_gram(X, out=tmp_path / "K", block=20)
     assert again.computed == 2
     assert np.array_equal(again[:], whole)
 
@@ -93,7 +95,7 @@ def test_exchanged_blocks_are_computed_again(tmp_path, exchanged):
 def test_samples_that_changed_since_are_named_at_the_proof(tmp_path, scaled):
     X, model = _samples(60), hd.DEQ.paper("tanh", 0.05)
     np.save(tmp_path / "X.npy", X)
-    G = model.gram(X if scaled else tmp_path / "X.npy", out=tmp_path / "K", block=20)
+    G = model.store_gram(X if scaled else tmp_path / "X.npy", out=tmp_path / "K", block=20)
     changed = X if scaled else X.copy()
     changed[45, 3] = np.nextafter(changed[45, 3], 9.0)
     np.save(tmp_path / "X.npy", changed)
@@ -104,12 +106,12 @@ def test_samples_that_changed_since_are_named_at_the_proof(tmp_path, scaled):
 def test_functions_of_one_name_are_told_apart_by_their_values(tmp_path):
     X = _samples(20)
     one, other = (hd.DEQ(lambda u, c=c: np.tanh(c * u), 0.2) for c in (1.0, 0.9))
-    one.gram(X, out=tmp_path / "K")
+    one.store_gram(X, out=tmp_path / "K")
     with pytest.raises(hd.InvalidInputError, match=r"values: .* there"):
-        other.gram(X, out=tmp_path / "K")
-    hd.DEQ("tanh", 0.2).gram(X, out=tmp_path / "L")
+        other.store_gram(X, out=tmp_path / "K")
+    hd.DEQ("tanh", 0.2).store_gram(X, out=tmp_path / "L")
     with pytest.raises(hd.InvalidInputError, match=r"activation: 'tanh\(x\)' there, 'erf\(x\)' here"):
-        hd.DEQ("erf", 0.2).gram(X, out=tmp_path / "L")
+        hd.DEQ("erf", 0.2).store_gram(X, out=tmp_path / "L")
 
 
 def _on_disk(folder, A, block):
@@ -146,7 +148,7 @@ def test_layers_of_which_nothing_is_proven_leave_the_matrix_undecided(tmp_path, 
     from hermite_dual.population.proof.entry_bounds import undecided
 
     monkeypatch.setattr(gram_tiles, "entry_bounds", lambda *_: undecided("no bound is known"))
-    G = hd.DEQ.paper("tanh", 0.05).gram(_samples(20), out=tmp_path / "K", block=8, depth=2)
+    G = hd.DEQ.paper("tanh", 0.05).store_gram(_samples(20), out=tmp_path / "K", block=8, depth=2)
     found = G.least_eigenvalue()
     assert (found.outcome, found.reason) == (hd.Outcome.UNDECIDED, "no bound is known")
     assert G.entry_error == np.inf
@@ -155,17 +157,17 @@ def test_layers_of_which_nothing_is_proven_leave_the_matrix_undecided(tmp_path, 
 
 def test_a_damaged_block_ends_a_proof_and_the_message_says_how_to_go_on(tmp_path):
     X, model = _samples(60), hd.DEQ.paper("tanh", 0.05)
-    G = model.gram(X, out=tmp_path / "K", block=20)
+    G = model.store_gram(X, out=tmp_path / "K", block=20)
     file = next(iter(_chunks(tmp_path / "K")))
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(hd.DataFileError, match=r"repeat `gram\(X, out=\.\.\.\)`"):
+    with pytest.raises(hd.DataFileError, match=r"repeat `store_gram`"):
         G.least_eigenvalue()
-    assert model.gram(X, out=tmp_path / "K").least_eigenvalue().outcome is hd.Outcome.PROVEN
+    assert model.store_gram(X, out=tmp_path / "K").least_eigenvalue().outcome is hd.Outcome.PROVEN
 
 
 def test_parallel_rows_get_a_bound_close_to_zero(tmp_path):
     X = _samples(60)
-    G = hd.DEQ.paper("tanh", 0.05).gram(np.concatenate([X, X[:5]]), out=tmp_path / "K", block=20)
+    G = hd.DEQ.paper("tanh", 0.05).store_gram(np.concatenate([X, X[:5]]), out=tmp_path / "K", block=20)
     found = G.least_eigenvalue()
     assert -1e-10 < found.lower <= 0.0
     assert found.upper < 1e-10
@@ -173,9 +175,9 @@ def test_parallel_rows_get_a_bound_close_to_zero(tmp_path):
 
 def test_a_finished_matrix_is_opened_and_only_what_is_damaged_is_computed_again(tmp_path):
     X, model = _samples(), hd.DEQ.paper("tanh", 0.05)
-    assert model.gram(X, out=tmp_path / "K", block=32).computed == 6
+    assert model.store_gram(X, out=tmp_path / "K", block=32).computed == 6
     whole = _chunks(tmp_path / "K")
-    again = model.gram(X, out=tmp_path / "K")
+    again = model.store_gram(X, out=tmp_path / "K")
     assert (again.computed, again.block) == (0, 32)
     files = list(whole)
     files[0].unlink()
@@ -183,32 +185,32 @@ def test_a_finished_matrix_is_opened_and_only_what_is_damaged_is_computed_again(
     flipped[len(flipped) // 2] ^= 1
     files[2].write_bytes(flipped)
     files[4].write_bytes(whole[files[4]][:-7])
-    assert model.gram(X, out=tmp_path / "K").computed == 3
+    assert model.store_gram(X, out=tmp_path / "K").computed == 3
     assert _chunks(tmp_path / "K") == whole
 
 
 def test_every_flipped_byte_is_found(tmp_path):
     X, model = _samples(), hd.DEQ.paper("tanh", 0.05)
-    model.gram(X, out=tmp_path / "K", block=64)
+    model.store_gram(X, out=tmp_path / "K", block=64)
     whole = _chunks(tmp_path / "K")
     rng = np.random.default_rng(3)
     for file in rng.choice(list(whole), 40):
         content = bytearray(whole[file])
         content[rng.integers(len(content))] ^= int(rng.integers(1, 256))
         file.write_bytes(content)
-        assert model.gram(X, out=tmp_path / "K").computed == 1
+        assert model.store_gram(X, out=tmp_path / "K").computed == 1
     assert _chunks(tmp_path / "K") == whole
 
 
 @pytest.mark.parametrize("change", ["data", "sigma", "activation", "depth", "dtype", "block"])
 def test_a_matrix_of_something_else_is_refused_and_left(tmp_path, change):
     X, model = _samples(), hd.DEQ.paper("tanh", 0.05)
-    model.gram(X, out=tmp_path / "K", block=64)
+    model.store_gram(X, out=tmp_path / "K", block=64)
     whole = _chunks(tmp_path / "K")
     other = {"sigma": hd.DEQ.paper("tanh", 0.06), "activation": hd.DEQ.paper("gelu", 0.05)}.get(change, model)
     given = {"depth": {"depth": 2}, "dtype": {"dtype": np.float32}, "block": {"block": 50}}.get(change, {})
     with pytest.raises(hd.InvalidInputError, match="something else"):
-        other.gram(X + 1e-9 * (change == "data"), out=tmp_path / "K", **given)
+        other.store_gram(X + 1e-9 * (change == "data"), out=tmp_path / "K", **given)
     assert _chunks(tmp_path / "K") == whole
 
 
@@ -219,13 +221,13 @@ def test_files_and_zarr_arrays_give_the_same_bits(tmp_path):
     np.save(tmp_path / "X.npy", X)
     array = zarr.create_array(tmp_path / "X.zarr", shape=X.shape, chunks=(10, 12), dtype=X.dtype)
     array[:] = X
-    model.gram(X, out=tmp_path / "K", block=40)
+    model.store_gram(X, out=tmp_path / "K", block=40)
     whole = list(_chunks(tmp_path / "K").values())
     for number, source in enumerate([tmp_path / "X.npy", str(tmp_path / "X.zarr"), array]):
-        model.gram(source, out=tmp_path / f"K{number}", block=40)
+        model.store_gram(source, out=tmp_path / f"K{number}", block=40)
         assert list(_chunks(tmp_path / f"K{number}").values()) == whole
     read = zarr.open_group(tmp_path / "K", mode="r")["gram"][:]
-    assert np.array_equal(np.triu(read), np.triu(model.gram(X, out=tmp_path / "K")[:]))
+    assert np.array_equal(np.triu(read), np.triu(model.store_gram(X, out=tmp_path / "K")[:]))
     assert np.isnan(read[80, 0])
 
 
@@ -240,7 +242,7 @@ def test_bad_rows_are_named(tmp_path, spoil, message):
     X = _samples()
     spoil(X)
     with pytest.raises(hd.InvalidInputError, match=message):
-        hd.DEQ.paper("tanh", 0.05).gram(X, out=tmp_path / "K", block=16)
+        hd.DEQ.paper("tanh", 0.05).store_gram(X, out=tmp_path / "K", block=16)
     assert not (tmp_path / "K").exists()
 
 
@@ -257,7 +259,7 @@ def test_bad_rows_are_named(tmp_path, spoil, message):
 def test_limits_that_cannot_be_kept_are_refused(tmp_path, options, message):
     X = _samples(9000, 2) if "memory" in options else _samples()
     with pytest.raises(hd.InvalidInputError, match=message):
-        hd.DEQ.paper("tanh", 0.05).gram(X, out=tmp_path / "K", **options)
+        hd.DEQ.paper("tanh", 0.05).store_gram(X, out=tmp_path / "K", **options)
 
 
 def test_options_of_the_stored_matrix_need_out():
@@ -265,7 +267,7 @@ def test_options_of_the_stored_matrix_need_out():
     with pytest.raises(hd.InvalidInputError, match="without out"):
         model.gram(X, memory="1GB")
     with pytest.raises(hd.InvalidInputError, match="out with Y"):
-        model.gram(X, X, out="K")
+        model.store_gram(X, X, out="K")
     with pytest.raises(hd.InvalidInputError, match="paths are read with out"):
         model.gram("X.npy")
 
@@ -275,7 +277,7 @@ def test_files_that_hold_no_samples_are_named(tmp_path, path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "X.csv").write_text("1,2\n")
     with pytest.raises(hd.DataFileError, match=path):
-        hd.DEQ.paper("tanh", 0.05).gram(tmp_path / path, out=tmp_path / "K")
+        hd.DEQ.paper("tanh", 0.05).store_gram(tmp_path / path, out=tmp_path / "K")
 
 
 _SLOW_RUN = """
@@ -289,8 +291,17 @@ def slow(self, index, values):
     time.sleep(0.05)
 gram_tiles.BlockArray.write = slow
 if __name__ == "__main__":
-    hd.DEQ.paper("tanh", 0.05).gram(np.load(sys.argv[1]), out=sys.argv[2], block=10)
+    hd.DEQ.paper("tanh", 0.05).store_gram(np.load(sys.argv[1]), out=sys.argv[2], block=10)
 """
+
+
+def test_the_former_spelling_is_passed_on_with_a_warning(tmp_path):
+    X, model = _samples(20), hd.DEQ.paper("tanh", 0.05)
+    with pytest.warns(DeprecationWarning, match=r"store_gram\(X, out"):
+        found = model.gram(X, out=tmp_path / "K", block=8)
+    assert np.array_equal(found[:, :], model.store_gram(X, tmp_path / "K")[:, :])
+    with pytest.raises(TypeError, match="unexpected keyword argument 'blocks'"):
+        model.gram(X, blocks=8)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
@@ -311,8 +322,8 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path, how):
     left = len(_chunks(tmp_path / "K"))
     assert 5 <= left < 45
     # of the last one the largest correlation may not have been written yet
-    assert 45 - left <= model.gram(X, out=tmp_path / "K").computed <= 45 - left + 2
-    model.gram(X, out=tmp_path / "other", block=10)
+    assert 45 - left <= model.store_gram(X, out=tmp_path / "K").computed <= 45 - left + 2
+    model.store_gram(X, out=tmp_path / "other", block=10)
     assert list(_chunks(tmp_path / "K").values()) == list(_chunks(tmp_path / "other").values())
 
 
@@ -383,11 +394,11 @@ def test_a_cluster_gives_the_same_matrix_while_its_workers_are_killed(tmp_path, 
             os.kill(int(rng.choice(workers)), signal.SIGKILL)
             killed += 1
 
-    G = model.gram(X, out=tmp_path / "K", block=10, client=client, progress=kill_one)
+    G = model.store_gram(X, out=tmp_path / "K", block=10, client=client, progress=kill_one)
     assert killed == 3
-    K = model.gram(X, out=tmp_path / "other", block=10)
+    K = model.store_gram(X, out=tmp_path / "other", block=10)
     assert np.all(np.abs(G[:] - K[:]) <= G.entry_error + K.entry_error)
     ours, theirs = G.least_eigenvalue(), K.least_eigenvalue()
     assert ours.lower == pytest.approx(theirs.lower, rel=1e-6)
     assert ours.upper == pytest.approx(theirs.upper, rel=1e-6)
-    assert model.gram(X, out=tmp_path / "K", client=client).computed == 0
+    assert model.store_gram(X, out=tmp_path / "K", client=client).computed == 0

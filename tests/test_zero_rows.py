@@ -90,7 +90,7 @@ def test_what_a_point_of_zero_has_at_zero_counts():
 def test_blocks_on_disk_have_the_rows_of_zeros_of_the_matrix_in_memory(tmp_path, name):
     pytest.importorskip("zarr")
     model = hd.DEQ(name, SIGMA_W)
-    stored = model.gram(X, out=tmp_path / "K", block=4)
+    stored = model.store_gram(X, out=tmp_path / "K", block=4)
     assert np.abs(stored[:] - model.gram(X).matrix).max() <= 1e-15
 
 

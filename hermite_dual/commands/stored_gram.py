@@ -63,7 +63,6 @@ def stored_gram(
     again = f"blocks that are finished are in {out}. Run the same command again: it goes on there"
     with errors_to_exit_codes(again):
         from hermite_dual.errors import InvalidInputError
-        from hermite_dual.outofcore.cost import gram_cost
         from hermite_dual.outofcore.gram_run import known_block
 
         if out.suffix in {".npy", ".npz", ".csv"}:
@@ -72,17 +71,17 @@ def stored_gram(
             )
         _check_extra(options)
         model = model_of_options()
-        X = _samples(data, sphere=sphere)
+        X: Any = _samples(data, sphere=sphere)
         with _client(options.scheduler) as client:
             chosen = known_block(out, X.shape[0]) if options.block is None else options.block
             how: dict[str, Any] = {"depth": depth, "block": chosen, "client": client, "memory": options.memory}
-            cost = replace(gram_cost(model, X, **how, rates=None), existing=_existing(out))
+            cost = replace(model.gram_cost(X, **how, rates=None), existing=_existing(out))
             if proof or cost.existing < cost.tasks:
-                rates = gram_cost(model, X, **how, folder=out.parent, proof=proof).rates
+                rates = model.gram_cost(X, **how, folder=out.parent, proof=proof).rates
                 cost = replace(cost, rates=rates)
             _announce(cost, out, proof=proof)
             with _bar(cost) as progress:
-                found = model.gram(X, out=out, progress=progress, **how)  # type: ignore[call-overload]
+                found = model.store_gram(X, out, progress=progress, **how)
                 if not as_json:
                     progress.say(_written(out, found, cost))
                     progress.say(what_was_read(data, X, sphere=sphere))

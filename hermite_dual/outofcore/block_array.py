@@ -177,7 +177,7 @@ class BlockArray:
         values = self.read(index)
         if values is None:
             raise DataFileError(
-                f"chunk {index} of {self.path!r} is missing or damaged: repeat `gram(X, out=...)`, and then this call; "
+                f"chunk {index} of {self.path!r} is missing or damaged: repeat `store_gram`, and then this call; "
                 "they compute again what is not whole"
             )
         return values

@@ -3,7 +3,7 @@
 import math
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,10 +12,8 @@ from hermite_dual.notebook import facts
 from hermite_dual.outofcore.memory import BASE, machine_memory, plan, task_bytes
 from hermite_dual.outofcore.rates import DEGREES, Rates, measure_rates, shape_given
 from hermite_dual.outofcore.samples import Samples, samples_of
+from hermite_dual.population.entries.model import Model
 from hermite_dual.population.proof.limit_bounds import TILE
-
-if TYPE_CHECKING:
-    from hermite_dual.deq import DEQ
 
 FIRST_LOOK, SOLVES, CORRECTIONS = 32, 36, 3
 """Products with the matrix before a proof's shift is chosen, solutions with the float32 factor, and corrections: what
@@ -237,10 +235,9 @@ class GramCost:
 
 
 def gram_cost(
-    model: "DEQ",
+    model: Model,
     X: ArrayLike | str | os.PathLike[str] | Samples | tuple[int, int],
     *,
-    depth: int | None = None,
     dtype: type[np.float64] | type[np.float32] = np.float64,
     block: int | None = None,
     client: Any = None,
@@ -249,12 +246,12 @@ def gram_cost(
     rates: "Rates | Literal['measure'] | None" = "measure",
     proof: bool = True,
 ) -> GramCost:
-    """Say what `DEQ.gram(X, out=...)` takes; see `DEQ.gram_cost`."""
+    """Say what `DEQ.store_gram` takes; see `DEQ.gram_cost`."""
     n, d = shape_given(X) or samples_of(X).shape
     chosen = plan(n, d, block, memory, client)
     size = min(chosen.block, n)
     if rates == "measure":
-        rates = measure_rates(model, X, size, folder, depth=depth, dtype=dtype, proof=proof, client=client)
+        rates = measure_rates(model, X, size, folder, dtype=dtype, proof=proof, client=client)
     if client is None:
         workers = Workers(1, chosen.threads, 1)
     else:

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hermite_dual._version import __version__
-from hermite_dual.activation import Activation
 from hermite_dual.identity import identity
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.cluster import Cluster
@@ -37,14 +37,10 @@ _CACHE_SHARE = 0.25
 
 
 def stored_gram(
-    activation: Activation,
+    model: Model,
     X: ArrayLike | str | os.PathLike[str] | Samples,
     out: str | os.PathLike[str],
     *,
-    sigma_w: float,
-    sigma_u: float,
-    sigma_b: float,
-    depth: int | None,
     dtype: type[np.float64] | type[np.float32] = np.float64,
     block: int | None = None,
     client: Any = None,
@@ -54,13 +50,9 @@ def stored_gram(
     """Compute the Gram matrix of X into `out`, or what of it is missing there.
 
     Args:
-        activation: phi.
+        model: without samples; the limit needs `sigma_w L < 1`, which the caller has checked.
         X: samples: an array, the path of a `.npy` file or Zarr array, or a Zarr array.
         out: folder of a Zarr group; made where it is missing.
-        sigma_w: recurrent scale; for the limit `sigma_w L < 1`, checked by the caller.
-        sigma_u: input scale.
-        sigma_b: bias scale.
-        depth: number of layers, not negative, or None.
         dtype: of the entries on disk.
         block: rows of a block; by default the one that `out` has, or the largest that the memory holds.
         client: a `dask.distributed.Client`; by default threads of this process.
@@ -83,10 +75,10 @@ def stored_gram(
     chosen = plan(n, d, known_block(out, n) if block is None else block, memory, client)
     runner: Runner = cluster or LocalThreads(chosen.threads)
     size = min(chosen.block, n)
-    found = scan(samples, sigma_b, size)
-    model = Model(activation, np.zeros((0, d)), sigma_w, sigma_u, sigma_b, depth)
-    variances = sigma_u**2 / d * found.plain + sigma_b**2
-    if depth != 0 and variances.any():
+    found = scan(samples, model.sigma_b, size)
+    model = replace(model, samples=np.zeros((0, d)))
+    variances = model.sigma_u**2 / d * found.plain + model.sigma_b**2
+    if model.depth != 0 and variances.any():
         check_variances(variances, found.zero)  # before anything is written
     folder = open_folder(out, _key(model, samples, found, size, dtype))
     entries = entries_for(model, variances, found.zero)
@@ -99,7 +91,7 @@ def stored_gram(
     tell = progress or _silent
     computed, top = _run(job, runner, tell)
     room = 0.5 * machine_memory() if memory is None or client is not None else parse_memory(memory) - BASE
-    inputs = InputRows(found.squares, found.errors, d, sigma_u, sigma_b)
+    inputs = InputRows(found.squares, found.errors, d, model.sigma_u, model.sigma_b)
     return StoredGram(
         folder,
         entries.variances,

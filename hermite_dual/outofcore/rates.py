@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,11 +30,9 @@ from hermite_dual.outofcore.memory import LARGEST
 from hermite_dual.outofcore.samples import ArraySamples, NpySamples, Samples, in_memory, samples_of, scan
 from hermite_dual.outofcore.stored_gram import StoredGram
 from hermite_dual.population.entries.inputs import on_sphere
+from hermite_dual.population.entries.model import Model
 from hermite_dual.population.proof.entry_bounds import contracting_lipschitz, unprovable
 from hermite_dual.population.proof.limit_bounds import Block, LimitBounds, largest_correlation
-
-if TYPE_CHECKING:
-    from hermite_dual.deq import DEQ
 
 Array = NDArray[np.float64]
 
@@ -121,12 +119,11 @@ class _First:
 
 
 def measure_rates(
-    model: "DEQ",
+    model: Model,
     X: ArrayLike | str | os.PathLike[str] | Samples,
     block: int | None = None,
     folder: str | os.PathLike[str] | None = None,
     *,
-    depth: int | None = None,
     dtype: type[np.float64] | type[np.float32] = np.float64,
     proof: bool = True,
     client: Any = None,
@@ -134,12 +131,11 @@ def measure_rates(
     """Time each part of the tasks on two blocks of rows, in a few seconds.
 
     Args:
-        model: the model.
+        model: without samples.
         X: samples, of which the first rows are taken, or their shape (n, d) for random rows on the sphere.
         block: rows of a block in the run; measured are at most 2048, and at most a quarter of n.
         folder: where the run is to write; measured is beside it, or, where that is read-only and by default, in the
             system's folder for temporary files.
-        depth: number of layers, or None for the equilibrium.
         dtype: of the entries on disk.
         proof: whether to time the parts of proofs as well, where there are any.
         client: a dask client, one of whose workers is then timed; it must see the folder.
@@ -159,7 +155,7 @@ def measure_rates(
         if client is not None and in_memory(samples):
             np.save(Path(place, "rows.npy"), samples.rows(slice(0, count)))
             samples = NpySamples(str(Path(place, "rows.npy")))
-        job = partial(_run, model, _First(samples, count), Path(place), depth, dtype, size, whole, n, proof=proof)
+        job = partial(_run, model, _First(samples, count), Path(place), dtype, size, whole, n, proof=proof)
         if client is not None:
             return client.submit(job, pure=False).result()
         # Blosc works otherwise in the main thread than in those that run tasks
@@ -187,10 +183,9 @@ def _existing(folder: str | os.PathLike[str] | None) -> str | None:
 
 
 def _run(
-    model: "DEQ",
+    model: Model,
     samples: Samples,
     folder: Path,
-    depth: int | None,
     dtype: type[Any],
     block: int,
     whole: int,
@@ -199,17 +194,7 @@ def _run(
     proof: bool,
 ) -> Rates:
     # also compiles what is to be timed, and makes the surrogates
-    gram = stored_gram(
-        model.activation,
-        samples,
-        folder / "gram.zarr",
-        sigma_w=model.sigma_w,
-        sigma_u=model.sigma_u,
-        sigma_b=model.sigma_b,
-        depth=depth,
-        dtype=dtype,
-        block=block,
-    )
+    gram = stored_gram(model, samples, folder / "gram.zarr", dtype=dtype, block=block)
     rates = _measure(gram, whole)
     return _with_proof(rates, gram, n) if proof and not unprovable(gram.model) else rates
 

@@ -198,7 +198,7 @@ class UnchangedSamples:
         if _extended(0, rows) != self.sums[span.start // self.size]:
             raise DataFileError(
                 f"rows {span.start} to {span.stop - 1} of X have changed since the Gram matrix was computed, and with "
-                "others nothing is proven of it. Restore them, or repeat `gram(X, out=...)` with another folder."
+                "others nothing is proven of it. Restore them, or repeat `store_gram` with another folder."
             )
         return rows
 

@@ -56,7 +56,7 @@ _CHECKED_RTOL = 1e-8
 @own_float_state
 @dataclass(frozen=True, eq=False)
 class StoredGram:
-    """A population Gram matrix K on disk; made by `DEQ.gram(X, out=...)`.
+    """A population Gram matrix K on disk; made by `DEQ.store_gram`.
 
     The Zarr array `gram` of the group `path` holds the blocks on and above the diagonal, what is below reads as NaN
     there; `G[rows, columns]` fills it in.

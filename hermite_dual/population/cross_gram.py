@@ -16,10 +16,11 @@ from hermite_dual.cached_property import cached_property
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
 from hermite_dual.population.entries.identical_rows import identical_rows
-from hermite_dual.population.entries.model import Model, inputs_variances
+from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.one_norm import has_one_map, one_map
 from hermite_dual.population.entries.zero_rows import check_variances, zero_rows
-from hermite_dual.population.ntk import gram_of, population_ntk
+from hermite_dual.population.gram import population_gram
+from hermite_dual.population.ntk import population_ntk
 
 if TYPE_CHECKING:
     from hermite_dual.population.proof.entry_bounds import EntryBounds
@@ -78,7 +79,7 @@ class CrossGram:
     @cached_property
     def entry_bounds(self) -> "EntryBounds":
         """The proof of every entry, errors of shape (n, p); it takes the square kernel of X and Y together."""
-        square = population_ntk(self.model) if self.tangent else gram_of(self.model)
+        square = population_ntk(self.model) if self.tangent else population_gram(self.model)
         n = self.shape[0]
         matrix = square.matrix.copy()
         matrix[:n, n:], matrix[n:, :n] = self.matrix, self.matrix.T
@@ -101,18 +102,18 @@ def population_cross_gram(model: Model, n: int, tangent: bool) -> CrossGram:
     """
     rows, phi = model.samples, model.activation
     width, shift = rows.shape[1], model.sigma_b**2
-    inputs = inputs_variances(rows, model.sigma_u, model.sigma_b)
+    inputs = model.inputs_variances()
     zero = zero_rows(rows, model.sigma_b)
     check_variances(inputs, zero | (model.sigma_u == 0.0))
     if model.depth == 0 or model.sigma_u == 0.0 or zero.any() or not has_one_map(phi, inputs):
-        square = population_ntk(model) if tangent else gram_of(model)
+        square = population_ntk(model) if tangent else population_gram(model)
         matrix, variances, error = square.matrix[:n, n:].copy(), square.variances, square.estimated_error
     else:
         matrix = rows[:n] @ rows[n:].T
         matrix *= model.sigma_u**2 / width
         identical = identical_rows(rows[:n], rows[n:])
         matrix[identical] = -shift
-        entries = one_map(phi, inputs, model.sigma_w**2, model.depth, 0.5 * width * _EPS, tangent)
+        entries = one_map(phi, inputs, model.weight, model.depth, 0.5 * width * _EPS, tangent)
         entries.apply_block(matrix, slice(0, n), slice(n, None), shift)
         matrix[identical] = entries.diagonal[identical[0]]
         variances, error = entries.variances, entries.error

@@ -3,13 +3,12 @@
 Derivation: docs/theory/numerics.md, "Gram matrices".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.activation import Activation
 from hermite_dual.cached_property import cached_property
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import freeze
@@ -17,7 +16,7 @@ from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import facts, number
 from hermite_dual.numeric.products import add_upper_product, upper_product
 from hermite_dual.population.entries.gram_entries import GramEntries
-from hermite_dual.population.entries.model import Model, entries_for, inputs_variances
+from hermite_dual.population.entries.model import Model, entries_for
 from hermite_dual.population.entries.zero_rows import zero_rows
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ class Gram:
         model = self.model
         if self.depth == 0:
             raise InvalidInputError("K(0) = 0 by definition and has no preactivations: ask for a depth of at least 1")
-        covariance = model.sigma_w**2 * self._below()
+        covariance = model.weight * self._below()
         add_upper_product(covariance, model.samples, model.sigma_u**2 / model.samples.shape[1])
         covariance += model.sigma_b**2
         np.fill_diagonal(covariance, self.variances)
@@ -122,14 +121,7 @@ class Gram:
         model = self.model
         if self.depth is None:
             return self._float64
-        return population_gram(
-            model.activation,
-            model.samples,
-            sigma_w=model.sigma_w,
-            sigma_u=model.sigma_u,
-            sigma_b=model.sigma_b,
-            depth=self.depth - 1,
-        ).matrix
+        return population_gram(replace(model, depth=self.depth - 1)).matrix
 
     @property
     def _float64(self) -> Array:
@@ -225,39 +217,26 @@ class Gram:
         return gram_lower_bounds(self, degrees)
 
 
-def population_gram(
-    activation: Activation,
-    samples: Array,
-    *,
-    sigma_w: float,
-    sigma_u: float,
-    sigma_b: float,
-    depth: int | None,
-    dtype: FloatType = np.float64,
-) -> Gram:
+def population_gram(model: Model, dtype: FloatType = np.float64) -> Gram:
     """Return `K(depth)`, or the limit K where depth is None.
 
     `K(0) = 0`, `S(l) = sigma_w^2 K(l-1) + sigma_u^2 X X^T / d + sigma_b^2`, `K(l)_ij = k(S_ii, S_jj, S_ij)`.
 
     Args:
-        activation: phi.
-        samples: checked X, shape (n, d).
-        sigma_w: recurrent scale; for the limit `sigma_w L < 1`, checked by the caller.
-        sigma_u: input scale.
-        sigma_b: bias scale.
-        depth: number of layers, not negative, or None.
+        model: with checked samples; the limit needs `sigma_w L < 1`, which the caller has checked.
         dtype: of the matrix, float64 or float32; computed in float64 either way.
     """
-    model = Model(activation, samples, sigma_w, sigma_u, sigma_b, depth)
-    entries = entries_for(model, inputs_variances(samples, sigma_u, sigma_b), zero_rows(samples, sigma_b))
-    factor, shift = sigma_u**2 / samples.shape[1], sigma_b**2
+    samples = model.samples
+    entries = entries_for(model, model.inputs_variances(), zero_rows(samples, model.sigma_b))
+    factor, shift = model.sigma_u**2 / samples.shape[1], model.sigma_b**2
     if np.dtype(dtype) == np.float64:
         matrix = upper_product(samples, factor)
         entries.apply_symmetric(matrix, shift)
     else:
         matrix = _in_panels(entries, samples, factor, shift, dtype)
     np.fill_diagonal(matrix, entries.diagonal)
-    return Gram(matrix, entries.variances, entries.error + storage_error(entries.diagonal, dtype), depth, model)
+    error = entries.error + storage_error(entries.diagonal, dtype)
+    return Gram(matrix, entries.variances, error, model.depth, model)
 
 
 def _in_panels(entries: GramEntries, samples: Array, factor: float, shift: float, dtype: FloatType) -> NDArray[Any]:

@@ -22,10 +22,10 @@ from hermite_dual.population.entries.layer_slopes import (
     kinked_slope_slopes,
     layer_slopes,
 )
-from hermite_dual.population.entries.model import Model, inputs_covariance
+from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.unequal_norms import unequal_norm_gram
-from hermite_dual.population.ntk import gram_of
+from hermite_dual.population.gram import population_gram
 
 Array = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ def gram_gradient(model: Model, scales: tuple[str, ...], *, tangent: bool = Fals
     """
     if unknown := set(scales) - set(SCALES):
         raise InvalidInputError(f"scales {sorted(unknown)}: allowed are {', '.join(SCALES)}")
-    inner = inputs_covariance(model.samples, model.sigma_u, model.sigma_b)
+    inner = model.inputs_covariance()
     changes = [_change(model, inner, scale) for scale in scales]
     if model.depth is None:
         kernel, gradients = _limit(model, inner, changes, tangent)
@@ -66,14 +66,14 @@ def gram_gradient(model: Model, scales: tuple[str, ...], *, tangent: bool = Fals
 def _change(model: Model, inner: Array, scale: str) -> tuple[float, Array]:
     """Return the derivatives of `w` and `P` in the logarithm of a scale."""
     if scale == "sigma_w":
-        return 2.0 * model.sigma_w**2, np.zeros_like(inner)
+        return 2.0 * model.weight, np.zeros_like(inner)
     if scale == "sigma_u":
         return 0.0, 2.0 * (inner - model.sigma_b**2)
     return 0.0, np.full_like(inner, 2.0 * model.sigma_b**2)
 
 
 def _limit(model: Model, inner: Array, changes: list[tuple[float, Array]], tangent: bool) -> tuple[Array, list[Array]]:
-    weight, gram = model.sigma_w**2, gram_of(model)
+    weight, gram = model.weight, population_gram(model)
     matrix, covariance = gram.matrix, gram.preactivation
     slopes = layer_slopes(model.activation, covariance)
     second = _slope_slopes(model.activation, covariance) if tangent else None
@@ -95,13 +95,13 @@ def _limit(model: Model, inner: Array, changes: list[tuple[float, Array]], tange
 
 
 def _layers(model: Model, inner: Array, changes: list[tuple[float, Array]], tangent: bool) -> tuple[Array, list[Array]]:
-    weight, phi, depth = model.sigma_w**2, model.activation, model.depth or 0
+    weight, phi, depth = model.weight, model.activation, model.depth or 0
     # notation: matrix K(l), passed T(l) with Theta = K + T, and lists of their derivatives
     matrix, passed = np.zeros_like(inner), np.zeros_like(inner)
     gradients = [np.zeros_like(inner) for _ in changes]
     passed_gradients = [np.zeros_like(inner) for _ in changes]
     for layer in range(depth):
-        covariance = weight * matrix + inner
+        covariance = model.covariance(matrix, inner)
         slopes = layer_slopes(phi, covariance)
         second = _slope_slopes(phi, covariance) if tangent else None
         for k, (of_weight, of_inner) in enumerate(changes):
@@ -113,7 +113,7 @@ def _layers(model: Model, inner: Array, changes: list[tuple[float, Array]], tang
             gradients[k] = slopes.apply(of_covariance)
         passed = slopes.slope * (covariance + weight * passed)
         last = layer == depth - 1
-        matrix = gram_of(model).matrix if last else unequal_norm_gram(phi, covariance, 0.0, 1)[0]
+        matrix = population_gram(model).matrix if last else unequal_norm_gram(phi, covariance, 0.0, 1)[0]
     if not tangent:
         return matrix, gradients
     return matrix + passed, [a + b for a, b in zip(gradients, passed_gradients, strict=True)]

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.numeric.gaussian import second_moment
-from hermite_dual.population.entries.model import Model, inputs_variances
+from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.variances import fixed_point_variances, moments, on_distinct
 
@@ -18,7 +18,7 @@ def kernel_diagonal(model: Model, *, tangent: bool = False) -> Array:
         model: with checked samples; the limit needs `sigma_w L < 1`.
         tangent: whether to return the diagonal of the tangent kernel.
     """
-    inner = inputs_variances(model.samples, model.sigma_u, model.sigma_b)
+    inner = model.inputs_variances()
     zero = inner == 0.0
     found = np.empty_like(inner)
     for rows in (zero, ~zero):
@@ -29,7 +29,7 @@ def kernel_diagonal(model: Model, *, tangent: bool = False) -> Array:
 
 def _diagonal(model: Model, inner: Array, tangent: bool) -> Array:
     """Return the entries of rows whose inputs' parts of the variances are all zero, or all not."""
-    phi, weight = model.activation, model.sigma_w**2
+    phi, weight = model.activation, model.weight
     if model.depth is None:
         variances = fixed_point_variances(phi, weight, inner)
         values = moments(phi, variances)

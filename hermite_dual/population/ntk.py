@@ -15,14 +15,14 @@ from hermite_dual.float_state import own_float_state
 from hermite_dual.numeric.gaussian import second_moment
 from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.entries.identical_rows import identical_rows
-from hermite_dual.population.entries.model import Model, inputs_covariance, inputs_variances
+from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.one_norm import gram_variances, has_one_map, one_map
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.slope_gram import slope_gram
 from hermite_dual.population.entries.unequal_norms import unequal_norm_gram
 from hermite_dual.population.entries.variances import layer_variances, moment, naming_layer
 from hermite_dual.population.entries.zero_rows import check_variances, vanishes_at_zero, zero_rows
-from hermite_dual.population.gram import FloatType, Gram, population_gram
+from hermite_dual.population.gram import Gram, population_gram
 
 if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
@@ -43,7 +43,7 @@ class TangentGram(Gram):
     @cached_property
     def gram(self) -> Gram:
         """The Gram matrix K of the same model, samples and depth, computed when it is first asked for."""
-        return gram_of(self.model)
+        return population_gram(self.model)
 
     @property
     def preactivation(self) -> Array:
@@ -79,19 +79,6 @@ class TangentGram(Gram):
         return tangent_lower_bounds(self, self.gram, degrees)
 
 
-def gram_of(model: Model, dtype: FloatType = np.float64) -> Gram:
-    """Return the Gram matrix K of a model; the limit needs `sigma_w L < 1`, which the caller has checked."""
-    return population_gram(
-        model.activation,
-        model.samples,
-        sigma_w=model.sigma_w,
-        sigma_u=model.sigma_u,
-        sigma_b=model.sigma_b,
-        depth=model.depth,
-        dtype=dtype,
-    )
-
-
 def population_ntk(model: Model) -> TangentGram:
     """Return the tangent kernel of `depth` layers with shared weights, or of the equilibrium where depth is None.
 
@@ -104,7 +91,7 @@ def population_ntk(model: Model) -> TangentGram:
     Raises:
         InvalidInputError: phi has no derivative that is a function.
     """
-    activation, samples, depth, weight = model.activation, model.samples, model.depth, model.sigma_w**2
+    activation, samples, depth, weight = model.activation, model.samples, model.depth, model.weight
     slope_of(activation)
     n, width = samples.shape
     if depth == 0:
@@ -114,7 +101,7 @@ def population_ntk(model: Model) -> TangentGram:
     zero = zero_rows(samples, model.sigma_b)
     if zero.any():
         return _with_zero_rows(model, zero)
-    diagonal = inputs_variances(samples, model.sigma_u, model.sigma_b)
+    diagonal = model.inputs_variances()
     check_variances(diagonal, zero)
     identical = identical_rows(samples, samples)
     rounding = 0.5 * width * _EPS
@@ -127,9 +114,9 @@ def population_ntk(model: Model) -> TangentGram:
         np.fill_diagonal(matrix, entries.diagonal)
         error = entries.error
     else:
-        inner = inputs_covariance(samples, model.sigma_u, model.sigma_b)
+        inner = model.inputs_covariance()
         inner[identical] = 0.0
-        matrix, error = _unequal(activation, inner, weight, depth, rounding * float(diagonal.max()))
+        matrix, error = _unequal(model, inner, rounding * float(diagonal.max()))
     matrix[identical] = matrix[identical[0], identical[0]]
     variances = gram_variances(activation, diagonal, weight, depth)
     return TangentGram(matrix, variances, error, depth, model)
@@ -137,7 +124,7 @@ def population_ntk(model: Model) -> TangentGram:
 
 def _with_zero_rows(model: Model, zero: NDArray[np.bool_]) -> TangentGram:
     """Return the tangent kernel where some rows are zero without a bias."""
-    phi, weight, n = model.activation, model.sigma_w**2, len(zero)
+    phi, weight, n = model.activation, model.weight, len(zero)
     if vanishes_at_zero(phi):  # neither K nor S has anything in these rows
         matrix, variances, error = np.zeros((n, n)), np.zeros(n), 0.0
         if not zero.all():
@@ -145,12 +132,11 @@ def _with_zero_rows(model: Model, zero: NDArray[np.bool_]) -> TangentGram:
             matrix[np.ix_(~zero, ~zero)], variances[~zero] = others.matrix, others.variances
             error = others.estimated_error
         return TangentGram(matrix, variances, error, model.depth, model)
-    inner = inputs_covariance(model.samples, model.sigma_u, model.sigma_b)
+    inner = model.inputs_covariance()
     rounding = 0.5 * model.samples.shape[1] * _EPS * float(inner.diagonal().max())
-    gram = gram_of(model)
+    gram = population_gram(model)
     if model.depth is None:
-        covariance = weight * gram.matrix
-        covariance += inner
+        covariance = model.covariance(gram.matrix, inner)
         np.fill_diagonal(covariance, gram.variances)
         slope, slope_error = _slopes(phi, covariance, rounding)
         room = 1.0 - weight * slope
@@ -159,8 +145,7 @@ def _with_zero_rows(model: Model, zero: NDArray[np.bool_]) -> TangentGram:
     else:
         tangent, error = np.zeros_like(inner), 0.0
         for depth in range(model.depth):
-            covariance = weight * gram_of(replace(model, depth=depth)).matrix
-            covariance += inner
+            covariance = model.covariance(population_gram(replace(model, depth=depth)).matrix, inner)
             slope, slope_error = _slopes(phi, covariance, rounding)
             tangent = slope * (weight * tangent + covariance)
             error = slope_error * float(tangent.max()) + weight * float(slope.max()) * error
@@ -181,7 +166,7 @@ def _slopes(activation: Activation, covariance: Array, rounding: float) -> tuple
 
 def _constant(model: Model) -> TangentGram:
     """Return the tangent kernel where inputs do not enter: `sigma_u = 0`."""
-    phi, n, weight = model.activation, len(model.samples), model.sigma_w**2
+    phi, n, weight = model.activation, len(model.samples), model.weight
     variances = layer_variances(phi, weight, model.sigma_b**2, model.depth)
     # Without variance there is no S either: kdot does not count.
     slopes = [second_moment(slope_of(phi), q) if q else 0.0 for q in variances]
@@ -195,14 +180,12 @@ def _constant(model: Model) -> TangentGram:
     return TangentGram(np.full((n, n), entry), np.full(n, variances[-1]), 4.0 * _EPS * entry, model.depth, model)
 
 
-def _unequal(
-    activation: Activation, inner: Array, weight: float, depth: int | None, rounding: float
-) -> tuple[Array, float]:
+def _unequal(model: Model, inner: Array, rounding: float) -> tuple[Array, float]:
     """Return Theta and an estimate of the largest error of an entry."""
+    activation, weight, depth = model.activation, model.weight, model.depth
     if depth is None:
         gram, variances, error = unequal_norm_gram(activation, inner, weight, None)
-        covariance = weight * gram
-        covariance += inner
+        covariance = model.covariance(gram, inner)
         np.fill_diagonal(covariance, variances)
         slope, slope_error = slope_gram(activation, covariance, rounding)
         room = 1.0 - weight * slope
@@ -213,8 +196,7 @@ def _unequal(
         return slope, error + rounding * _passed(activation, weight)
     gram, tangent, error = np.zeros_like(inner), np.zeros_like(inner), 0.0
     for layer in range(1, depth + 1):
-        covariance = weight * gram
-        covariance += inner
+        covariance = model.covariance(gram, inner)
         with naming_layer(layer, depth):
             gram, _, layer_error = unequal_norm_gram(activation, covariance, 0.0, 1)
             slope, slope_error = slope_gram(activation, covariance, rounding)

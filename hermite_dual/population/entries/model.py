@@ -47,6 +47,33 @@ class Model:
         """Make the samples read-only."""
         freeze(self.samples)
 
+    @property
+    def weight(self) -> float:
+        """`sigma_w^2`."""
+        return self.sigma_w**2
+
+    def inputs_variances(self) -> Array:
+        """Return the inputs' parts `sigma_u^2 |x_i|^2 / d + sigma_b^2` of the variances, shape (n,)."""
+        squares = np.einsum("ij,ij->i", self.samples, self.samples)
+        return np.asarray(self.sigma_u**2 / self.samples.shape[1] * squares + self.sigma_b**2)
+
+    def inputs_covariance(self) -> Array:
+        """Return `sigma_u^2 X X^T / d + sigma_b^2`, shape (n, n)."""
+        from hermite_dual.numeric.gram_kernels import mirror
+
+        inner = upper_product(self.samples, self.sigma_u**2 / self.samples.shape[1])
+        mirror(inner)
+        if self.sigma_b:
+            inner += self.sigma_b**2
+        np.fill_diagonal(inner, self.inputs_variances())
+        return inner
+
+    def covariance(self, matrix: Array, inner: Array) -> Array:
+        """Return `S = sigma_w^2 K + (inner products)` of the layer above one whose entries are K."""
+        covariance: Array = self.weight * matrix
+        covariance += inner
+        return covariance
+
 
 def entries_for(model: Model, inputs: Array, zero: NDArray[np.bool_]) -> GramEntries:
     """Return the map from inner products to entries.
@@ -56,7 +83,7 @@ def entries_for(model: Model, inputs: Array, zero: NDArray[np.bool_]) -> GramEnt
         inputs: inputs' parts of the variances, shape (n,).
         zero: which rows are zero without a bias, shape (n,).
     """
-    activation, weight, depth = model.activation, model.sigma_w**2, model.depth
+    activation, weight, depth = model.activation, model.weight, model.depth
     if depth == 0:
         return ConstantEntries(np.zeros_like(inputs), np.zeros_like(inputs), 0.0)
     if zero.all() or (model.sigma_u == 0.0 and not inputs.any()):
@@ -77,20 +104,3 @@ def _few_costly(model: Model, inputs: Array) -> bool:
     """Whether so few entries are asked for, of a kernel that has no short series, that a table would cost more."""
     few = len(inputs) <= _FEW_ROWS and model.depth is not None and not model.activation.shape.homogeneous
     return few and not hermite_series(model.activation, float(inputs[0])).converged
-
-
-def inputs_variances(samples: Array, sigma_u: float, sigma_b: float) -> Array:
-    """Return the inputs' parts `sigma_u^2 |x_i|^2 / d + sigma_b^2` of the variances, shape (n,)."""
-    return np.asarray(sigma_u**2 / samples.shape[1] * np.einsum("ij,ij->i", samples, samples) + sigma_b**2)
-
-
-def inputs_covariance(samples: Array, sigma_u: float, sigma_b: float) -> Array:
-    """Return `sigma_u^2 X X^T / d + sigma_b^2`."""
-    from hermite_dual.numeric.gram_kernels import mirror
-
-    inner = upper_product(samples, sigma_u**2 / samples.shape[1])
-    mirror(inner)
-    if sigma_b:
-        inner += sigma_b**2
-    np.fill_diagonal(inner, inputs_variances(samples, sigma_u, sigma_b))
-    return inner
