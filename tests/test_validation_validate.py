@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
+import hermite_dual as hd
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.finite import DrawnMatrix
 from hermite_dual.validation import Verdict, replica_seed, validate
 from tests.reference_model import ErfModel, points
 
@@ -159,3 +161,13 @@ def test_bad_samples():
         validate(ErfModel(), X[0])
     with pytest.raises(InvalidInputError, match="not finite"):
         validate(ErfModel(), np.full((3, 2), np.inf))
+
+
+def test_weights_that_are_drawn_again_for_every_product_give_the_same_report(monkeypatch):
+    model, X = hd.DEQ.paper("tanh", 0.08), hd.on_sphere(np.random.default_rng(0).standard_normal((6, 4)))
+    kept = model.validate(X, (16, 32), replicas=2)
+    monkeypatch.setattr("hermite_dual.finite.sampling.default_memory", lambda: 1000)
+    drawn = model.validate(X, (16, 32), replicas=2)
+    assert isinstance(model.sample(32, 4, seed=0).W, DrawnMatrix)
+    assert drawn.slope == pytest.approx(kept.slope, rel=1e-9)
+    assert drawn.verdict is kept.verdict

@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual._version import __version__
+from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds
 from hermite_dual.data.json_files import write_json
+from hermite_dual.deq import DEQ
+from hermite_dual.dual import Dual
+from hermite_dual.population.gram import Gram
 from hermite_dual.report.plot import plot_dual_kernel, plot_error_by_width, plot_spectrum
 from hermite_dual.report.style import save_figure
 from hermite_dual.validation import ValidationReport, validate
@@ -32,12 +36,12 @@ class DemoResult:
         report: The validation.
     """
 
-    dual: Any
-    model: Any
+    dual: Dual
+    model: DEQ
     data: str
     X: NDArray[np.float64]
-    gram: Any
-    least: Any
+    gram: Gram
+    least: EigenvalueBounds
     report: ValidationReport
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,8 +74,8 @@ class DemoResult:
 
 
 def run_demo(
-    dual: Any,
-    model: Any,
+    dual: Dual,
+    model: DEQ,
     X: NDArray[np.float64],
     *,
     data: str,

@@ -6,7 +6,6 @@ entry. Neither quadrature nor interpolation enters.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from hermite_dual.activation import Activation
 from hermite_dual.errors import HermiteDualError
 from hermite_dual.symbols import c, q1, q2
+from hermite_dual.validation.wide_model import WideModel
 from hermite_dual.verified_form import verified_dual
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,7 @@ _CONVERGED = 1e-17
 _STEPS = 500
 
 
-def closed_form_entries(model: Any, X: Floats, pairs: Sequence[tuple[int, int]], K: Floats) -> tuple[Floats, str]:
+def closed_form_entries(model: WideModel, X: Floats, pairs: Sequence[tuple[int, int]], K: Floats) -> tuple[Floats, str]:
     """Evaluate entries of the population Gram matrix from the closed form of the kernel.
 
     Args:
@@ -63,7 +63,7 @@ def closed_form_entries(model: Any, X: Floats, pairs: Sequence[tuple[int, int]],
     return np.array(entries), ""
 
 
-def _form(phi: Any) -> tuple[sp.Expr | None, str]:
+def _form(phi: Activation) -> tuple[sp.Expr | None, str]:
     if not isinstance(phi, Activation):
         return None, "the activation is no expression"
     if phi.parameters:

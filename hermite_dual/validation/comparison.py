@@ -1,7 +1,6 @@
 """Closed form, numeric Gram matrix, given matrix and networks, each held against each."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +9,7 @@ from hermite_dual.validation.closed_form import closed_form_entries
 from hermite_dual.validation.findings import Comparison
 from hermite_dual.validation.regression import Extrapolation, critical_value
 from hermite_dual.validation.testing import NETWORK_SHARE, numerical_slack
+from hermite_dual.validation.wide_model import WideModel
 
 Floats = NDArray[np.float64]
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -29,7 +29,7 @@ class _Source:
 
 
 def compare(
-    model: Any, X: Floats, K: Floats, given: Floats | None, fit: Extrapolation, error_probability: float
+    model: WideModel, X: Floats, K: Floats, given: Floats | None, fit: Extrapolation, error_probability: float
 ) -> tuple[Comparison, ...]:
     """Compare every two of the sources that there are.
 

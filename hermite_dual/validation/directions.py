@@ -9,12 +9,13 @@ inaccurate C costs power, never validity.
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.population.gram import Gram
 from hermite_dual.validation.pilot import run_pilot
+from hermite_dual.validation.wide_model import WideModel
 
 Floats = NDArray[np.float64]
 
@@ -64,7 +65,9 @@ class Plan:
     slopes: dict[str, Floats]
 
 
-def make_plan(model: Any, X: Floats, gram: Any, depth_one: Floats, seed: int, population: Floats | None = None) -> Plan:
+def make_plan(
+    model: WideModel, X: Floats, gram: Gram, depth_one: Floats, seed: int, population: Floats | None = None
+) -> Plan:
     """Choose the directions of a model on samples, and the coefficients of the control variates.
 
     The directions are the mean of the diagonal and off the diagonal; quadratic forms of the top eigenvectors relative
@@ -115,7 +118,7 @@ def _averages(n: int) -> list[Direction]:
     return [diagonal, Direction("mean off the diagonal", "1", (1.0 - np.eye(n)) / (n * (n - 1)))]
 
 
-def _slopes(model: Any, X: Floats, K: Floats) -> dict[str, Floats]:
+def _slopes(model: WideModel, X: Floats, K: Floats) -> dict[str, Floats]:
     slopes = {}
     for name in ("sigma_w", "sigma_u"):
         sigma = float(getattr(model, name))

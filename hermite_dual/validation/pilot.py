@@ -6,12 +6,13 @@ choice costs power, never validity.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.finite import FiniteDEQ
 from hermite_dual.validation.variates import NAMES, control_variates
+from hermite_dual.validation.wide_model import WideModel
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +47,7 @@ class Pilot:
 
 
 def run_pilot(
-    model: Any, X: Floats, K: Floats, depth_one: Floats, functionals: Callable[[Floats], Floats], seed: int
+    model: WideModel, X: Floats, K: Floats, depth_one: Floats, functionals: Callable[[Floats], Floats], seed: int
 ) -> Pilot:
     """Draw pilot networks; choose coefficients by least squares over all their entries.
 
@@ -87,7 +88,7 @@ def run_pilot(
     return Pilot(coefficients, covariance)
 
 
-def _gram(net: Any, drive: Floats) -> Floats | None:
+def _gram(net: FiniteDEQ, drive: Floats) -> Floats | None:
     Z = np.empty_like(drive)
     for start in range(0, drive.shape[1], _COLUMNS):
         columns = slice(start, start + _COLUMNS)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from hermite_dual._version import __version__
 from hermite_dual.data.store import RecordStore, digest_of_array
 from hermite_dual.identity import identity
 from hermite_dual.validation.variates import control_variates
+from hermite_dual.validation.wide_model import WideModel
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def replica_seed(seed: int, width: int, replica: int) -> np.random.SeedSequence:
     return np.random.SeedSequence(seed, spawn_key=(width, replica))
 
 
-def open_store(folder: str | os.PathLike[str], model: Any, X: Floats, seed: int) -> RecordStore:
+def open_store(folder: str | os.PathLike[str], model: WideModel, X: Floats, seed: int) -> RecordStore:
     """Open the store of a model's networks on samples; widths and replicas may grow from call to call.
 
     Args:
@@ -87,7 +87,7 @@ def open_store(folder: str | os.PathLike[str], model: Any, X: Floats, seed: int)
 
 
 def simulate(
-    model: Any,
+    model: WideModel,
     X: Floats,
     depth_one: Floats,
     coefficients: Floats,

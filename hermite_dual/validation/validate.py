@@ -32,13 +32,14 @@ from hermite_dual.validation.report import ValidationReport
 from hermite_dual.validation.simulation import Design, open_store, simulate
 from hermite_dual.validation.testing import CONTROL_SHARE, NETWORK_SHARE, direction_tests, entry_tests
 from hermite_dual.validation.variates import NAMES
+from hermite_dual.validation.wide_model import WideModel
 from hermite_dual.versions import versions
 
 Floats = NDArray[np.float64]
 
 
 def validate(
-    model: Any,
+    model: WideModel,
     X: Floats,
     *,
     widths: Sequence[int] = (256, 512, 1024),
@@ -141,7 +142,7 @@ def validate(
 
 
 def _control(
-    model: Any, X: Floats, depth_one: Floats, plan: Plan, design: Design, alpha: float, noise_left: float
+    model: WideModel, X: Floats, depth_one: Floats, plan: Plan, design: Design, alpha: float, noise_left: float
 ) -> ControlFindings:
     functionals, entries = depth_one_fits(model, X, depth_one, plan.directions, design.neurons, design.seed)
     return ControlFindings(

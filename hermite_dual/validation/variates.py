@@ -12,17 +12,19 @@ Both are unbiased for every width, activation and data. Neither knows the kernel
 K(1).
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.activation import Activation
+from hermite_dual.finite import DrawnMatrix
+
 Floats = NDArray[np.float64]
+Weights = Floats | DrawnMatrix
 
 NAMES = ("depth 1", "recurrence")
 
 
-def control_variates(activation: Any, W: Floats, drive: Floats, sigma_w: float, depth_one: Floats) -> Floats:
+def control_variates(activation: Activation, W: Weights, drive: Floats, sigma_w: float, depth_one: Floats) -> Floats:
     """Compute the control variates of one network.
 
     Args:
@@ -35,15 +37,15 @@ def control_variates(activation: Any, W: Floats, drive: Floats, sigma_w: float, 
     Returns:
         Shape (2, n, n), symmetric, mean zero.
     """
-    m = len(W)
+    m = len(drive)
     p = np.asarray(activation(drive), dtype=np.float64)
     C = p.T @ p / m
     recurrence = _recurrence(activation, W, drive, sigma_w, p, C) if sigma_w > 0.0 else np.zeros_like(C)
     return np.stack([C - depth_one, recurrence])
 
 
-def _recurrence(activation: Any, W: Floats, drive: Floats, sigma_w: float, p: Floats, C: Floats) -> Floats:
-    m = len(W)
+def _recurrence(activation: Activation, W: Weights, drive: Floats, sigma_w: float, p: Floats, C: Floats) -> Floats:
+    m = len(drive)
     variances = sigma_w**2 * np.diagonal(C)
     # The step of the differences is the size of g, over which they are to follow phi: a kink is smoothed alike.
     step = np.where(variances > 0.0, np.sqrt(variances), 1.0)

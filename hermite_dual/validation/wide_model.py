@@ -1,0 +1,42 @@
+"""What a validation asks of a model: its kernel in the limit of infinite width, and networks of finite width."""
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hermite_dual.activation import Activation
+from hermite_dual.finite import FiniteDEQ
+from hermite_dual.population.gram import Gram
+
+
+class WideModel(Protocol):
+    """An infinitely wide model with Gaussian weights, such as `DEQ`."""
+
+    @property
+    def activation(self) -> Activation:
+        """The activation phi."""
+
+    @property
+    def sigma_w(self) -> float:
+        """Scale of the recurrent weights."""
+
+    @property
+    def sigma_u(self) -> float:
+        """Scale of the input weights."""
+
+    @property
+    def sigma_b(self) -> float:
+        """Scale of the biases."""
+
+    def gram(self, X: ArrayLike, Y: None = None, *, depth: int | None = None) -> Gram:
+        """Return the population Gram matrix, or that of finitely many layers."""
+
+    def sample(self, width: int, inputs: int, seed: int | np.random.SeedSequence) -> FiniteDEQ:
+        """Draw a network."""
+
+    def replace(self, **changes: Any) -> "WideModel":
+        """Return the model with other parameters."""
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters, for reports."""
