@@ -2,11 +2,11 @@
 
 import math
 import os
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.outofcore.libraries import library
 
 BLOCKS = 6
 """Float64 arrays of a block's shape that a task holds at most: entries, their encoded copy, the two factors of a
@@ -16,8 +16,6 @@ BASE = 400 * 2**20
 LARGEST, SMALLEST, STEP = 4096, 256, 256
 EVEN = 64
 """Blocks that are chosen have a multiple of so many rows."""
-_SIZE = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
-_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 @dataclass(frozen=True)
@@ -40,11 +38,12 @@ def parse_memory(value: str | float) -> float:
         InvalidInputError: it is no positive size.
     """
     if isinstance(value, str):
-        found = _SIZE.fullmatch(value)
-        if found is None:
-            raise InvalidInputError(f"memory = {value!r}: give a number of bytes, or a size such as '4GB' or '512MiB'")
-        base = 1024 if found[3] else 1000
-        value = float(found[1]) * base ** _UNITS[found[2].lower()]
+        try:
+            value = float(library("dask.utils").parse_bytes(value))
+        except ValueError:
+            raise InvalidInputError(
+                f"memory = {value!r}: give a number of bytes, or a size such as '4GB' or '512MiB'"
+            ) from None
     if not (isinstance(value, (int, float)) and 0 < value < math.inf):
         raise InvalidInputError(f"memory = {value!r}: give a positive number of bytes")
     return float(value)

@@ -7,6 +7,7 @@ caller. So a task that is run twice does no harm, and a run that ends early is t
 import heapq
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Protocol, TypeVar
 
 from hermite_dual.errors import InvalidInputError
@@ -103,15 +104,15 @@ def run_tasks(
         Exception: What a task or `on_done` raised. Whatever ends the call, no task runs any more when it returns; only
             on a cluster that stopped answering nobody knows.
     """
-    waiting, followers = _links(tasks)
-    _check_acyclic(waiting, followers)
+    graph = _graph(tasks)
     order = {key: number for number, key in enumerate(tasks)}
-    ready = [_entry(tasks, order, key) for key, count in waiting.items() if count == 0]
-    heapq.heapify(ready)
+    ready: list[tuple[float, int, Key]] = []
     session = runner.session()
     running = 0
     try:
-        while ready or running:
+        while graph.is_active():
+            for key in graph.get_ready():
+                heapq.heappush(ready, (-tasks[key].priority, order[key], key))
             while ready and running < session.capacity():
                 key = heapq.heappop(ready)[2]
                 session.submit(key, tasks[key])
@@ -119,42 +120,19 @@ def run_tasks(
             for key, result in session.wait():
                 running -= 1
                 on_done(key, result)
-                for follower in followers.get(key, ()):
-                    waiting[follower] -= 1
-                    if waiting[follower] == 0:
-                        heapq.heappush(ready, _entry(tasks, order, follower))
+                graph.done(key)
     finally:
         session.stop()
 
 
-def _entry(tasks: Mapping[Key, Task], order: dict[Key, int], key: Key) -> tuple[float, int, Key]:
-    return -tasks[key].priority, order[key], key
-
-
-def _links(tasks: Mapping[Key, Task]) -> tuple[dict[Key, int], dict[Hashable, list[Key]]]:
-    """Give the number of tasks that each waits for, and those that wait for it."""
-    waiting: dict[Key, int] = {}
-    followers: dict[Hashable, list[Key]] = {}
+def _graph(tasks: Mapping[Key, Task]) -> "TopologicalSorter[Key]":
     for key, task in tasks.items():
-        before = set(task.after)
-        for other in before:
+        for other in task.after:
             if other not in tasks:
                 raise InvalidInputError(f"task {key!r} comes after {other!r}, which is not among the tasks")
-            followers.setdefault(other, []).append(key)
-        waiting[key] = len(before)
-    return waiting, followers
-
-
-def _check_acyclic(waiting: dict[Key, int], followers: dict[Hashable, list[Key]]) -> None:
-    left = dict(waiting)
-    free = [key for key, count in left.items() if count == 0]
-    done = 0
-    while free:
-        done += 1
-        for follower in followers.get(free.pop(), ()):
-            left[follower] -= 1
-            if left[follower] == 0:
-                free.append(follower)
-    if done < len(left):
-        stuck = next(key for key, count in left.items() if count)
-        raise InvalidInputError(f"tasks wait for each other in a circle, {stuck!r} among them or after it")
+    graph: TopologicalSorter[Any] = TopologicalSorter({key: task.after for key, task in tasks.items()})
+    try:
+        graph.prepare()
+    except CycleError as error:
+        raise InvalidInputError(f"tasks wait for each other in a circle, among them {error.args[1][0]!r}") from None
+    return graph
