@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.certified.balls.rounding import UNIT
 from hermite_dual.certified.counted.inner_products import squared_norms
-from hermite_dual.certified.counted.rounding import UNIT
 from hermite_dual.certified.eigenvalues.eigenvalues import LowerBoundCheck
 from hermite_dual.certified.second_proof.certificate import STATEMENTS, make_certificate
 from hermite_dual.certified.second_proof.rebuild import SCALED_ROWS, parameters_of, rebuild

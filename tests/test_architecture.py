@@ -71,6 +71,7 @@ def imports(module):
     return found - {module, ""}
 
 
+PROOFS = ("certified.", "population.proof", "population.theorem")
 GRAPH = {module: imports(module) for module in FILES if module not in {"", "certified"}}
 
 
@@ -151,3 +152,27 @@ def test_every_module_that_names_a_section_is_named_there():
             for title in re.findall(r'"([^"]+)"', titles)
         }
         assert named == told.get(module, set()), module
+
+
+def constants(module):
+    """Constants of a module, and whether a reason stands beside or under each."""
+    text = FILES[module].read_text(encoding="utf-8")
+    lines, body = text.splitlines(), ast.parse(text).body
+    for node, following in pairwise([*body, ast.Pass()]):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names = [
+            name.id
+            for target in targets
+            if target is not None
+            for name in ast.walk(target)
+            if isinstance(name, ast.Name)
+        ]
+        if isinstance(node, ast.Assign | ast.AnnAssign) and all(name == name.upper() for name in names):
+            under = isinstance(following, ast.Expr) and isinstance(getattr(following.value, "value", None), str)
+            beside = "#" in lines[node.end_lineno - 1] or lines[node.lineno - 2].startswith("#")
+            yield names, under or beside
+
+
+@pytest.mark.parametrize("module", [m for m in FILES if m.startswith(PROOFS)])
+def test_every_constant_of_a_proof_has_a_reason(module):
+    assert [names for names, reason in constants(module) if not reason] == []

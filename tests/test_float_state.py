@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import hermite_dual as hd
-from hermite_dual.certified.counted.rounding import TINY
+from hermite_dual.certified.balls.rounding import TINY
 from hermite_dual.certified.eigenvalues.float_cholesky import shifted_cholesky
 
 X = hd.on_sphere(np.random.default_rng(0).standard_normal((30, 6)))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hermite_dual.certified.counted.rounding import UNIT
+from hermite_dual.certified.balls.rounding import UNIT
 from hermite_dual.finite.spectral_norm import NormBounds
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.theorem.hypothesis_tests import Hypothesis, slope_bound

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
+from hermite_dual.certified.balls.rounding import TINY, UNIT, gamma
 from hermite_dual.certified.eigenvalues.float_cholesky import error_units, shifted_cholesky
 from hermite_dual.finite.weights import DrawnMatrix
 from hermite_dual.namespaces import Array, moved, namespace_of

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.certified.counted.rounding import gamma
+from hermite_dual.certified.balls.rounding import gamma
 from hermite_dual.certified.eigenvalues.theory_bounds import power_sums
 from hermite_dual.errors import AccuracyError
 from hermite_dual.outofcore.block_array import BlockArray, ChunkState

@@ -14,7 +14,7 @@ from flint import acb, arb
 
 from hermite_dual.certified.balls.nonsmooth import not_analytic
 
-_HALF = sp.Rational(1, 2)
+_HALF = sp.Rational(1, 2)  # the power that is a square root
 
 
 def absolute_ball(x: arb) -> arb:
@@ -149,7 +149,8 @@ def _complex_tanh(z: acb, _: bool) -> acb:
 
 
 _MEROMORPHIC = ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "sech", "csch", "coth", "exp")
-_ENTIRE = ("erf", "erfc", "erfi", "sinc")
+"""Analytic wherever they are finite."""
+_ENTIRE = ("erf", "erfc", "erfi", "sinc")  # analytic everywhere
 
 REAL_FUNCTIONS: dict[str, Callable[[arb], arb]] = {
     **{name: _method(name) for name in (*_MEROMORPHIC, *_ENTIRE)},

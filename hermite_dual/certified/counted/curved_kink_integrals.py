@@ -15,6 +15,7 @@ Derivation: docs/theory/entries.md, "Straight and quadratic pieces between kinks
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.certified.balls.rounding import UNIT, UP
 from hermite_dual.certified.counted.counted_exponential import exponentials
 from hermite_dual.certified.counted.entry_error import SeriesValues
 from hermite_dual.certified.counted.kink_integrals import (
@@ -22,13 +23,11 @@ from hermite_dual.certified.counted.kink_integrals import (
     HALF_TURN,
     MISMATCH,
     UNDERFLOW,
-    UP,
     KinkTable,
     Shape,
     rules,
     upper_limits,
 )
-from hermite_dual.certified.counted.rounding import UNIT
 from hermite_dual.numeric.jit import kernel, prange
 
 Matrix = NDArray[np.float64]

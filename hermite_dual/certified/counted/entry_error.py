@@ -14,15 +14,12 @@ from flint import arb
 from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.certified.balls.precision import upper_float
-from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.numeric.jit import kernel, prange
 
 Matrix = NDArray[np.float64]
 Indices = NDArray[np.intp]
-
-_UP = 1 + 2.0**-48
-"""Covers the up to 31 roundings in which any bound of this module is computed."""
 
 
 def contraction_error(residual: ArrayLike, factor: float) -> Matrix:
@@ -37,7 +34,7 @@ def contraction_error(residual: ArrayLike, factor: float) -> Matrix:
     """
     if not 0 <= factor < 1:
         raise InvalidInputError(f"factor = {factor} is not in [0, 1); without a contraction a residual bounds nothing")
-    return np.asarray(residual, dtype=np.float64) / (1 - factor) * _UP
+    return np.asarray(residual, dtype=np.float64) / (1 - factor) * UP
 
 
 def root_error(variance: ArrayLike, residual: ArrayLike, sigma_w: float, lipschitz: float) -> Matrix:
@@ -61,7 +58,7 @@ def root_error(variance: ArrayLike, residual: ArrayLike, sigma_w: float, lipschi
 def variance_error(variance: ArrayLike, error_of_root: ArrayLike) -> Matrix:
     """`|q - q*| <= e (2 sqrt(q) + e)` for `|sqrt(q) - sqrt(q*)| <= e`."""
     q, e = np.asarray(variance, dtype=np.float64), np.asarray(error_of_root, dtype=np.float64)
-    return e * (2 * np.sqrt(q) + e) * _UP
+    return e * (2 * np.sqrt(q) + e) * UP
 
 
 def kernel_perturbation(
@@ -98,7 +95,7 @@ def kernel_perturbation(
     ratio = (1 + e1 / t1) * (1 + e2 / t2) / ((1 - e1 / t1) * (1 - e2 / t2)) - 1 + 16 * UNIT
     slope = lipschitz**2 * (ec + (np.abs(c) + ec) * ratio) * (1 + e1 / t1) * (1 + e2 / t2)
     slope = np.where((e1 == 0) & (e2 == 0), lipschitz**2 * ec, slope)
-    return (roots + slope) * _UP * _UP
+    return (roots + slope) * UP * UP
 
 
 def off_diagonal_error(residual: ArrayLike, perturbation: ArrayLike, sigma_w: float, lipschitz: float) -> Matrix:
@@ -108,7 +105,7 @@ def off_diagonal_error(residual: ArrayLike, perturbation: ArrayLike, sigma_w: fl
     nearby b, which costs the perturbation.
     """
     total = np.asarray(residual, dtype=np.float64) + np.asarray(perturbation, dtype=np.float64)
-    return contraction_error(total * _UP, (sigma_w * lipschitz) ** 2 * (1 + 8 * UNIT))
+    return contraction_error(total * UP, (sigma_w * lipschitz) ** 2 * (1 + 8 * UNIT))
 
 
 def ntk_error(
@@ -143,7 +140,7 @@ def ntk_error(
     gamma_change = ed / (near * np.maximum(near, floor))
     gamma_size = np.abs(d) / near
     rounding = gamma(10) * (np.abs(k) + np.abs(s) * gamma_size * (1 + w2 * np.abs(d) / near))
-    return (ek + es * (gamma_size + gamma_change) + np.abs(s) * gamma_change + rounding + 8 * TINY) * _UP * _UP
+    return (ek + es * (gamma_size + gamma_change) + np.abs(s) * gamma_change + rounding + 8 * TINY) * UP * UP
 
 
 @dataclass(frozen=True)
@@ -248,4 +245,4 @@ def separable_series(
     # the running bound's own rounding: at most eight operations per step, all of them on non-negative numbers
     slack = 1 + gamma(8 * degrees + 8)
     radii = _coefficient_error(a, da, rows, others)
-    return SeriesValues(values, (errors * slack + radii + remainder * (1 + 8 * UNIT) + 4 * degrees * TINY) * _UP)
+    return SeriesValues(values, (errors * slack + radii + remainder * (1 + 8 * UNIT) + 4 * degrees * TINY) * UP)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.certified.balls.ball_functions import BallFunction
 from hermite_dual.certified.balls.precision import magnitude, upper_float, working_precision
-from hermite_dual.certified.counted.rounding import TINY, UNIT
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
 from hermite_dual.certified.enclosures.panels import ellipse_box
 from hermite_dual.errors import AccuracyError
 from hermite_dual.numeric.jit import kernel, prange
@@ -28,12 +28,11 @@ from hermite_dual.shape.shape import Pieces
 
 Matrix = NDArray[np.float64]
 
-_DEGREE = 18
-_ELLIPSES = (32.0, 22.0, 16.0, 12.0, 9.0)
-_BITS = 128
-_GOAL = 2.0**-55
-_MOST = 20_000
-_UP = 1 + 2.0**-40
+_DEGREE = 18  # with the ellipses below the interpolant errs by less than `_GOAL`
+_ELLIPSES = (32.0, 22.0, 16.0, 12.0, 9.0)  # tried in turn, the widest on which phi is analytic
+_BITS = 128  # balls in which panels are made, far beyond the floats that they give
+_GOAL = 2.0**-55  # relative to phi: a quarter of a rounding
+_MOST = 20_000  # panels at which the activation is given up
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +130,7 @@ def _panel(function: BallFunction, low: float, high: float, floor: float) -> _Pa
     error = sum((abs(ball - arb(v)) for ball, v in zip(balls, row, strict=True)), arb(rest))
     # 2 k + 1 roundings in Horner's rule, one of the argument, which the slope carries k times
     rounding = sum((3 * k + 1) * abs(v) for k, v in enumerate(row)) * UNIT
-    total = (upper_float(error) + rounding * _UP + 64 * TINY) * _UP
+    total = (upper_float(error) + rounding * UP + 64 * TINY) * UP
     return (low, high, row, total) if math.isfinite(total) else None
 
 

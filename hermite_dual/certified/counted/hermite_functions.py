@@ -20,17 +20,16 @@ from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.balls.precision import upper_float, working_precision
-from hermite_dual.certified.counted.rounding import TINY, UNIT
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
 from hermite_dual.errors import AccuracyError
 
 Matrix = NDArray[np.float64]
 Wide = NDArray[np.longdouble]
 
-_BITS = 256
+_BITS = 256  # a recurrence in balls loses half a bit a degree, for 60 degrees
 _MANTISSAS = (52, 63, 112)
 """Stored bits of the binary formats whose arithmetic rounds correctly; a pair of doubles is none of them."""
-_UP = 1 + 2.0**-49
-_SUM = 1 + 2.0**-36
+_SUM = 1 + 2.0**-36  # covers the roundings of sums of up to 2^16 non-negative terms
 
 
 def wide_unit() -> float:
@@ -100,11 +99,11 @@ def hermite_functions(points: Wide, scales: list[arb], degrees: int) -> HermiteF
                     wide[r - first, k] = np.longdouble(high) + np.longdouble(low)
                     start[r - first, k] = upper_float(abs(current - arb(high) - arb(low)))
                 former, current = current, (x * current - arb(r).sqrt() * former) / arb(r + 1).sqrt()
-    exact = (exact + 2 * UNIT * np.abs(values[:first])) * _UP + TINY
+    exact = (exact + 2 * UNIT * np.abs(values[:first])) * UP + TINY
     for r in range(first):
         norms[r], errors[r] = _norm(values[r]), _norm(exact[r])
     if degrees > first:
-        start += 2 * unit * np.abs(wide).astype(np.float64) * _UP
+        start += 2 * unit * np.abs(wide).astype(np.float64) * UP
         _recur(points, wide, start, first, values, norms, errors, unit)
     return HermiteFunctions(values, float(norms.max()), float(errors.max()))
 
@@ -122,15 +121,15 @@ def _recur(
     gap = x * x / 4 * (1 + 8 * UNIT)
     former, current = wide[0].copy(), wide[1].copy()
     # E_r(a, b) <= (|a| + |b|)^2, since x <= 2 sqrt(r)
-    energy = math.sqrt(first - 1) * (start[0] + start[1]) * _UP
+    energy = math.sqrt(first - 1) * (start[0] + start[1]) * UP
     for r in range(first - 1, len(values) - 1):
         middle, last = points * current, np.sqrt(np.longdouble(r)) * former
         following = (middle - last) / np.sqrt(np.longdouble(r + 1))
         # five roundings at most on the way of either term, and one more for this count itself
-        fresh = 6 * unit * (np.abs(middle) + np.abs(last)).astype(np.float64) * _UP + 8 * r * TINY
-        energy = (energy * np.sqrt(1 + 1 / (r - gap)) + fresh) * _UP
+        fresh = 6 * unit * (np.abs(middle) + np.abs(last)).astype(np.float64) * UP + 8 * r * TINY
+        energy = (energy * np.sqrt(1 + 1 / (r - gap)) + fresh) * UP
         former, current = current, following
         rounded = current.astype(np.float64)
         values[r + 1] = rounded
         norms[r + 1] = _norm(rounded)
-        errors[r + 1] = _norm((energy / np.sqrt(r + 1 - gap) + UNIT * np.abs(rounded)) * _UP + TINY)
+        errors[r + 1] = _norm((energy / np.sqrt(r + 1 - gap) + UNIT * np.abs(rounded)) * UP + TINY)

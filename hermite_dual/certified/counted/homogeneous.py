@@ -21,7 +21,7 @@ from hermite_dual.certified.balls.precision import upper_float, working_precisio
 from hermite_dual.certified.counted.entry_error import SeriesValues
 from hermite_dual.shape.shape import Shape
 
-_BITS = 128
+_BITS = 128  # balls, far beyond the floats that are bounded
 
 
 def homogeneous_kernel(shape: Shape, rho: NDArray[np.float64]) -> SeriesValues:

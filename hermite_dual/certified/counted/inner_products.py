@@ -12,12 +12,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.numeric.exact_sums import two_product, two_sum
 
 Matrix = NDArray[np.float64]
 
-_UP = 1 + 2.0**-48
 _SAFE = 1e140
 """Beyond this modulus the splitting of a product could overflow."""
 
@@ -53,7 +52,7 @@ def products_between(X: Matrix, Y: Matrix, row_norms: Matrix, column_norms: Matr
         np.matmul(X[:, start : start + chunk], Y[:, start : start + chunk].T, out=part)
         values += part
     bounds = np.multiply.outer(row_norms, column_norms)
-    bounds *= gamma(chunk + -(-d // chunk)) * _UP
+    bounds *= gamma(chunk + -(-d // chunk)) * UP
     bounds += 4 * d * TINY
     return values, bounds
 
@@ -72,11 +71,11 @@ def squared_norms(X: Matrix) -> tuple[Matrix, Matrix]:
     n, d = X.shape
     if not np.abs(X).max(initial=0.0) < _SAFE:
         squares = np.einsum("ij,ij->i", X, X)
-        return squares, (gamma(d + 2) * squares * _UP * (1 + gamma(d)) + d * TINY)
+        return squares, (gamma(d + 2) * squares * UP * (1 + gamma(d)) + d * TINY)
     total, low = np.zeros(n), np.zeros(n)
     for column in X.T:
         product, rest = two_product(column, column)
         total, lost = two_sum(total, product)
         low += rest + lost
     squares = total + low
-    return squares, ((UNIT + 4 * gamma(d + 2) ** 2) * squares * _UP + 16 * d * TINY)
+    return squares, ((UNIT + 4 * gamma(d + 2) ** 2) * squares * UP + 16 * d * TINY)

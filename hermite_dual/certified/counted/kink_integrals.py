@@ -21,23 +21,24 @@ from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.balls.precision import upper_float, working_precision
+from hermite_dual.certified.balls.rounding import UNIT, UP
 from hermite_dual.certified.counted.counted_exponential import exponentials
 from hermite_dual.certified.counted.entry_error import SeriesValues
-from hermite_dual.certified.counted.rounding import UNIT
 from hermite_dual.certified.enclosures.panels import gauss_legendre
 from hermite_dual.numeric.jit import helper, kernel, prange
 
 Matrix = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-_BITS = 128
+_BITS = 128  # of the moments in balls
 _ORDERS = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 128, 192, 256, 400)
-_GOAL = 2.0**-51
+"""From T = 0.03 to 18 with less than 4 u, see the derivation."""
+_GOAL = 2.0**-51  # 4 u
 FARTHEST = 18.0
 """`1 - tanh(18) < 2^-50`: no float below 1 needs more, and 1 itself loses nothing that counts."""
 MISMATCH = 2.0**-47
 """Largest computed `|rho - tanh T|` at the upper limit T used: see `ROUNDING`."""
-BLOCK = 32
+BLOCK = 32  # pairs that share a rule; they fit the first cache
 
 ROUNDING = 60.0
 """Units `u T exp(-(a^2 + b^2)/8)` that all roundings but those of the sum cost one integral, in its sixths:
@@ -161,9 +162,8 @@ def kink_integrals(table: KinkTable, rows: Indices, columns: Indices, rho: Matri
     return SeriesValues(values, errors)
 
 
-HALF_TURN = 1.0 / (2.0 * math.pi)
-UP = 1 + 2.0**-40
-UNDERFLOW = 1e-280
+HALF_TURN = 1.0 / (2.0 * math.pi)  # the factor of the integrals
+UNDERFLOW = 1e-280  # what exponents beyond `HIGHEST` leave out
 
 
 @helper

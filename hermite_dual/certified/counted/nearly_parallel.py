@@ -23,8 +23,8 @@ from hermite_dual.shape.shape import Pieces
 
 Matrix = NDArray[np.float64]
 
-_BITS = 96
-_STEPS = 8
+_BITS = 96  # balls, of entries that are rounded to floats
+_STEPS = 8  # of Newton's iteration for the fixed points; the residual is measured afterwards
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,17 +12,16 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import SeriesValues
-from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
 from hermite_dual.certified.counted.row_coefficients import RowCoefficients
 from hermite_dual.numeric.jit import kernel, prange
 
 Matrix = NDArray[np.float64]
 
-_FEWEST = 32
-_BLOCK = 64
-_NEGLIGIBLE = 2.0**-60
-_UP = 1 + 2.0**-40
+_FEWEST = 32  # terms of the shortest series
+_BLOCK = 64  # rows and columns that take the same number of terms
+_NEGLIGIBLE = 2.0**-60  # of the second moment: 2^-7 roundings
 
 
 def pair_series(
@@ -47,7 +46,7 @@ def pair_series(
         top = max(float(tails.max()), _NEGLIGIBLE * scale)
         # steers the number of degrees alone
         limits[k] = (_NEGLIGIBLE * scale / top) ** (1 / count)
-        roots[k] = np.sqrt(tails) * _UP
+        roots[k] = np.sqrt(tails) * UP
         sums[k] = np.sum(np.abs(rows.values[:, :count]), axis=1) * (1 + gamma(count + 8))
     limits[-1] = 2.0
     first, stride = {1: (0, 2), -1: (1, 2), 0: (0, 1)}[rows.parity]
@@ -69,7 +68,7 @@ def pair_series(
         bool(first),
         UNIT,
     )
-    errors = (errors * (1 + gamma(8 * degrees + 64)) + 8 * degrees * TINY) * _UP
+    errors = (errors * (1 + gamma(8 * degrees + 64)) + 8 * degrees * TINY) * UP
     if columns is not None:
         return SeriesValues(values, errors)
     values, errors = np.triu(values, 1), np.triu(errors, 1)

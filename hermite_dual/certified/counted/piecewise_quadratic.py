@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from hermite_dual.certified.balls.ball_functions import constant_ball
 from hermite_dual.certified.balls.precision import upper_float, working_precision
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
 from hermite_dual.certified.counted.curved_kink_integrals import curved_kink_integrals
 from hermite_dual.certified.counted.entry_error import SeriesValues
 from hermite_dual.certified.counted.kink_integrals import KinkTable, kink_integrals
-from hermite_dual.certified.counted.rounding import TINY, UNIT
 from hermite_dual.certified.enclosures.hermite_sums import density
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.shape.shape import Pieces, Shape
@@ -32,10 +32,9 @@ from hermite_dual.shape.shape import Pieces, Shape
 Matrix = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-_BITS = 256
+_BITS = 256  # of the truncated moments in balls, which cancel
 _FARTHEST = 1e100
 """Kinks this many standard deviations out contribute less than the smallest float, wherever they are."""
-_UP = 1 + 2.0**-40
 
 
 def is_piecewise_quadratic(shape: Shape) -> bool:
@@ -96,7 +95,7 @@ class PiecewiseRows:
             error = error + off * np.abs(right) + np.abs(left) * other + off * other
             power = power * rho
         # three roundings of a term and three of the sum; the others are of the bound itself
-        return SeriesValues(values, (error + 8 * UNIT * size) * _UP + 16 * TINY)
+        return SeriesValues(values, (error + 8 * UNIT * size) * UP + 16 * TINY)
 
 
 def piecewise_rows(shape: Shape, variances: Matrix) -> PiecewiseRows:

@@ -15,8 +15,8 @@ from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import SeriesValues
-from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
 from hermite_dual.certified.enclosures.coefficients import coefficient_balls
 from hermite_dual.certified.enclosures.piecewise_polynomial import is_piecewise_polynomial, jump_coefficients
 from hermite_dual.certified.enclosures.second_moment import second_moment_ball
@@ -26,17 +26,15 @@ from hermite_dual.shape.shape import Shape
 
 Matrix = NDArray[np.float64]
 
-_FEWEST = 16
+_FEWEST = 16  # terms of the shortest series
 _MOST = 1024
 """Coefficients computed by quadrature; beyond, their cost outgrows what they bring."""
 _MOST_JUMPS = 16384
 """Coefficients of piecewise polynomials, which a recurrence gives."""
-_DIGITS = 25
+_DIGITS = 25  # of the coefficients' balls, beyond float64
 _NEGLIGIBLE = 2.0**-60
 """Remainder, relative to the second moment, at which no further term is asked for."""
-_BLOCK = 64
-_UP = 1 + 2.0**-40
-"""Covers the few roundings in which a bound itself is computed."""
+_BLOCK = 64  # entries that are evaluated together
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ def evaluate_series(series: VarianceSeries, rho: Matrix) -> SeriesValues:
             errors[chosen] += power[done] * tail
         pending = pending[~done]
         count = min(2 * count, most)
-    return SeriesValues(values.reshape(rho.shape), (errors * _UP + TINY).reshape(rho.shape))
+    return SeriesValues(values.reshape(rho.shape), (errors * UP + TINY).reshape(rho.shape))
 
 
 def _power_of_two(size: Matrix, count: int) -> Matrix:

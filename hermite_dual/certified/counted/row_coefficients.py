@@ -15,9 +15,9 @@ from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.balls.precision import working_precision
+from hermite_dual.certified.balls.rounding import TINY, UNIT, gamma
 from hermite_dual.certified.counted.float_panels import FloatPanels, float_panels, is_tabulated
 from hermite_dual.certified.counted.hermite_functions import HermiteFunctions, hermite_functions, wide_unit
-from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
 from hermite_dual.certified.counted.row_quadrature import RowQuadrature, row_quadrature
 from hermite_dual.certified.enclosures.coefficients import refuse_if_not_square_integrable
 from hermite_dual.certified.suprema.constants import derivative_bound
@@ -27,23 +27,23 @@ from hermite_dual.shape.shape import Pieces, Shape
 
 Matrix = NDArray[np.float64]
 
-MOST_DEGREES = 8192
-_FEWEST = 32
-_TRIALS = (128, 1024, MOST_DEGREES)
+MOST_DEGREES = 8192  # the bound of errors grows with the degree; beyond, the remainder is what it is
+_FEWEST = 32  # degrees of the shortest series
+_TRIALS = (128, 1024, MOST_DEGREES)  # degrees tried in turn: each costs in proportion
 _STALLED = 16.0
 """A remainder within this multiple of its own error can fall no further."""
-_GROUP = 2.0
-_CHUNK_ENTRIES = 2**21
-_MOST_ENTRIES = 2**27
+_GROUP = 2.0  # rows of a group share nodes: their scales differ by no more
+_CHUNK_ENTRIES = 2**21  # values of phi that are held at a time
+_MOST_ENTRIES = 2**27  # a gigabyte of coefficients
 _MOST_TABLE = 2**24
 """Hermite functions at nodes."""
 _GOAL = 2.0**-57
 """Error of the quadrature, relative to the smallest norm of a group."""
 _REACH = 24.0
 """The nodes lie within this many standard deviations; checked."""
-_NEGLIGIBLE = 2.0**-60
-_BITS = 192
-_UP = 1 + 2.0**-36
+_NEGLIGIBLE = 2.0**-60  # of the second moment: 2^-7 roundings
+_BITS = 192  # of nodes and weights, before they are rounded to floats
+_UP = 1 + 2.0**-36  # covers the roundings of sums over up to 2^16 nodes and degrees
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,13 +29,13 @@ from hermite_dual.shape.shape import Pieces
 
 Wide = NDArray[np.longdouble]
 
-_BITS = 128
-_ELLIPSES = (8.0, 5.0, 3.5, 2.5, 1.8, 1.4, 1.2, 1.1, 1.05)
-_PANELS = (8, 16, 32, 64, 128, 256)
-_MOST_ORDER = 64
-_MOST_NODES = 60_000
-_CUTS = 400
-_LARGEST_STEP = 0.5
+_BITS = 128  # of nodes, weights and bounds
+_ELLIPSES = (8.0, 5.0, 3.5, 2.5, 1.8, 1.4, 1.2, 1.1, 1.05)  # tried in turn, the one with the least error is taken
+_PANELS = (8, 16, 32, 64, 128, 256)  # numbers of panels, tried in turn
+_MOST_ORDER = 64  # nodes of a panel
+_MOST_NODES = 60_000  # at which the group is given up
+_CUTS = 400  # ends of the nodes that are tried, each farther out
+_LARGEST_STEP = 0.5  # steps below resolve the Gaussian
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 
-_UNIT = 2.0**-53
+_UNIT = 2.0**-53  # u, of its own: the second proof shares no constant with the first
 _UP = 1.0 + 2.0**-40
 """Covers the roundings in which a bound itself is computed, but for the sums of d terms, which are counted."""
 _LEAST, _LARGEST = 2.0**-400, 2.0**400
 """Between these moduli of a row's largest element nothing overflows, and what underflows stays below the floor."""
-_FLOOR = 2.0**-500
+_FLOOR = 2.0**-500  # added to bounds, for what underflows in sums of squares
 
 
 @dataclass(frozen=True)

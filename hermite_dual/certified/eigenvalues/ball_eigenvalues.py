@@ -24,9 +24,9 @@ LARGEST = 300
 """Largest order for ball arithmetic."""
 LARGEST_EXACT = 60
 """Largest order for the exact decision by the characteristic polynomial."""
-_CLUSTER = 1e-9
+_CLUSTER = 1e-9  # relative gap below which eigenvectors are rotated together
 _DOMINANCE = 1 - 1e-9  # leaves room for the rounding of the float64 row sums
-_SWEEPS = 5
+_SWEEPS = 5  # each squares the error of the frame
 
 
 @dataclass

@@ -24,11 +24,11 @@ Tolerance = Callable[[float], float]
 
 _SINGLE_REACH = 2e-6  # distance to the spectrum, in largest entries, from which on a float32 factor has digits
 _CORRECTIONS = 5  # at most, each squares what the rounding of float32 leaves
-_FIRST_STEPS, _INVERSE_STEPS = 32, 48
-_SETTLED, _HOPELESS = 1e-6, 0.5
+_FIRST_STEPS, _INVERSE_STEPS = 32, 48  # of Lanczos with the matrix, and with an inverse
+_SETTLED, _HOPELESS = 1e-6, 0.5  # relative: a Ritz value has converged; a fall, or a shift, is of no use
 _FALLS, _LEAST_MARGIN = 2.0, 5e-3  # Ritz values of a crowded bottom fall slowly and in steps
 _NEGATIVE_SHIFTS = (1e-6, 1e-4, 1e-2, 1.0)  # in largest entries
-_DENSE_STEPS = 30
+_DENSE_STEPS = 30  # of inverse iteration, each a triangular solve
 
 
 @dataclass(frozen=True)

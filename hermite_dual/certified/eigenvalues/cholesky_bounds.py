@@ -8,13 +8,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.certified.counted.rounding import UNIT, gamma
+from hermite_dual.certified.balls.rounding import UNIT, gamma
 from hermite_dual.certified.eigenvalues.entry_norm import EntryError, entry_norm
 from hermite_dual.certified.eigenvalues.float_cholesky import error_units, shifted_cholesky
 
 Matrix = NDArray[np.float64]
 
-_ATTEMPTS = 12
+_ATTEMPTS = 12  # the margin grows with each
 _GRADED = 1e4  # ratio of diagonal entries from which a scaled proof is worth its cost
 
 

@@ -30,13 +30,14 @@ from hermite_dual.outcome import Outcome
 
 Matrix = NDArray[np.float64]
 
-_DENSE_ESTIMATE = 400
-_PRECISIONS = (128, 256, 512)
-_GOOD_WIDTH = 1e-9
+_DENSE_ESTIMATE = 400  # up to this order all eigenvalues cost no more than Lanczos
+_PRECISIONS = (128, 256, 512)  # bits of the balls, tried in turn
+_GOOD_WIDTH = 1e-9  # relative, where nothing better is tried
 _CHECKED_WIDTH, _ESTIMATED_WIDTH = 1e-8, 1e-6
+"""Relative width, of a check that no quick proof decided, and of the distance beside it."""
 _COPIED = 4096
 """Rows up to which a matrix that may change is copied for an estimate."""
-_CHEAP_ORDER, _CHEAP_WIDTH = 1024, 1e-11
+_CHEAP_ORDER, _CHEAP_WIDTH = 1024, 1e-11  # below it a narrower interval costs nothing that is noticed
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from hermite_dual.certified.counted.rounding import TINY, gamma
+from hermite_dual.certified.balls.rounding import TINY, gamma
 from hermite_dual.errors import InvalidInputError
 
 Array = NDArray[np.float64]

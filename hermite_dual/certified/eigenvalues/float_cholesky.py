@@ -20,15 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
 
-from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 
 Matrix = NDArray[np.float64]
 Floats = NDArray[Any]
 Tiles = dict[tuple[int, int], Floats]
 
 _MEASURED = 1024  # orders up to which the second bound of the norm is worth its passes over R
-_UP = 1.0 + 2.0**-40
-"""Outward factor that covers the rounding of the few thousand operations in which a bound itself is computed."""
 
 
 def tile_size(n: int) -> int:
@@ -190,7 +188,7 @@ def _trace_norm(diagonal: Matrix, units: float) -> float:
 def _error_norm(norm: float, n: int, units: float, diagonal_error: float) -> float:
     """The 2-norm bound of the error matrix, given one of `|R|^T |R|`."""
     underflow = 4.0 * n * n * TINY
-    return (units * norm + diagonal_error + underflow) * _UP
+    return (units * norm + diagonal_error + underflow) * UP
 
 
 def _sums_product(n: int, tiles: Tiles) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.certified.balls.precision import working_precision
-from hermite_dual.certified.counted.rounding import UNIT
+from hermite_dual.certified.balls.rounding import UNIT
 from hermite_dual.certified.eigenvalues.bottom_vector import BottomVector, bottom_vector, refined
 from hermite_dual.certified.eigenvalues.cholesky_bounds import down, is_graded, predicted_loss
 from hermite_dual.certified.eigenvalues.entry_norm import EntryError, entry_norm, scaled_error
@@ -18,7 +18,7 @@ from hermite_dual.certified.eigenvalues.rayleigh import BITS, quotient_upper
 
 Matrix = NDArray[np.float64]
 
-_ATTEMPTS = 12
+_ATTEMPTS = 12  # the margin grows with each
 _RANGE = 2.0**300  # largest entries between this and its inverse: squares and inverses of everything are then in range
 _SHARE = 0.5  # of the width that is enough: distance of the shift from the Rayleigh quotient
 _DOUBTS = 2.0  # how many times its doubt the Rayleigh quotient is trusted to be off at most

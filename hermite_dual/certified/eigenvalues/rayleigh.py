@@ -14,7 +14,7 @@ from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.balls.precision import upper_float, working_precision
-from hermite_dual.certified.counted.rounding import TINY, gamma
+from hermite_dual.certified.balls.rounding import TINY, gamma
 from hermite_dual.certified.eigenvalues.entry_norm import EntryError, entry_form
 from hermite_dual.numeric.jit import helper, kernel, prange
 

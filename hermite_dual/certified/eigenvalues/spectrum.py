@@ -17,7 +17,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
-from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
+from hermite_dual.certified.balls.rounding import TINY, UNIT, gamma
 from hermite_dual.certified.eigenvalues.entry_norm import entry_norm
 from hermite_dual.certified.eigenvalues.symmetric_input import has_own_error, symmetric_input
 from hermite_dual.exact_numbers import freeze

@@ -20,14 +20,14 @@ from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.certified.balls.precision import lower_float, upper_float
-from hermite_dual.certified.counted.rounding import UNIT
+from hermite_dual.certified.balls.rounding import UNIT
 from hermite_dual.certified.eigenvalues.eigenvalues import least_eigenvalue
 from hermite_dual.errors import InvalidInputError
 
 Matrix = NDArray[np.float64]
 CoefficientSource = Callable[[float, int], list[arb]]
 
-MOST_DEGREES = 1024
+MOST_DEGREES = 1024  # powers of n by n matrices that are formed
 _TINY = 1e-290  # added to products that may have underflowed; negligible beside any bound
 
 

@@ -26,11 +26,12 @@ from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableE
 from hermite_dual.expressions.features import features
 from hermite_dual.shape.shape import Pieces, Shape
 
-MAX_DIGITS = 1000
-MAX_DEGREES = 4000
-_REFERENCE_DEGREES = 8
-_ROUNDS = 8
+MAX_DIGITS = 1000  # precision and nodes grow with it; more has no use that is known
+MAX_DEGREES = 4000  # precision grows by half a bit a degree
+_REFERENCE_DEGREES = 8  # among which is a coefficient that is not 0, mostly
+_ROUNDS = 8  # each asks for more accuracy inside; what they do not reach is an error
 _SAMPLES = tuple(k / 4 for k in range(-24, 25)) + tuple(s * 6 * 1.15**k for k in range(1, 32) for s in (-1, 1))
+"""Where an undefined value is looked for first, without proof."""
 _SMALLEST_BITS = 8300
 """An activation with less than `2^-8300` of weight would take arithmetic of that length: the first guess ignores it."""
 

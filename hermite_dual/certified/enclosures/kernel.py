@@ -24,9 +24,9 @@ from hermite_dual.certified.enclosures.wedges import wedge_kernel
 from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.shape.shape import Shape, shape_of
 
-_FEW_DEGREES = 160
-_MANY_DEGREES = 3000
-_NORM_DIGITS = 6
+_FEW_DEGREES = 160  # a series of so many costs less than nodes in two dimensions
+_MANY_DEGREES = 3000  # tried last, as it costs most
+_NORM_DIGITS = 6  # the norms are only a scale
 
 
 def kernel_ball(shape: Shape, q1: Any = 1, q2: Any = 1, c: Any = 0, digits: int = 30) -> arb:

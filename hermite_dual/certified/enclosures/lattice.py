@@ -18,8 +18,8 @@ from hermite_dual.certified.enclosures.trapezoid import Strip, best_strip, dyadi
 from hermite_dual.certified.suprema.envelope import Envelope
 from hermite_dual.shape.shape import Pieces
 
-_GUARD_BITS = 64
-_MAX_LATTICE = 400_000
+_GUARD_BITS = 64  # lost in sums of up to `_MAX_LATTICE` terms, with room
+_MAX_LATTICE = 400_000  # nodes at which the lattice is given up for other ways
 
 
 @dataclass(frozen=True)

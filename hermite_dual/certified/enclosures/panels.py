@@ -24,11 +24,11 @@ from hermite_dual.certified.enclosures.trapezoid import cut_off
 from hermite_dual.certified.suprema.envelope import Envelope, line_envelope
 from hermite_dual.shape.shape import Pieces
 
-_ELLIPSES = (12.0, 7.0, 4.0, 2.5, 1.8)
-_WIDTH = 1.5
-_MAX_PANELS = 6000
-_GUARD_BITS = 40
-_PANEL_BITS = 96
+_ELLIPSES = (12.0, 7.0, 4.0, 2.5, 1.8)  # tried in turn, the widest on which phi is analytic
+_WIDTH = 1.5  # of the first panels, in standard deviations
+_MAX_PANELS = 6000  # at which the accuracy is given up
+_GUARD_BITS = 40  # lost in sums over all nodes, with room
+_PANEL_BITS = 96  # of bounds, which need few digits
 
 
 @dataclass(frozen=True)

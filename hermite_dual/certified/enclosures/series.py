@@ -10,7 +10,7 @@ from hermite_dual.certified.enclosures.coefficients import coefficient_balls
 from hermite_dual.certified.enclosures.kernel import parseval_tail
 from hermite_dual.shape.shape import Shape
 
-_DIGITS = 40
+_DIGITS = 40  # of the moments, whose difference is the remainder
 
 
 def series_remainder(shape: Shape, n: int, variance: Any = 1) -> float:

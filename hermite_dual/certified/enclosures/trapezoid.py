@@ -28,15 +28,15 @@ from hermite_dual.certified.enclosures.hermite_sums import (
 from hermite_dual.certified.suprema.envelope import Envelope, strip_envelope
 from hermite_dual.shape.shape import Pieces
 
-_FIRST_RAW_HEIGHT = 0.2
-_GROWTH = 2.0
-_FAILURES = 4
-_LARGEST_STEP = 0.5
-_GUARD_BITS = 40
-_STEP_BITS = 20
-_POINTWISE = (1e-4, 1e-3, 1e-2, 0.1, 0.3, 0.6)
-_POINTWISE_DEGREES = 64
-MAX_NODES = 400_000
+_FIRST_RAW_HEIGHT = 0.2  # of the strip, in the activation's own argument
+_GROWTH = 2.0  # factor by which strips are made wider
+_FAILURES = 4  # after which wider strips are not tried
+_LARGEST_STEP = 0.5  # steps below resolve the Gaussian
+_GUARD_BITS = 40  # lost in sums over all nodes, with room
+_STEP_BITS = 20  # steps are short binary fractions, so that nodes are exact
+_POINTWISE = (1e-4, 1e-3, 1e-2, 0.1, 0.3, 0.6)  # values of 1 - t in the pointwise bound, tried in turn
+_POINTWISE_DEGREES = 64  # up to which the pointwise bound is tried at all
+MAX_NODES = 400_000  # at which the strip is given up for panels
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from hermite_dual.certified.balls.precision import interval, magnitude, working_
 from hermite_dual.certified.enclosures.kink_lines import Strip
 from hermite_dual.certified.enclosures.panels import ellipse_box, gauss_legendre
 
-_ELLIPSES = (30.0, 12.0, 7.0, 4.0, 2.5, 1.8, 1.4)
-_MAX_CELLS = 5000
-_MAX_NODES = 600_000
-_BOUND_BITS = 64
+_ELLIPSES = (30.0, 12.0, 7.0, 4.0, 2.5, 1.8, 1.4)  # tried in turn, the one with the least error is taken
+_MAX_CELLS = 5000  # at which the accuracy is given up
+_MAX_NODES = 600_000  # of all cells, likewise
+_BOUND_BITS = 64  # of bounds, which need few digits
 
 
 @dataclass(frozen=True)

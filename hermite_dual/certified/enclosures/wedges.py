@@ -22,9 +22,9 @@ from hermite_dual.certified.enclosures.wedge_cells import Cells
 from hermite_dual.certified.suprema.envelope import line_envelope
 from hermite_dual.shape.shape import Pieces
 
-_SHARE = 128
-_GUARD_BITS = 64
-_BOUND_BITS = 64
+_SHARE = 128  # part of the error allowed for a cell that is negligible
+_GUARD_BITS = 64  # lost in sums over all nodes, with room
+_BOUND_BITS = 64  # of bounds, which need few digits
 
 
 def wedge_kernel(pieces: Pieces, q1: arb, q2: arb, rho: arb, s: arb, eps: arb) -> arb | None:

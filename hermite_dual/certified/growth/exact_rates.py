@@ -18,7 +18,8 @@ from hermite_dual.certified.balls.precision import exact_fraction, interval
 from hermite_dual.certified.growth.monomials import Expansion
 
 _EXPONENTIALS = (sp.exp, sp.sinh, sp.cosh, sp.tanh, sp.coth, sp.sech, sp.csch)
-_ROUNDED = 2**40
+"""Functions that grow like exponentials of their argument."""
+_ROUNDED = 2**40  # denominator of rates that are rounded up
 
 
 def polynomial_arguments(expr: sp.Expr, symbol: sp.Symbol) -> dict[sp.Expr, sp.Poly]:

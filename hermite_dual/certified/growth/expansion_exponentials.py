@@ -11,8 +11,8 @@ from hermite_dual.certified.balls.precision import exact_fraction, interval, mag
 from hermite_dual.certified.growth.expansion_arithmetic import Arithmetic, disc
 from hermite_dual.certified.growth.monomials import ONE, Expansion, Exponents, TailError, fraction_ball, monomial
 
-_LOG_POWER = Fraction(1, 8)
-_DENOMINATOR = 2**40
+_LOG_POWER = Fraction(1, 8)  # `log t <= (8/e) t^(1/8)`, a small power
+_DENOMINATOR = 2**40  # of exponents that are rounded up
 _STEEP = arb(2) ** 16
 """Rates are kept as exact fractions, which larger ones would fill the memory with; a smaller bound holds as well."""
 

@@ -18,8 +18,8 @@ from hermite_dual.certified.balls.precision import interval, magnitude
 Exponents = tuple[Fraction, Fraction, Fraction]
 """Exponents `(a, b, p)` of `t^2`, of `t` and of the power: compared in this order they rank growth."""
 
-ONE: Exponents = (Fraction(0), Fraction(0), Fraction(0))
-MAX_TERMS = 12
+ONE: Exponents = (Fraction(0), Fraction(0), Fraction(0))  # exponents of the constant 1
+MAX_TERMS = 12  # smaller ones are taken into the coefficients of larger ones
 
 
 class TailError(Exception):

@@ -22,9 +22,10 @@ from hermite_dual.certified.growth.monomials import ONE, Expansion, TailError
 from hermite_dual.certified.growth.tails import tail
 from hermite_dual.errors import InvalidInputError
 
-_STARTS = (4, 16, 64, 256, 2**12, 2**30)
-_EPSILON = 1e-6
+_STARTS = (4, 16, 64, 256, 2**12, 2**30)  # where expansions may begin, tried in turn
+_EPSILON = 1e-6  # how close the phases come to those wanted
 _PHASES = (*(sp.pi * k / 4 for k in range(8)), sp.Integer(1), sp.Integer(5))
+"""Tried in turn; the last two are no multiples of pi."""
 
 
 def grows_along_points(expr: sp.Expr, symbol: sp.Symbol, side: int) -> bool:

@@ -28,9 +28,9 @@ Matrix = NDArray[np.float64]
 Rebuild = Callable[[Matrix, Mapping[str, Any]], tuple[Matrix, float]]
 """Data and parameters to a Gram matrix in float64 and a proven bound of its 2-norm error."""
 
-FORMAT = "hermite-dual certificate 2"
-_FIELDS = ("format", "claim", "data", "parameters")
-_KEYS = {"claim": {"statement", "value", "outcome"}, "data": {"shape", "sha256"}}
+FORMAT = "hermite-dual certificate 2"  # files of another are refused
+_FIELDS = ("format", "claim", "data", "parameters")  # of a certificate, no others
+_KEYS = {"claim": {"statement", "value", "outcome"}, "data": {"shape", "sha256"}}  # of its parts, no others
 _LONGEST = 2**20
 """Bytes of a file that may be a certificate."""
 STATEMENTS = {"PROVEN": "lambda_min >= value", "REFUTED": "lambda_min < value"}

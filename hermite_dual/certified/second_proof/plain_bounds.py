@@ -22,10 +22,10 @@ from hermite_dual.errors import InvalidInputError
 
 Matrix = NDArray[np.float64]
 
-_UNIT = 2.0**-53
-_UP = 1.0 + 2.0**-40
-_ATTEMPTS = 3
-_WHOLE = 12_288
+_UNIT = 2.0**-53  # u, of its own: the second proof shares no constant with the first
+_UP = 1.0 + 2.0**-40  # covers the roundings in which a bound itself is computed
+_ATTEMPTS = 3  # the margin grows with each
+_WHOLE = 12_288  # order above which the factor is made by halves
 
 
 def plain_lower_bound(matrix: Matrix, value: float, error: float) -> float:

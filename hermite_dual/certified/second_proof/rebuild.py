@@ -33,17 +33,17 @@ from hermite_dual.shape.shape import Shape, shape_of
 
 Matrix = NDArray[np.float64]
 
-_UNIT = 2.0**-53
-_BITS, _ACCURACY = 256, 24
-_COUNTS = (32, 64, 128, 256, 512)
-_NEGLIGIBLE = 1e-18
-_PASSES = 12
-_BLOCK = 32
-_ROOT_STEPS = 400
+_UNIT = 2.0**-53  # u, of its own: the second proof shares no constant with the first
+_BITS, _ACCURACY = 256, 24  # of balls, and the digits asked of coefficients
+_COUNTS = (32, 64, 128, 256, 512)  # degrees at one norm, tried in turn
+_NEGLIGIBLE = 1e-18  # of the second moment: a hundredth of a rounding
+_PASSES = 12  # of Newton's iteration for the fixed points, before the residual is measured
+_BLOCK = 32  # rows that are worked on together
+_ROOT_STEPS = 400  # of a contraction; what they leave open is counted
 _FEW_VARIANCES = 24
 """Distinct variances up to which each has a set of panels of its own."""
-_ROW_COUNTS = (32, 64, 128, 256, 512, 1024, 2048)
-_STALLED = 8.0
+_ROW_COUNTS = (32, 64, 128, 256, 512, 1024, 2048)  # degrees at many norms, tried in turn
+_STALLED = 8.0  # a remainder of so many of its own errors is as small as float64 shows
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +69,8 @@ class Table:
     stretch: Matrix
 
 
-SCALED_ROWS = "scaled to norm sqrt(d)"
-_SCALES = {"sigma_w", "sigma_w2"}
+SCALED_ROWS = "scaled to norm sqrt(d)"  # how a certificate says that rows were scaled
+_SCALES = {"sigma_w", "sigma_w2"}  # the two ways to give the recurrent scale, one at a time
 _PARAMETERS = {"activation", "sigma_u_squared", "sigma_b", "rows"}
 """What a certificate holds besides one of the scales."""
 

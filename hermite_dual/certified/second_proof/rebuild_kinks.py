@@ -31,24 +31,24 @@ from hermite_dual.shape.shape import Pieces
 
 Matrix = NDArray[np.float64]
 
-_UNIT = 2.0**-53
-_BITS = 256
+_UNIT = 2.0**-53  # u, of its own: the second proof shares no constant with the first
+_BITS = 256  # of the moments in balls, which cancel
 _ORDER = 14
 """`8 (1/2) 6 s^(1 - 2 m)/(s - 1) < 2^-52.9` for the ellipse of parameter s = 4.2: `s^2 + s^-2 < 2 (3.0001/1.0001)^2`,
 so it stays in the sector."""
-_RATIO = 2.0001
+_RATIO = 2.0001  # of the ends of a panel, see the derivation
 _SMALLEST = 2.0**-26
 """Smallest x: the integral below it is at most `4 x^3/3`."""
 _OWN = 68.0
 """Units that one integral loses, all in all but the sum: 16 nodes, 5 kinks, 6 exponents, 8 exponentials, 21 other
 factors, 10 products and weights, 1 rule."""
-_FARTHEST = 1e100
+_FARTHEST = 1e100  # kinks so far out, in standard deviations, contribute 0
 _ROUGH = (7, 1e-7)
 """Order of the rule, and change over the largest variance, up to which Newton's first steps go."""
-_STEPS = 6
-_CHUNK = 128
-_PARTS = 32
-_SMALLEST_EXPONENT = 700.0
+_STEPS = 6  # of Newton's iteration for the fixed points
+_CHUNK = 128  # pairs that are integrated together
+_PARTS = 32  # of 1, in the table of the exponential
+_SMALLEST_EXPONENT = 700.0  # exp(-700) is above the least normal float
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,11 +25,11 @@ from hermite_dual.shape.shape import Pieces, Shape
 
 Matrix = NDArray[np.float64]
 
-_UNIT = 2.0**-53
-_BITS = 96
-_GOAL = 2.0**-60
-_FARTHEST = 40.0
-_UP = 1 + 1e-9
+_UNIT = 2.0**-53  # u, of its own: the second proof shares no constant with the first
+_BITS = 96  # of the balls of phi at the nodes
+_GOAL = 2.0**-60  # of the quadrature, below what floats resolve
+_FARTHEST = 40.0  # end of the nodes, in standard deviations
+_UP = 1 + 1e-9  # covers the roundings in which a bound itself is computed
 _RATIO = 1.5
 """Scales within this factor share their panels."""
 

@@ -27,12 +27,12 @@ from hermite_dual.shape.pieces import HOLE
 from hermite_dual.shape.shape import Pieces, Shape
 from hermite_dual.shape.singular import limit_at, vanishes_at
 
-_BITS = 128
-_STARTS = (8, 16, 32, 64, 256, 2**12, 2**30, 2**60)
-_RELATIVE_WIDTH = 1e-13
-_MAX_BOXES = 6000
-_LOWER_STEPS = 300
-_SMALLEST = 1e-25
+_BITS = 128  # of balls; bounds are rounded to floats
+_STARTS = (8, 16, 32, 64, 256, 2**12, 2**30, 2**60)  # where expansions may begin, tried in turn
+_RELATIVE_WIDTH = 1e-13  # at which a supremum is narrow enough
+_MAX_BOXES = 6000  # at which the bound stays as wide as it is
+_LOWER_STEPS = 300  # boxes cut for a better lower bound once the half lines decide the upper one
+_SMALLEST = 1e-25  # width of a box that is not cut further
 
 
 _Box = tuple[float, int, int, arb, arb]

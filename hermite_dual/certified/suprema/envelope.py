@@ -18,11 +18,11 @@ from hermite_dual.certified.growth.monomials import Expansion, Exponents, TailEr
 from hermite_dual.certified.growth.tails import tail
 from hermite_dual.shape.shape import Pieces
 
-_BITS = 64
-_STARTS = (4, 8, 16, 32, 64, 128, 512, 2048, 16384)
-_COVER_DEPTH = 4
-_COVER_LIMIT = 4000
-_MAX_SLABS = 24
+_BITS = 64  # of bounds, which need few digits
+_STARTS = (4, 8, 16, 32, 64, 128, 512, 2048, 16384)  # where expansions may begin, tried in turn
+_COVER_DEPTH = 4  # halvings of a box on which phi is not finite
+_COVER_LIMIT = 4000  # boxes at which a strip is given up
+_MAX_SLABS = 24  # into which half the height of a strip is cut
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
 from hermite_dual.certified.balls.precision import upper_float, working_precision
+from hermite_dual.certified.balls.rounding import UP
 from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.errors import AccuracyError
 from hermite_dual.outcome import Outcome
@@ -31,14 +32,13 @@ from hermite_dual.shape.shape import Shape
 
 Array = NDArray[np.float64]
 
-_BITS = 128
-_UP = 1 + 2.0**-46
-_ROOT_2_OVER_PI = 0.7978845608028655
+_BITS = 128  # of balls; bounds are rounded to floats
+_ROOT_2_OVER_PI = 0.7978845608028655  # sqrt(2/pi), rounded up
 _DENSITY = 0.3989422804014328
 """`1/sqrt(2 pi)`, rounded up."""
 _STEEPEST = 0.24197072451914337
 """`exp(-1/2)/sqrt(2 pi)`, rounded up."""
-_ONE_OVER_2_PI = 0.15915494309189537
+_ONE_OVER_2_PI = 0.15915494309189537  # 1/(2 pi), rounded up
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,17 @@ class SlopeRegularity:
         # asin' grows towards both ends, so the worst interval is the one towards the nearer end, or ends there; with
         # 1 - x^2 >= 1 - |x| its integral is at most 2 (sqrt(g) - sqrt(g - e)), and 2 sqrt(e) if it reaches the end
         gap = (1.0 - np.abs(rho)) * (1.0 - 2.0**-50)
-        left = np.maximum(gap - error * _UP, 0.0)
+        left = np.maximum(gap - error * UP, 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             inside = 2.0 * error / (np.sqrt(gap) + np.sqrt(left))
         end = np.where(error <= 1.0, 2.0 * np.sqrt(error), 3.15)
-        ends = J * J * _ONE_OVER_2_PI * np.where(error < gap, inside, end) * _UP
-        return np.asarray((smooth * error + ends) * _UP)
+        ends = J * J * _ONE_OVER_2_PI * np.where(error < gap, inside, end) * UP
+        return np.asarray((smooth * error + ends) * UP)
 
     def from_root(self, root: Array, error: Array) -> Array:
         """Bound the change of kdot where one `sqrt(q)` changes by at most `error`, below half of it."""
         steep = self.curvature * _ROOT_2_OVER_PI + self.jumps * _STEEPEST / (root - error) * (1 + 2.0**-50)
-        return np.asarray(self.lipschitz * steep * error * _UP)
+        return np.asarray(self.lipschitz * steep * error * UP)
 
 
 def slope_regularity(shape: Shape) -> SlopeRegularity:

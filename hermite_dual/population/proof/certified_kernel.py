@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
 from hermite_dual.certified.counted.entry_error import SeriesValues, separable_series
 from hermite_dual.certified.counted.homogeneous import homogeneous_kernel
 from hermite_dual.certified.counted.pair_series import pair_series
 from hermite_dual.certified.counted.piecewise_quadratic import PiecewiseRows, is_piecewise_quadratic, piecewise_rows
 from hermite_dual.certified.counted.power_series import VarianceSeries, evaluate_series, variance_series
-from hermite_dual.certified.counted.rounding import TINY, UNIT
 from hermite_dual.certified.counted.row_coefficients import RowCoefficients, row_coefficients, unsupported
 from hermite_dual.certified.counted.variance_table import coefficients_at
 
@@ -29,9 +29,8 @@ _FEW = 8
 """Distinct variances up to which each has its own balls."""
 _WIDE = 2.0**-50
 """Error, relative to the second moment, from which a closed form in balls replaces the series."""
-_MOST_BALLS = 200_000
-_BLOCK, _WIDTH = 512, 64
-_UP = 1 + 2.0**-48
+_MOST_BALLS = 200_000  # entries in balls, the widest first
+_BLOCK, _WIDTH = 512, 64  # rows and columns that are evaluated together
 
 
 class CertifiedKernel:
@@ -91,7 +90,7 @@ class CertifiedKernel:
     def moment_distance(self, values: Array) -> Array:
         """Upper bounds of `|values_i - E[phi(sqrt(q_i) Z)^2]|`, shape (n,)."""
         middle, radius = self.rounded_moments()
-        return np.asarray((np.abs(values - middle) + radius) * _UP + TINY)
+        return np.asarray((np.abs(values - middle) + radius) * UP + TINY)
 
     def rounded_moments(self) -> tuple[Array, Array]:
         """Floats close to the second moments and bounds of their distance, shape (n,) each."""
@@ -135,7 +134,7 @@ class CertifiedKernel:
         left, right = np.sqrt(first), np.sqrt(second)
         scale = left * right if paired else np.multiply.outer(left, right)
         # three roundings in the scale, one in the product
-        values, errors = values * scale, (errors * scale + 6 * UNIT * np.abs(values) * scale) * _UP + TINY
+        values, errors = values * scale, (errors * scale + 6 * UNIT * np.abs(values) * scale) * UP + TINY
         return SeriesValues(values, errors)
 
     def _blockwise(self, rows: PiecewiseRows, rho: Array) -> SeriesValues:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
 from hermite_dual.certified.counted.homogeneous import homogeneous_slope
-from hermite_dual.certified.counted.rounding import TINY, UNIT
 from hermite_dual.certified.suprema.slope_regularity import SlopeRegularity
 from hermite_dual.errors import AccuracyError
 from hermite_dual.population.entries.price_dual import slope_of
@@ -18,8 +18,7 @@ Array = NDArray[np.float64]
 
 _WIDE = 2.0**-50
 """Error from which a closed form in balls replaces the series."""
-_MOST_BALLS = 200_000
-_UP = 1 + 2.0**-46
+_MOST_BALLS = 200_000  # entries in balls, the widest first
 
 
 def certified_slope(
@@ -55,11 +54,11 @@ def certified_slope(
     moved = slack / (t1 * t2) * (1 + 8 * UNIT)
     # rho' sqrt(q q') differs from the true covariance rho* t1* t2* by the slack, and |rho*| is at most 1
     size = np.minimum((np.abs(rho) + moved) / shrunk * (1 + 8 * UNIT), 1.0)
-    moved = (moved + size * grown) * _UP
+    moved = (moved + size * grown) * UP
     shift = regularity.from_root(roots, root_errors)
     shifts = shift[rows] + shift[columns]
     np.fill_diagonal(moved, 0.0)
-    errors = (errors + regularity.from_correlation(t1, t2, rho, moved) * ~np.eye(len(rho), dtype=bool) + shifts) * _UP
+    errors = (errors + regularity.from_correlation(t1, t2, rho, moved) * ~np.eye(len(rho), dtype=bool) + shifts) * UP
     # |kdot| <= L^2: moving a float there brings it no farther from the truth
     return np.clip(values, -(regularity.lipschitz**2), regularity.lipschitz**2), errors + TINY
 

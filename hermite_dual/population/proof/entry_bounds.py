@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.certified.counted.rounding import TINY, gamma
+from hermite_dual.certified.balls.rounding import TINY, UP, gamma
 from hermite_dual.certified.eigenvalues.entry_norm import EntryError, RowSums
 from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
@@ -45,8 +45,8 @@ Array = NDArray[np.float64]
 
 SMALLEST_SQUARE = 1e-280
 """Below it a rounding is not a relative one."""
-_UP = 1 + 2.0**-46
 LIMIT_REASON = "fixed-point residual over the contraction, in floats with counted roundings and balls"
+"""What proves entries of the limit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -359,21 +359,21 @@ def certified_layers(model: Model, inner: Inputs, lipschitz: float | None) -> It
         rho, slack = correlations(covariance, slack, roots, roots)
         kernel = CertifiedKernel(model.activation, q, largest_off_diagonal(rho))
         # |sqrt(q) - sqrt(q')| <= |q - q'|/sqrt(q)
-        e = dq / roots * _UP
+        e = dq / roots * UP
         if not (e < 0.5 * roots).all():
             raise AccuracyError("a variance is known too poorly to bound the entries of its row")
         found, norms = kernel.evaluate(rho), kernel.norms()
         slope = local_lipschitz(model.activation, roots, e) if lipschitz is None else lipschitz
         moved = perturbation(norms, roots, e, slope, covariance, slack, (slice(None), slice(None)))
         middle, radius = kernel.rounded_moments()
-        K, dK = found.values, (found.errors + moved) * _UP
+        K, dK = found.values, (found.errors + moved) * UP
         change = moment_change(norms, e, slope)
         np.fill_diagonal(K, middle)
-        np.fill_diagonal(dK, (radius + change) * _UP)
+        np.fill_diagonal(dK, (radius + change) * UP)
         yield Layer(q, e, covariance, slack, rho, K, dK, float(found.errors.max()), slope)
         rounding = gamma(4 + PARAMETER_UNITS) * (weight * middle + start)
         off = weight * SCALES * (radius + change)
-        q, dq = weight * middle + start, (off + np.abs(start - t) + np.diagonal(inner.errors) + rounding) * _UP
+        q, dq = weight * middle + start, (off + np.abs(start - t) + np.diagonal(inner.errors) + rounding) * UP
 
 
 def _layers(model: Model, matrix: Array, lipschitz: float | None) -> EntryBounds:
@@ -382,6 +382,6 @@ def _layers(model: Model, matrix: Array, lipschitz: float | None) -> EntryBounds
     evaluation = slope = 0.0
     for layer in certified_layers(model, inner, lipschitz):
         evaluation, K, dK, slope = max(evaluation, layer.evaluation), layer.matrix, layer.errors, layer.lipschitz
-    errors = (np.abs(matrix - K) + dK) * _UP + TINY
+    errors = (np.abs(matrix - K) + dK) * UP + TINY
     budget = {"inner products and scaling": float(inner.errors.max()), "kernel evaluation": evaluation}
     return EntryBounds(errors, None, Outcome.PROVEN, f"{model.depth} layers with their errors", slope, budget)

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.inner_products import products_between, squared_norms, upper_norms
-from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
 
 Array = NDArray[np.float64]
 
 PARAMETER_UNITS = 4
 """Units roundoff within which the squares of the scales may lie from the squares of the floats."""
-SCALES = 1 + 16 * UNIT
-_UP = 1 + 2.0**-46
+SCALES = 1 + 16 * UNIT  # sigma^2 is meant within 4 u of the square of the float, twice that and its roundings
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +70,12 @@ class InputRows:
     @property
     def meant_units(self) -> float:
         """Bound of the distance between inner products of the float rows and of the rows meant, in `|x_i||x_j|`."""
-        return self.row_error * (2.0 + self.row_error) * _UP
+        return self.row_error * (2.0 + self.row_error) * UP
 
     def _scaled(self, products: Array, errors: Array, meant: Array) -> Inputs:
         scale, bias = self.sigma_u**2 / self.width, self.sigma_b**2
         values = products * scale + bias
         # scale: two roundings, its product one, bias one, the sum one; the parameters' units besides
         units = gamma(6 + PARAMETER_UNITS)
-        bounds = scale * ((errors + meant) * _UP) * SCALES + units * (scale * np.abs(products) + bias) + 4 * TINY
-        return Inputs(values, np.asarray(bounds * _UP))
+        bounds = scale * ((errors + meant) * UP) * SCALES + units * (scale * np.abs(products) + bias) + 4 * TINY
+        return Inputs(values, np.asarray(bounds * UP))

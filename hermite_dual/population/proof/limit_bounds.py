@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
 from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import (
     kernel_perturbation,
     off_diagonal_error,
     root_error,
     variance_error,
 )
-from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
 from hermite_dual.errors import AccuracyError
 from hermite_dual.numeric.spans import spans
 from hermite_dual.population.proof.certified_kernel import CertifiedKernel
@@ -32,7 +32,6 @@ Array = NDArray[np.float64]
 
 TILE = 512
 """Rows and columns of a block whose temporaries stay in the cache."""
-_UP = 1 + 2.0**-46
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +190,7 @@ class LimitBounds:
                 radius.append(upper_float(abs(gap - arb(middle[-1]))))
         gaps, radii = np.array(middle)[kernel.index], np.array(radius)[kernel.index]
         own = self.inputs.diagonal()
-        return np.asarray((np.abs(gaps - own.values) + radii + own.errors) * _UP)
+        return np.asarray((np.abs(gaps - own.values) + radii + own.errors) * UP)
 
     def errors_of(self, block: Block) -> tuple[Array, dict[str, float]]:
         """Bounds of `|K_float - K|` in a block, and the largest contribution of each kind off the diagonal."""
@@ -258,7 +257,7 @@ class LimitBounds:
         units = gamma(8 + PARAMETER_UNITS)
         rounding = units * (first + second + inputs.sigma_b**2) + (gamma(d) + inputs.meant_units) * second
         underflow = (8 + 4 * d + 4 * inputs.sigma_u**2) * TINY
-        found = (self.sigma_w**2 * SCALES * errors + rounding * _UP + underflow) * _UP
+        found = (self.sigma_w**2 * SCALES * errors + rounding * UP + underflow) * UP
         if block.on_diagonal:
             np.fill_diagonal(found, self.variance_errors[block.rows])
         return np.asarray(found)
@@ -284,7 +283,7 @@ def correlations(covariance: Array, slack: Array, left: Array, right: Array) -> 
         right: those of the columns, shape (p,).
     """
     rho = np.clip(covariance / np.multiply.outer(left, right), -1.0, 1.0)
-    return rho, (slack + gamma(8) * np.abs(covariance)) * _UP
+    return rho, (slack + gamma(8) * np.abs(covariance)) * UP
 
 
 def perturbation(
@@ -312,4 +311,4 @@ def perturbation(
 
 def moment_change(norms: Array, e: Array, lipschitz: float) -> Array:
     """`|E[phi(t Z)^2] - E[phi(t' Z)^2]| <= L e (2 N + L e)`."""
-    return np.asarray(lipschitz * e * (2.0 * norms + lipschitz * e) * _UP)
+    return np.asarray(lipschitz * e * (2.0 * norms + lipschitz * e) * UP)

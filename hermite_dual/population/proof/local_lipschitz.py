@@ -15,8 +15,8 @@ from hermite_dual.shape.shape import shape_of
 
 _MOST = 64
 """Different variances up to which moments of phi' are enclosed one by one."""
-_BITS = 128
-_DIGITS = 3
+_BITS = 128  # of balls; the bound is rounded to a float
+_DIGITS = 3  # a Lipschitz constant needs few
 
 
 def local_lipschitz(phi: Activation, roots: Array, errors: Array) -> float:

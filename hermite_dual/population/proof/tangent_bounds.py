@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import ntk_error, variance_error
-from hermite_dual.certified.counted.rounding import TINY, UNIT, gamma
 from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
 from hermite_dual.certified.suprema.slope_regularity import SlopeRegularity, slope_regularity
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
@@ -32,7 +32,7 @@ from hermite_dual.population.proof.entry_bounds import (
     unprovable,
 )
 from hermite_dual.population.proof.gram_eigenvalues import gram_lower_bounds
-from hermite_dual.population.proof.input_rows import PARAMETER_UNITS
+from hermite_dual.population.proof.input_rows import PARAMETER_UNITS, SCALES
 from hermite_dual.population.proof.limit_bounds import correlations, positive_roots
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-_UP = 1 + 2.0**-46
-_SCALES = 1 + 16 * UNIT
 _LEAST_ROOM = 1e-12
 """Smallest `1 - sigma_w^2 L^2` at which the slack of sigma_w counts to first order alone."""
 
@@ -78,7 +76,7 @@ def tangent_entry_bounds(model: Model, matrix: Array, gram: "Gram | None") -> En
     if found.errors is not None and not model.row_error:
         # the true entry of two identical rows is that of the diagonal
         rows, columns = identical_rows(model.samples, model.samples)
-        same = (np.abs(matrix[rows, columns] - matrix[rows, rows]) + found.errors[rows, rows]) * _UP
+        same = (np.abs(matrix[rows, columns] - matrix[rows, rows]) + found.errors[rows, rows]) * UP
         errors = found.errors.copy()
         errors[rows, columns] = np.minimum(errors[rows, columns], same)
         found = replace(found, errors=errors)
@@ -111,7 +109,7 @@ def _limit(model: Model, matrix: Array, gram: "Gram", regularity: SlopeRegularit
     bound = ntk_error(K, S, kdot, (entries.errors, dS, error), model.sigma_w, regularity.lipschitz)
     # sigma_w^2 within PARAMETER_UNITS of the float's square, twice that for the second order and the roundings
     bound = bound + gamma(2 * PARAMETER_UNITS + 4) * np.abs(S * change) * w2 * np.abs(kdot) / room
-    errors = (np.abs(matrix - theta) + bound) * _UP + TINY
+    errors = (np.abs(matrix - theta) + bound) * UP + TINY
     budget = {
         "Gram matrix": float(entries.errors.max()),
         "preactivations": float(dS.max()),
@@ -127,7 +125,7 @@ def _slope(model: Model, regularity: SlopeRegularity, q: Array, S: Array, dS: Ar
     roots = positive_roots(q)
     rho, slack = correlations(S, dS, roots, roots)
     # |sqrt(q) - sqrt(q')| <= |q - q'|/sqrt(q)
-    e = np.diagonal(dS) / roots * _UP
+    e = np.diagonal(dS) / roots * UP
     return certified_slope(model.activation, regularity, q, e, rho, slack)
 
 
@@ -144,12 +142,12 @@ def _layers(model: Model, matrix: Array, regularity: SlopeRegularity) -> EntryBo
         np.fill_diagonal(S, q)
         np.fill_diagonal(dS, variance_error(q, e))
         total = S + w2 * T
-        total_error = dS + w2 * _SCALES * dT + gamma(4 + PARAMETER_UNITS) * (np.abs(S) + w2 * np.abs(T))
+        total_error = dS + w2 * SCALES * dT + gamma(4 + PARAMETER_UNITS) * (np.abs(S) + w2 * np.abs(T))
         T = kdot * total
-        dT = (np.abs(kdot) * total_error + error * (np.abs(total) + total_error) + UNIT * np.abs(T)) * _UP + TINY
+        dT = (np.abs(kdot) * total_error + error * (np.abs(total) + total_error) + UNIT * np.abs(T)) * UP + TINY
         K, dK, worst = layer.matrix, layer.errors, max(worst, float(error.max()))
     theta = K + T
-    errors = (np.abs(matrix - theta) + dK + dT + 2 * UNIT * np.abs(theta)) * _UP + TINY
+    errors = (np.abs(matrix - theta) + dK + dT + 2 * UNIT * np.abs(theta)) * UP + TINY
     budget = {"inner products and scaling": float(inner.errors.max()), "dual of the derivative": worst}
     reason = f"{model.depth} layers with their errors"
     return EntryBounds(errors, None, Outcome.PROVEN, reason, regularity.lipschitz, budget)

@@ -16,9 +16,9 @@ from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.variances import fixed_point_variances
 from hermite_dual.population.theorem.hypothesis_tests import slope_bound
 
-_BITS = 160
-_DIGITS = 24
-_FIRST_WIDTH, _LAST_WIDTH = 2.0**-50, 2.0**-20
+_BITS = 160  # of balls, beyond `_DIGITS`
+_DIGITS = 24  # of the second moment, beyond the width of the interval
+_FIRST_WIDTH, _LAST_WIDTH = 2.0**-50, 2.0**-20  # relative, of the intervals tried
 
 
 def fixed_point_variance(phi: Activation, sigma_w: float, inner: Fraction) -> tuple[Fraction, Fraction]:

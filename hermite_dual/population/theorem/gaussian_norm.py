@@ -5,7 +5,7 @@ Derivation: docs/theory/certificates.md, "Hypotheses".
 
 import math
 
-from hermite_dual.certified.counted.rounding import TINY, UNIT
+from hermite_dual.certified.balls.rounding import TINY, UNIT
 
 
 def contraction_failure(sigma_w: float, lipschitz: float, width: int) -> tuple[float, float]:

@@ -12,7 +12,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-from hermite_dual.certified.counted.rounding import UNIT
+from hermite_dual.certified.balls.rounding import UNIT
 from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds
 from hermite_dual.errors import HermiteDualError, InvalidInputError
 from hermite_dual.exact_numbers import check_count
@@ -40,7 +40,7 @@ Array = NDArray[np.float64]
 
 _WIDEST = 10**15
 """Neurons, which need no network here."""
-LING, TRUONG = "Ling et al., arXiv 2205.13814", "Truong, arXiv 2302.05797"
+LING, TRUONG = "Ling et al., arXiv 2205.13814", "Truong, arXiv 2302.05797"  # the papers whose statements are decided
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from hermite_dual.activation import Activation
 from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
 from hermite_dual.certified.balls.precision import lower_float, working_precision
+from hermite_dual.certified.balls.rounding import UNIT
 from hermite_dual.certified.counted.inner_products import inner_products, squared_norms
-from hermite_dual.certified.counted.rounding import UNIT
 from hermite_dual.certified.suprema.constants import DerivativeBound, derivative_bound
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
@@ -28,10 +28,11 @@ from hermite_dual.shape.shape import Pieces
 
 Array = NDArray[np.float64]
 
-_UP, _DOWN = 1 + 16 * UNIT, 1 - 16 * UNIT
-_MOST_EXACT_PAIRS = 2000
+_UP, _DOWN = 1 + 16 * UNIT, 1 - 16 * UNIT  # cover the few roundings of a product of scales
+_MOST_EXACT_PAIRS = 2000  # pairs of rows decided in rational arithmetic, some milliseconds each
 _PROBES = (sp.Rational(1, 3), sp.Rational(7, 5), sp.Rational(13, 4))
-_BITS = 128
+"""Steps at which differences are looked at, on no lattice of kinks."""
+_BITS = 128  # of balls
 
 
 @dataclass(frozen=True)

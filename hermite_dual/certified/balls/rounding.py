@@ -10,6 +10,8 @@ TINY = 2.0**-1021
 
 Results below 2^-1022 are then zero, and so are operands, each as if the operation that made it had lost as much.
 """
+UP = 1.0 + 2.0**-40
+"""Outward factor: covers the roundings of the up to 8,000 operations on non-negative terms that make a bound."""
 
 
 def gamma(m: int) -> float:
