@@ -7,13 +7,14 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
+from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.errors import HermiteDualError, InvalidInputError, NotIntegrableError
 from hermite_dual.exact_numbers import float_bounds
 from hermite_dual.expressions.catalogue import close_names, lookup, reason_against, string_functions
 from hermite_dual.expressions.catalogue_entry import parameter
 from hermite_dual.expressions.features import feature_probes
-from hermite_dual.expressions.float_function import Array, FloatFunction, float_function
+from hermite_dual.expressions.float_function import FloatFunction, float_function
 from hermite_dual.expressions.formula_functions import POLES, is_function
 from hermite_dual.expressions.lipschitz import supremum_of_magnitude
 from hermite_dual.expressions.parser import MAX_LENGTH, parse_activation

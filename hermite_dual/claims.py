@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import UNIT
 from hermite_dual.certified.counted.inner_products import squared_norms
 from hermite_dual.certified.eigenvalues.eigenvalues import LowerBoundCheck
@@ -22,8 +22,6 @@ from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.inputs import on_sphere
 from hermite_dual.population.proof.entry_bounds import EntryBounds, entry_bounds
 from hermite_dual.population.proof.gram_eigenvalues import gram_check_lower_bound, gram_least_eigenvalue
-
-Array = NDArray[np.float64]
 
 _ESTIMATES, _ROUNDING = 16.0, 1e-13
 """Times the estimated error, and relative to the diagonal, by which the float64 layer may differ from a proof."""

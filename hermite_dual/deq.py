@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from hermite_dual.activation import Activation, ActivationLike, activation
+from hermite_dual.arrays import Array
 from hermite_dual.data.files import check_samples
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import real_number, shown_count
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from hermite_dual.outofcore.stored_gram import StoredGram
     from hermite_dual.population.theorem.hypotheses import TheoremCheck
 
-Array = NDArray[np.float64]
 
 _NO_SAMPLES = np.zeros((0, 0))
 _MOST_LAYERS = 100_000

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from hermite_dual.activation import Activation, ActivationLike, activation
+from hermite_dual.arrays import Array
 from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.exact_numbers import float_array, float_bounds, freeze
 from hermite_dual.float_state import own_float_state
@@ -25,7 +26,6 @@ from hermite_dual.verified_form import verified_dual
 if TYPE_CHECKING:
     from hermite_dual.kernel_series import KernelSeries
 
-Array = NDArray[np.float64]
 
 _MAX_DEGREE = 20_000
 

@@ -15,14 +15,14 @@ import sympy as sp
 from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.expressions.array_function import evaluate_formula
-from hermite_dual.namespaces import Array
+from hermite_dual.namespaces import AnyArray
 from hermite_dual.numeric.chebyshev import PiecewiseChebyshev
 from hermite_dual.numeric.kernel import angle_surrogate, kernel_with_error
 from hermite_dual.numeric.mehler import hermite_series
 from hermite_dual.symbols import rho as symbol
 from hermite_dual.verified_form import verified_dual
 
-Representation = Callable[[Array, Any], Array]
+Representation = Callable[[AnyArray, Any], AnyArray]
 """From correlations in [-1, 1] and their namespace to values."""
 
 _ELEMENTARY = (sp.exp, sp.log, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.asin, sp.acos, sp.atan, sp.erf, sp.erfc)
@@ -34,7 +34,7 @@ _PROBES = np.concatenate([np.linspace(-1.0, 1.0, 41), [-0.999999, -1e-3, -1e-8, 
 _INSIDE = np.abs(_PROBES) < 1.0
 
 
-def dual_on_array(phi: Activation, rho: Array, xp: Any) -> Array:
+def dual_on_array(phi: Activation, rho: AnyArray, xp: Any) -> AnyArray:
     """Return the dual activation at correlations, an array of the same library; NaN outside [-1, 1].
 
     Args:
@@ -87,7 +87,7 @@ def _without_form(phi: Activation) -> Representation:
     return lambda rho, xp: _in_angle(surrogate, xp.acos(xp.clip(rho, -1.0, 1.0)), xp)
 
 
-def _power_series(powers: np.ndarray[Any, Any], parity: str | None, rho: Array) -> Array:
+def _power_series(powers: np.ndarray[Any, Any], parity: str | None, rho: AnyArray) -> AnyArray:
     """Sum by Horner's rule; in `rho^2` where every other coefficient vanishes."""
     variable, terms = (rho, powers) if parity is None else (rho * rho, powers[int(parity == "odd") :: 2])
     value = 0.0 * rho + float(terms[-1])
@@ -96,7 +96,7 @@ def _power_series(powers: np.ndarray[Any, Any], parity: str | None, rho: Array) 
     return rho * value if parity == "odd" else value
 
 
-def _in_angle(surrogate: PiecewiseChebyshev, angle: Array, xp: Any) -> Array:
+def _in_angle(surrogate: PiecewiseChebyshev, angle: AnyArray, xp: Any) -> AnyArray:
     """Evaluate by Clenshaw's recursion; each entry takes the coefficients of its own piece."""
     flat = xp.reshape(angle, (-1,))
     pieces = surrogate.edges.size - 1
@@ -104,7 +104,7 @@ def _in_angle(surrogate: PiecewiseChebyshev, angle: Array, xp: Any) -> Array:
     for edge in surrogate.edges[1:-1].tolist():
         index = index + xp.astype(flat >= edge, index.dtype)
 
-    def chosen(values: np.ndarray[Any, Any]) -> Array:
+    def chosen(values: np.ndarray[Any, Any]) -> AnyArray:
         if pieces == 1:
             return float(values[0])
         like = xp.asarray(values.tolist(), dtype=flat.dtype, device=flat.device)

@@ -12,7 +12,7 @@ from hermite_dual.data.files import check_samples
 from hermite_dual.errors import InvalidInputError
 
 # An array of whichever library: the standard defines no common type.
-Array = Any
+AnyArray = Any
 
 
 def namespace_of(x: Any) -> Any:
@@ -35,7 +35,7 @@ def namespace_of(x: Any) -> Any:
     return array_namespace(x) if is_array_api_obj(x) else np
 
 
-def check_array(X: Any, xp: Any, name: str) -> Array:
+def check_array(X: Any, xp: Any, name: str) -> AnyArray:
     """Return samples of shape (n, d), real floating and finite, in their own library; NumPy's as float64.
 
     Args:
@@ -57,7 +57,7 @@ def check_array(X: Any, xp: Any, name: str) -> Array:
     return X
 
 
-def moved(values: Array, like: Array, xp: Any) -> Array:
+def moved(values: AnyArray, like: AnyArray, xp: Any) -> AnyArray:
     """Return a NumPy array as one of the library, precision and device of `like`; NumPy's own unchanged."""
     if xp is np:
         return values

@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from hermite_dual.activation import Activation, ActivationLike, activation
+from hermite_dual.arrays import Array
 from hermite_dual.data.files import check_samples
 from hermite_dual.deq import DEQ
 from hermite_dual.errors import InvalidInputError
@@ -25,7 +26,6 @@ try:
 except ImportError as error:  # pragma: no cover - the tests have scikit-learn
     raise ImportError('hermite_dual.sklearn needs scikit-learn: pip install "hermite-dual[sklearn]"') from error
 
-Array = NDArray[np.float64]
 Bounds = tuple[float, float] | Literal["fixed"]
 
 __all__ = ["DualKernel"]

@@ -14,7 +14,7 @@ import hermite_dual
 PACKAGE = Path(hermite_dual.__file__).parent
 DOCS = PACKAGE.parent / "docs"
 ROOMS = """
-_version errors notebook outcome precision_lock showing symbols versions
+_version arrays errors notebook outcome precision_lock showing symbols versions
 exact_numbers float_state cached_property certified.balls
 data namespaces
 certified.growth
@@ -176,3 +176,15 @@ def constants(module):
 @pytest.mark.parametrize("module", [m for m in FILES if m.startswith(PROOFS)])
 def test_every_constant_of_a_proof_has_a_reason(module):
     assert [names for names, reason in constants(module) if not reason] == []
+
+
+def test_array_types_have_one_name_each():
+    names = {}
+    for module, file in FILES.items():
+        for name, kind in re.findall(r"^(\w+) = (NDArray\[np\.(?:float64|intp|bool_)\])", file.read_text(), flags=re.M):
+            names.setdefault(kind, []).append((module, name))
+    assert {kind: [name] for kind, (name,) in names.items()} == {
+        "NDArray[np.float64]": [("arrays", "Array")],
+        "NDArray[np.intp]": [("arrays", "Indices")],
+        "NDArray[np.bool_]": [("arrays", "Mask")],
+    }

@@ -11,7 +11,7 @@ import sympy as sp
 
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.expressions.float_function import stable_form
-from hermite_dual.namespaces import Array
+from hermite_dual.namespaces import AnyArray
 
 # Functions of the standard with SymPy's name for them.
 _STANDARD = {
@@ -35,7 +35,7 @@ _STANDARD = {
     )
 } | {"Abs": "abs", "_ExpMinusOne": "expm1", "floor": "floor", "ceiling": "ceil"}
 _RECIPROCALS = {"sech": "cosh", "csch": "sinh", "coth": "tanh", "sec": "cos", "csc": "sin", "cot": "tan"}
-_COMPARISONS: dict[str, Callable[[Array, Array], Array]] = {
+_COMPARISONS: dict[str, Callable[[AnyArray, AnyArray], AnyArray]] = {
     ">": operator.gt,
     ">=": operator.ge,
     "<": operator.lt,
@@ -53,7 +53,7 @@ _SPECIAL = {
 }
 
 
-def array_function(activation: Any, xp: Any) -> Callable[[Array], Array]:
+def array_function(activation: Any, xp: Any) -> Callable[[AnyArray], AnyArray]:
     """Return the activation as a function of arrays of a library.
 
     Args:
@@ -80,7 +80,7 @@ def array_function(activation: Any, xp: Any) -> Callable[[Array], Array]:
     shape = activation.shape
     places = [(at, float(shape.value(sp.Rational(at)))) for at in shape.removable] if shape.complete else []
 
-    def evaluate(x: Array) -> Array:
+    def evaluate(x: AnyArray) -> AnyArray:
         elsewhere = x
         for at, _ in places:  # 0/0 there
             elsewhere = xp.where(x == at, x + 0.5, elsewhere)
@@ -93,7 +93,7 @@ def array_function(activation: Any, xp: Any) -> Callable[[Array], Array]:
     return evaluate
 
 
-def evaluate_formula(formula: sp.Expr, symbol: sp.Symbol, x: Array, xp: Any) -> Array:
+def evaluate_formula(formula: sp.Expr, symbol: sp.Symbol, x: AnyArray, xp: Any) -> AnyArray:
     """Return a formula in one symbol at an array of a library, by that library's own functions.
 
     Raises:
@@ -106,11 +106,11 @@ def evaluate_formula(formula: sp.Expr, symbol: sp.Symbol, x: Array, xp: Any) -> 
 class _Walker:
     """Evaluates a formula at an array; numbers stay Python numbers until they meet the array."""
 
-    def __init__(self, symbol: sp.Symbol, x: Array, xp: Any) -> None:
+    def __init__(self, symbol: sp.Symbol, x: AnyArray, xp: Any) -> None:
         self._symbol, self._x, self._xp = symbol, x, xp
-        self._seen: dict[sp.Basic, Array] = {}
+        self._seen: dict[sp.Basic, AnyArray] = {}
 
-    def __call__(self, node: sp.Basic) -> Array:
+    def __call__(self, node: sp.Basic) -> AnyArray:
         if node == self._symbol:
             return self._x
         if node.is_number:
@@ -119,7 +119,7 @@ class _Walker:
             self._seen[node] = self._evaluate(node)
         return self._seen[node]
 
-    def _evaluate(self, node: sp.Basic) -> Array:
+    def _evaluate(self, node: sp.Basic) -> AnyArray:
         xp, name = self._xp, type(node).__name__
         if isinstance(node, sp.Piecewise):
             return self._piecewise(node)
@@ -159,32 +159,32 @@ class _Walker:
             "array"
         )
 
-    def _array(self, node: sp.Basic) -> Array:
+    def _array(self, node: sp.Basic) -> AnyArray:
         value = self(node)
         return value if hasattr(value, "shape") else self._xp.full_like(self._x, value)
 
-    def _power(self, node: sp.Pow, base: Array, exponent: Array) -> Array:
+    def _power(self, node: sp.Pow, base: AnyArray, exponent: AnyArray) -> AnyArray:
         if node.base == sp.E:
             return self._xp.exp(exponent)
         if node.exp == sp.S.Half:
             return self._xp.sqrt(base)
         return base**exponent
 
-    def _extreme(self, node: sp.Basic) -> Array:
+    def _extreme(self, node: sp.Basic) -> AnyArray:
         first, *rest = (self._array(argument) for argument in node.args)
         for other in rest:
             larger = first > other
             first = self._xp.where(larger if isinstance(node, sp.Max) else ~larger, first, other)
         return first
 
-    def _piecewise(self, node: sp.Piecewise) -> Array:
+    def _piecewise(self, node: sp.Piecewise) -> AnyArray:
         value = self._xp.full_like(self._x, float("nan"))
         for expression, condition in reversed(node.args):
             branch = self._array(expression)
             value = branch if condition is sp.true else self._xp.where(self(condition), branch, value)
         return value
 
-    def _special(self, name: str) -> Callable[[Array], Array]:
+    def _special(self, name: str) -> Callable[[AnyArray], AnyArray]:
         own = getattr(self._xp, name, None)
         if own is not None:
             return own

@@ -9,11 +9,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.expressions.float_function import float_function
-
-Array = NDArray[np.float64]
 
 _SEEN_SLOPE = 16.0
 """An affine argument that rises no faster, with its zero closer than `_SEEN_REACH`, is seen anyway."""

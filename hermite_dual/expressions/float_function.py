@@ -7,11 +7,10 @@ from typing import Any
 import mpmath
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.precision_lock import mp_digits
 
-Array = NDArray[np.float64]
 FloatFunction = Callable[[Array], Array]
 
 _SAME_CONSTANT = sp.Float("1e-18")

@@ -9,8 +9,9 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.errors import HermiteDualError, InvalidInputError
-from hermite_dual.expressions.float_function import Array, FloatFunction
+from hermite_dual.expressions.float_function import FloatFunction
 
 _TENSOR = "for PyTorch wrap it: lambda x: f(torch.from_numpy(x)).detach().numpy()"
 _NARROW = "for JAX call jax.config.update('jax_enable_x64', True) first, for PyTorch convert the module with .double()"

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from hermite_dual.namespaces import Array
+from hermite_dual.namespaces import AnyArray
 
 # Differences kept. Five is where longer histories stop paying for their passes over memory.
 DEPTH = 5
@@ -26,13 +26,13 @@ class Anderson:
 
     def __init__(self, xp: Any, depth: int = DEPTH) -> None:
         self._xp, self._depth = xp, depth
-        self._dF: list[Array] = []
-        self._dG: list[Array] = []
+        self._dF: list[AnyArray] = []
+        self._dG: list[AnyArray] = []
         # notation: M[i][j] holds dF[i] . dF[j] of every column
-        self._M: list[list[Array]] = []
-        self._last: tuple[Array, Array, Array] | None = None
+        self._M: list[list[AnyArray]] = []
+        self._last: tuple[AnyArray, AnyArray, AnyArray] | None = None
 
-    def next(self, g: Array, f: Array) -> Array:
+    def next(self, g: AnyArray, f: AnyArray) -> AnyArray:
         """Return the next iterate.
 
         Args:
@@ -57,12 +57,12 @@ class Anderson:
         self._last = f, g, norm
         return Z
 
-    def _dot(self, a: Array, b: Array) -> Array:
+    def _dot(self, a: AnyArray, b: AnyArray) -> AnyArray:
         if self._xp is np:
             return np.einsum("ij,ij->j", a, b)  # no product array, and rows in their order in memory
         return self._xp.sum(a * b, axis=0)
 
-    def _remember(self, df: Array, dg: Array) -> None:
+    def _remember(self, df: AnyArray, dg: AnyArray) -> None:
         if len(self._dF) == self._depth:
             del self._dF[0], self._dG[0], self._M[0]
             for known in self._M:
@@ -74,12 +74,12 @@ class Anderson:
             known.append(value)
         self._M.append(row)
 
-    def _forget(self, keep: Array) -> None:
+    def _forget(self, keep: AnyArray) -> None:
         self._dF = [d * keep for d in self._dF]
         self._dG = [d * keep for d in self._dG]
         self._M = [[value * keep for value in row] for row in self._M]
 
-    def _corrected(self, g: Array, f: Array) -> Array:
+    def _corrected(self, g: AnyArray, f: AnyArray) -> AnyArray:
         xp, size = self._xp, len(self._dF)
         M = xp.stack([xp.stack(row, axis=-1) for row in self._M], axis=-2)
         trace = xp.sum(xp.stack([self._M[k][k] for k in range(size)], axis=-1), axis=-1)

@@ -14,7 +14,7 @@ from hermite_dual.exact_numbers import freeze
 from hermite_dual.expressions.array_function import array_function
 from hermite_dual.finite.fixed_point import fixed_point
 from hermite_dual.finite.spectral_norm import spectral_norm_estimate
-from hermite_dual.namespaces import Array, namespace_of
+from hermite_dual.namespaces import AnyArray, namespace_of
 
 Method = Literal["anderson", "contraction"]
 
@@ -29,7 +29,7 @@ class Equilibrium:
         iterations: Evaluations of phi that were made; with batches, of the batch that took most.
     """
 
-    Z: Array
+    Z: AnyArray
     residual: float
     iterations: int
 
@@ -40,13 +40,13 @@ class Equilibrium:
 
 def solve_equilibrium(
     activation: Any,
-    W: Array,
-    drive: Array,
+    W: AnyArray,
+    drive: AnyArray,
     *,
     sigma_w: float,
     max_iterations: int = 500,
     method: Method = "anderson",
-    start: Array | None = None,
+    start: AnyArray | None = None,
 ) -> Equilibrium:
     """Iterate `Z <- phi(W Z + drive)` until `max |Z - phi(W Z + drive)| <= 1e-12 max(1, max |Z|)`.
 
@@ -77,7 +77,7 @@ def solve_equilibrium(
     phi = array_function(activation, xp)
     in_place = isinstance(activation, np.ufunc)
 
-    def finish(pre: Array, rows: slice) -> Array:
+    def finish(pre: AnyArray, rows: slice) -> AnyArray:
         pre += drive[rows, ...]
         return activation(pre, out=pre) if in_place else phi(pre)
 
@@ -95,7 +95,7 @@ def solve_equilibrium(
     return Equilibrium(found.Z, found.residual, found.iterations)
 
 
-def _advice(activation: Any, W: Array, drive: Array, sigma_w: float, what: str) -> str:
+def _advice(activation: Any, W: AnyArray, drive: AnyArray, sigma_w: float, what: str) -> str:
     norm = spectral_norm_estimate(W, like=drive)
     lipschitz = getattr(activation, "lipschitz", None)
     if not lipschitz or not math.isfinite(lipschitz):

@@ -16,7 +16,7 @@ import numpy as np
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.finite.anderson import Anderson
 from hermite_dual.finite.pointwise import Finish, finish_step
-from hermite_dual.namespaces import Array
+from hermite_dual.namespaces import AnyArray
 
 # The residual asked for in float64, relative to the size of Z: some thousand roundings.
 TOLERANCE = 1e-12
@@ -39,7 +39,7 @@ class FixedPoint:
         failure: None if the tolerance was reached, else what happened.
     """
 
-    Z: Array
+    Z: AnyArray
     residual: float
     iterations: int
     failure: str | None
@@ -50,9 +50,9 @@ class FixedPoint:
 
 
 def fixed_point(
-    multiply: Callable[[Array], Array],
+    multiply: Callable[[AnyArray], AnyArray],
     finish: Finish,
-    start: Array,
+    start: AnyArray,
     *,
     xp: Any,
     floor: float,

@@ -16,13 +16,13 @@ from typing import Any
 from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.expressions.array_function import array_function
 from hermite_dual.finite.fixed_point import fixed_point
-from hermite_dual.namespaces import Array
+from hermite_dual.namespaces import AnyArray
 
 # The trainable parameters, in the order in which they are named.
 PARAMETERS = ("a", "W", "U", "b")
 
 
-def slope_function(activation: Any, xp: Any) -> Callable[[Array], Array]:
+def slope_function(activation: Any, xp: Any) -> Callable[[AnyArray], AnyArray]:
     """Return `phi'` as a function of arrays.
 
     Raises:
@@ -37,8 +37,8 @@ def slope_function(activation: Any, xp: Any) -> Callable[[Array], Array]:
 
 
 def solve_sensitivities(
-    slopes: Array, W: Array, a: Array, *, xp: Any, start: Array | None = None, max_iterations: int = 500
-) -> Array:
+    slopes: AnyArray, W: AnyArray, a: AnyArray, *, xp: Any, start: AnyArray | None = None, max_iterations: int = 500
+) -> AnyArray:
     """Solve `G = slopes o (a 1^T + W^T G)`.
 
     Args:
@@ -58,7 +58,7 @@ def solve_sensitivities(
     """
     transposed = W.T
 
-    def finish(product: Array, rows: slice) -> Array:
+    def finish(product: AnyArray, rows: slice) -> AnyArray:
         product += a[rows, None]
         product *= slopes[rows, ...]
         return product

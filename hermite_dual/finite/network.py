@@ -16,7 +16,7 @@ from hermite_dual.finite.spectral_norm import NormBounds, norm_bounds
 from hermite_dual.finite.untied import check_columns, gram_eigenvalues
 from hermite_dual.finite.weights import DrawnMatrix
 from hermite_dual.float_state import own_float_state
-from hermite_dual.namespaces import Array, check_array, moved, namespace_of
+from hermite_dual.namespaces import AnyArray, check_array, moved, namespace_of
 
 if TYPE_CHECKING:
     from hermite_dual.finite.training_run import TrainingRun
@@ -90,7 +90,7 @@ class FiniteDEQ:
         return int(self.U.shape[1])
 
     def equilibrium(
-        self, X: Array, *, max_iterations: int = 500, method: Method = "anderson", batch: int | None = None
+        self, X: AnyArray, *, max_iterations: int = 500, method: Method = "anderson", batch: int | None = None
     ) -> Equilibrium:
         """Solve `Z = phi(W Z + U X^T + b)` for every sample.
 
@@ -126,7 +126,7 @@ class FiniteDEQ:
         Z = xp.concat([part.Z for part in parts], axis=1)
         return Equilibrium(Z, max(part.residual for part in parts), max(part.iterations for part in parts))
 
-    def gram(self, X: Array, *, batch: int | None = None) -> Array:
+    def gram(self, X: AnyArray, *, batch: int | None = None) -> AnyArray:
         """Compute the empirical Gram matrix `Z^T Z / m` at the equilibrium.
 
         Args:
@@ -145,7 +145,7 @@ class FiniteDEQ:
         G /= self.width
         return G
 
-    def spectrum(self, X: Array) -> Array:
+    def spectrum(self, X: AnyArray) -> AnyArray:
         """Return the eigenvalues of the empirical Gram matrix, the least first.
 
         They are squared singular values of Z, so that small ones are accurate to 1e-15 of the *root* of the largest.
@@ -163,7 +163,7 @@ class FiniteDEQ:
         return gram_eigenvalues(self.equilibrium(X).Z, namespace_of(X))
 
     def ntk(
-        self, X: Array, parametrization: Parametrization = "ntk", parameters: tuple[str, ...] = PARAMETERS
+        self, X: AnyArray, parametrization: Parametrization = "ntk", parameters: tuple[str, ...] = PARAMETERS
     ) -> EmpiricalNTK:
         """Compute the empirical neural tangent kernel at the equilibrium, by implicit differentiation.
 
@@ -192,7 +192,7 @@ class FiniteDEQ:
         sigmas = (self.sigma_w, self.sigma_u, self.sigma_b)
         return tied_ntk(Z, G, samples, scales_of(sigmas, (self.width, self.inputs), parametrization, names))
 
-    def stable_step(self, X: Array, parameters: tuple[str, ...] = PARAMETERS) -> float:
+    def stable_step(self, X: AnyArray, parameters: tuple[str, ...] = PARAMETERS) -> float:
         """Return `2 / lambda_max(Theta)`: gradient descent on the linearised network is stable for steps below.
 
         Args:
@@ -267,11 +267,11 @@ class FiniteDEQ:
             progress=progress,
         )
 
-    def _samples(self, X: Array) -> tuple[Array, Any]:
+    def _samples(self, X: AnyArray) -> tuple[AnyArray, Any]:
         xp = namespace_of(X)
         return check_columns(check_array(X, xp, "X"), self.inputs), xp
 
-    def _moved_weights(self, like: Array, xp: Any) -> Array:
+    def _moved_weights(self, like: AnyArray, xp: Any) -> AnyArray:
         return self.W if isinstance(self.W, DrawnMatrix) else moved(self.W, like, xp)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hermite_dual.exact_numbers import freeze
-from hermite_dual.namespaces import Array
+from hermite_dual.namespaces import AnyArray
 
 Parametrization = Literal["ntk", "standard"]
 
@@ -35,9 +35,9 @@ class EmpiricalNTK:
         gamma: Gamma, shape (n, n), the factor that converges to `kdot / (1 - sigma_w^2 kdot)` with growing width.
     """
 
-    matrix: Array
-    gram: Array
-    gamma: Array
+    matrix: AnyArray
+    gram: AnyArray
+    gamma: AnyArray
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -87,7 +87,7 @@ def scales_of(
     return Scales(**{name: value if name in parameters else 0.0 for name, value in values.items()})
 
 
-def tied_ntk(Z: Array, G: Array, X: Array, scales: Scales) -> EmpiricalNTK:
+def tied_ntk(Z: AnyArray, G: AnyArray, X: AnyArray, scales: Scales) -> EmpiricalNTK:
     """Assemble the kernel of a network at its equilibrium.
 
     Args:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from hermite_dual.namespaces import Array
+from hermite_dual.namespaces import AnyArray
 from hermite_dual.numeric.spans import spans
 
-Finish = Callable[[Array, slice], Array]
+Finish = Callable[[AnyArray, slice], AnyArray]
 """From rows of the product `W Z` to the same rows of the next iterate; it may overwrite its argument."""
 
 # Bytes of a block: a few of them fit into a processor's own cache.
@@ -19,7 +19,7 @@ _BLOCK_BYTES = 2**18
 _MOST_THREADS = 8
 
 
-def finish_step(product: Array, Z: Array, finish: Finish, xp: Any) -> tuple[Array, Array, float, float]:
+def finish_step(product: AnyArray, Z: AnyArray, finish: Finish, xp: Any) -> tuple[AnyArray, AnyArray, float, float]:
     """Complete a step from its product.
 
     Args:
@@ -56,7 +56,7 @@ def finish_step(product: Array, Z: Array, finish: Finish, xp: Any) -> tuple[Arra
     return product, f, float(sizes[:, 0].max()), float(sizes[:, 1].max())
 
 
-def _largest(array: Array, xp: Any) -> float:
+def _largest(array: AnyArray, xp: Any) -> float:
     # Two reductions need no copy of |array|.
     return max(float(xp.max(array)), -float(xp.min(array)))
 

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, UNIT, gamma
 from hermite_dual.certified.eigenvalues.float_cholesky import error_units, shifted_cholesky
 from hermite_dual.finite.weights import DrawnMatrix
-from hermite_dual.namespaces import Array, moved, namespace_of
+from hermite_dual.namespaces import AnyArray, moved, namespace_of
 from hermite_dual.outcome import Outcome
-
-Floats = NDArray[np.float64]
 
 # Orders up to which a singular value decomposition is cheaper than anything else.
 _DENSE = 64
@@ -46,7 +44,7 @@ class NormBounds:
     reason: str
 
 
-def norm_bounds(W: Floats | DrawnMatrix) -> NormBounds:
+def norm_bounds(W: Array | DrawnMatrix) -> NormBounds:
     """Enclose the spectral norm of a square matrix.
 
     Args:
@@ -70,13 +68,13 @@ def norm_bounds(W: Floats | DrawnMatrix) -> NormBounds:
     return NormBounds(lower, min(max(estimate, lower), upper), upper, Outcome.PROVEN, reason)
 
 
-def _frobenius_upper(W: Floats) -> float:
+def _frobenius_upper(W: Array) -> float:
     """An upper bound of `||W||_F^2`."""
     flat = W.ravel()
     return float(flat @ flat) * (1 + 2 * gamma(flat.size + 2)) + flat.size * TINY
 
 
-def _lower(W: Floats, v: Floats, frobenius: float) -> float:
+def _lower(W: Array, v: Array, frobenius: float) -> float:
     m = W.shape[0]
     # every norm of m terms is off by less than gamma_{m+2}, relatively, plus underflow far below the rest
     slack = 1 + 2 * gamma(m + 4)
@@ -86,7 +84,7 @@ def _lower(W: Floats, v: Floats, frobenius: float) -> float:
     return max(0.0, (image - lost) / size * (1 - 4 * UNIT))
 
 
-def _upper(W: Floats, estimate: float, frobenius: float) -> float:
+def _upper(W: Array, estimate: float, frobenius: float) -> float:
     m = W.shape[0]
     if frobenius <= m * m * TINY:
         return math.sqrt(frobenius) * (1 + 4 * UNIT)
@@ -106,7 +104,7 @@ def _upper(W: Floats, estimate: float, frobenius: float) -> float:
     return math.inf
 
 
-def norm_estimate(W: Floats, start: Floats | None = None, tolerance: float = 1e-6) -> tuple[float, Floats]:
+def norm_estimate(W: Array, start: Array | None = None, tolerance: float = 1e-6) -> tuple[float, Array]:
     """Estimate `||W||_2` by the Lanczos method on `W^T W`; reproducible.
 
     Args:
@@ -135,7 +133,7 @@ def norm_estimate(W: Floats, start: Floats | None = None, tolerance: float = 1e-
     return float(np.linalg.norm(W @ v)), v
 
 
-def spectral_norm_estimate(W: Any, steps: int = 30, like: Array | None = None) -> float:
+def spectral_norm_estimate(W: Any, steps: int = 30, like: AnyArray | None = None) -> float:
     """Estimate `||W||_2` from below by power iteration on `W^T W` from a fixed start.
 
     Args:
@@ -146,7 +144,7 @@ def spectral_norm_estimate(W: Any, steps: int = 30, like: Array | None = None) -
     Returns:
         A lower estimate, in general within a few percent for random matrices.
     """
-    v: Array = _start_vector(W.shape[0])
+    v: AnyArray = _start_vector(W.shape[0])
     v = v if like is None else moved(v, like, namespace_of(like))
     norm = 0.0
     for _ in range(steps):
@@ -159,10 +157,10 @@ def spectral_norm_estimate(W: Any, steps: int = 30, like: Array | None = None) -
     return norm
 
 
-def _length(v: Array) -> float:
+def _length(v: AnyArray) -> float:
     return math.sqrt(float(v @ v))
 
 
-def _start_vector(m: int) -> Floats:
+def _start_vector(m: int) -> Array:
     v = np.random.Generator(np.random.PCG64(0)).standard_normal(m)
     return np.asarray(v / np.linalg.norm(v))

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from hermite_dual.arrays import Array
 from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.exact_numbers import check_count, real_array, real_number
 from hermite_dual.finite.equilibrium import solve_equilibrium
@@ -30,7 +31,6 @@ from hermite_dual.namespaces import check_array, namespace_of
 if TYPE_CHECKING:
     from hermite_dual.finite.network import FiniteDEQ
 
-Floats = NDArray[np.float64]
 
 # A loss this many times the first has diverged: no run that the theory covers ever rises.
 _DIVERGED = 1e3
@@ -106,16 +106,16 @@ class _Trail:
         last: The last one; the one given at first.
     """
 
-    def __init__(self, start: Floats) -> None:
+    def __init__(self, start: Array) -> None:
         self.last = start
-        self._before: Floats | None = None
+        self._before: Array | None = None
         self._empty = True
 
-    def add(self, values: Floats) -> None:
+    def add(self, values: Array) -> None:
         """Append an array."""
         self._before, self.last, self._empty = None if self._empty else self.last, values, False
 
-    def ahead(self) -> Floats:
+    def ahead(self) -> Array:
         """Return the next one as a straight line through the last two would have it."""
         return self.last if self._before is None else 2.0 * self.last - self._before
 
@@ -132,7 +132,7 @@ class _Descent:
         lipschitz: Lipschitz constant of phi.
     """
 
-    def __init__(self, network: "FiniteDEQ", X: Floats, y: Floats, step: float, names: tuple[str, ...]) -> None:
+    def __init__(self, network: "FiniteDEQ", X: Array, y: Array, step: float, names: tuple[str, ...]) -> None:
         if not isinstance(network.W, np.ndarray):
             raise InvalidInputError(
                 "the weights W of the network are not kept, and training changes them; draw it with "
@@ -142,11 +142,11 @@ class _Descent:
         self.lipschitz = float(network.activation.lipschitz)
         self.network = self.start = network
         self.X, self.names, self.step = X, names, step
-        self._W: Floats = network.W
+        self._W: Array = network.W
         self._y, self._r = y, np.full(len(y), np.nan)
         zero = np.zeros((network.width, len(y)))
         self._states, self._sensitivities = _Trail(zero), _Trail(zero)
-        self._top: Floats | None = None
+        self._top: Array | None = None
 
     def measure(self, limit: float) -> _Epoch:
         """Solve the equilibrium and return the numbers of the epoch.
@@ -189,13 +189,13 @@ class _Descent:
         size = max(1.0, float(np.abs(self._states.last).max()))
         return 0.5 * len(self._y) * (TOLERANCE * size * float(np.abs(self.network.a).sum())) ** 2
 
-    def _drive(self) -> Floats:
-        drive: Floats = self.network.U @ self.X.T
+    def _drive(self) -> Array:
+        drive: Array = self.network.U @ self.X.T
         drive += self.network.b[:, None]
         return drive
 
 
-def _least_eigenvalue(Z: Floats) -> float:
+def _least_eigenvalue(Z: Array) -> float:
     """`lambda_min(Z^T Z)`, 0 where there are fewer neurons than samples."""
     m, n = Z.shape
     if m < n:
@@ -231,7 +231,7 @@ def _default_parameters(network: "FiniteDEQ") -> tuple[str, ...]:
     return tuple(name for name in PARAMETERS if name != "b" or network.sigma_b > 0.0)
 
 
-def _check_data(network: "FiniteDEQ", X: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
+def _check_data(network: "FiniteDEQ", X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     for name, values in (("X", X), ("y", y)):
         if namespace_of(values) is not np:
             raise InvalidInputError(

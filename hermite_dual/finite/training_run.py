@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual import showing
+from hermite_dual.arrays import Array
 from hermite_dual.data.json_files import plain
 from hermite_dual.notebook import facts
 
 if TYPE_CHECKING:
     from hermite_dual.finite.network import FiniteDEQ
 
-Floats = NDArray[np.float64]
 
 # What rounding may add to one side of a claim, relatively: claims that hold with equality, such as at epoch 0, pass.
 _ROUNDING = 1e-9
@@ -66,10 +66,10 @@ class TrainingRun:
     """
 
     network: "FiniteDEQ" = field(repr=False)
-    loss: Floats
-    norm: Floats
-    least_eigenvalue: Floats
-    residual: Floats
+    loss: Array
+    norm: Array
+    least_eigenvalue: Array
+    residual: Array
     step: float
     parameters: tuple[str, ...]
     lipschitz: float
@@ -82,7 +82,7 @@ class TrainingRun:
         return len(self.loss) - 1
 
     @property
-    def rate_bound(self) -> Floats:
+    def rate_bound(self) -> Array:
         """`(1 - eta lambda_0 / 2)^tau loss(0)` by epoch; NaN where `eta lambda_0 >= 2`, which no bound covers."""
         factor = 1.0 - 0.5 * self.step * float(self.least_eigenvalue[0])
         if not 0.0 < factor <= 1.0:
@@ -180,12 +180,12 @@ class TrainingRun:
         return axes
 
 
-def _ratio(smaller: Floats, larger: Floats) -> Floats:
+def _ratio(smaller: Array, larger: Array) -> Array:
     # 0 <= 0 holds: a loss of zero, or a least eigenvalue that is zero from the start.
     return np.where((smaller == 0.0) & (larger == 0.0), 0.0, smaller / larger)
 
 
-def _claim(name: str, ratio: Floats, *, strict: bool = False) -> TrainingClaim:
+def _claim(name: str, ratio: Array, *, strict: bool = False) -> TrainingClaim:
     limit = 1.0 if strict else 1.0 + _ROUNDING
     good = ratio < limit if strict else ratio <= limit  # NaN fails
     failures = np.flatnonzero(~good)

@@ -12,7 +12,7 @@ from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_fu
 from hermite_dual.finite.ntk import EmpiricalNTK, Parametrization, scales_of
 from hermite_dual.finite.weights import DrawnMatrix
 from hermite_dual.float_state import own_float_state
-from hermite_dual.namespaces import Array, check_array, moved, namespace_of
+from hermite_dual.namespaces import AnyArray, check_array, moved, namespace_of
 
 
 @own_float_state
@@ -53,7 +53,7 @@ class UntiedNetwork:
         """Number m of neurons."""
         return int(self.U.shape[0])
 
-    def states(self, X: Array) -> Array:
+    def states(self, X: AnyArray) -> AnyArray:
         """Return the states `Z(depth)` of the last layer, shape (m, n).
 
         Args:
@@ -66,17 +66,17 @@ class UntiedNetwork:
         *_, last = self._layers(X)
         return last[1]
 
-    def gram(self, X: Array) -> Array:
+    def gram(self, X: AnyArray) -> AnyArray:
         """Return the empirical Gram matrix `Z^T Z / m` of the last layer, shape (n, n)."""
         Z = self.states(X)
         return (Z.T @ Z) / self.width
 
-    def spectrum(self, X: Array) -> Array:
+    def spectrum(self, X: AnyArray) -> AnyArray:
         """Return the eigenvalues of the empirical Gram matrix, the least first, shape (n,)."""
         return gram_eigenvalues(self.states(X), namespace_of(X))
 
     def ntk(
-        self, X: Array, parametrization: Parametrization = "ntk", parameters: tuple[str, ...] = PARAMETERS
+        self, X: AnyArray, parametrization: Parametrization = "ntk", parameters: tuple[str, ...] = PARAMETERS
     ) -> EmpiricalNTK:
         """Return the empirical neural tangent kernel, by back-propagation through the layers.
 
@@ -110,13 +110,13 @@ class UntiedNetwork:
         matrix = matrix + gamma * (scales.U * (samples @ samples.T) + scales.b)
         return EmpiricalNTK(matrix, inner / self.width, gamma)
 
-    def _layers(self, X: Array) -> Any:
+    def _layers(self, X: AnyArray) -> Any:
         """Yield preactivations, states and the checked samples, layer by layer."""
         xp = namespace_of(X)
         samples = check_columns(check_array(X, xp, "X"), self.U.shape[1])
         phi = array_function(self.activation, xp)
         drive = moved(self.U, samples, xp) @ samples.T + moved(self.b, samples, xp)[:, None]
-        Z: Array = None
+        Z: AnyArray = None
         for layer, W in enumerate((None, *self.recurrent), 1):
             pre = drive if W is None else W @ Z + drive
             with np.errstate(over="ignore", invalid="ignore"):  # said of the states
@@ -130,7 +130,7 @@ class UntiedNetwork:
             yield pre, Z, samples
 
 
-def check_columns(samples: Array, inputs: int) -> Array:
+def check_columns(samples: AnyArray, inputs: int) -> AnyArray:
     """Return samples with the network's number of columns, or say which is allowed."""
     if samples.shape[1] != inputs:
         raise InvalidInputError(
@@ -140,7 +140,7 @@ def check_columns(samples: Array, inputs: int) -> Array:
     return samples
 
 
-def gram_eigenvalues(Z: Array, xp: Any) -> Array:
+def gram_eigenvalues(Z: AnyArray, xp: Any) -> AnyArray:
     """Return the eigenvalues of `Z^T Z / m`, the least first, as squared singular values, shape (n,)."""
     m, n = Z.shape
     # Squared singular values keep the small eigenvalues, which forming the product would round away.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.namespaces import Array, moved, namespace_of
+from hermite_dual.namespaces import AnyArray, moved, namespace_of
 
 # Bytes of the block of rows that a product holds at a time.
 BLOCK_BYTES = 2**26
@@ -63,12 +63,12 @@ class DrawnMatrix:
             dense[start : start + len(block)] = block
         return np.ascontiguousarray(dense.T) if self.transposed else dense
 
-    def __matmul__(self, Z: Array) -> Array:
+    def __matmul__(self, Z: AnyArray) -> AnyArray:
         """Return the product with a vector or a matrix."""
         xp = namespace_of(Z)
         if not self.transposed:
             return xp.concat([moved(block, Z, xp) @ Z for _, block in self.blocks()], axis=0)
-        total: Array = 0.0
+        total: AnyArray = 0.0
         for start, block in self.blocks():
             total = total + moved(block, Z, xp).T @ Z[start : start + block.shape[0], ...]
         return total

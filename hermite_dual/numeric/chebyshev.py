@@ -4,11 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.errors import AccuracyError
-
-Array = NDArray[np.float64]
 
 _DEGREES = (15, 31)
 """Degrees tried on a piece before it is halved."""

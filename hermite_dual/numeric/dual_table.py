@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.numeric.graded_table import GradedTable, graded_table
 from hermite_dual.numeric.kernel import angle_surrogate
 from hermite_dual.numeric.mehler import EPS, hermite_series, mehler_sum
 from hermite_dual.numeric.wave_kernel import waves_at
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,8 @@
 """Least eigenvalues of symmetric matrices in float64: estimates, without proof."""
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
 
-Array = NDArray[np.float64]
+from hermite_dual.arrays import Array
 
 
 def least_eigenvalue_estimate(matrix: Array) -> float:

@@ -1,9 +1,8 @@
 """Sums and products of floats together with their rounding errors, which are floats again."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from hermite_dual.arrays import Array
 
 _SPLIT = 2.0**27 + 1.0
 

@@ -6,14 +6,12 @@ Derivation: docs/theory/numerics.md, "Panels", "Coefficients".
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.errors import AccuracyError, NotIntegrableError
 from hermite_dual.numeric.mesh import gauss_legendre, panels
 from hermite_dual.numeric.noise import noise
-
-Array = NDArray[np.float64]
 
 ORDER = 24
 """Nodes per panel: exact to degree 47, enough for the activation (16), a second one (16) and the weight on width 1."""

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.numeric.chebyshev import chebyshev_coefficients, chebyshev_nodes
 from hermite_dual.numeric.graded_pieces import CENTRE, CENTRE_DEGREE, DEGREE, FIRST, PIECES, SHIFT
 
-Array = NDArray[np.float64]
 Factors = tuple[Array, Array]
 """By row and by column."""
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.numeric.graded_pieces import CENTRE, CENTRE_DEGREE, FIRST, PIECES, SHIFT
 from hermite_dual.numeric.jit import fused_helper, helper, interleaved, kernel, prange
 
-Array = NDArray[np.float64]
 Bits = NDArray[np.int64]
 
 _BLOCK = 64

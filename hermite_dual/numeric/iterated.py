@@ -11,9 +11,9 @@ Derivation: docs/theory/numerics.md, "The kernel".
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.errors import AccuracyError
 from hermite_dual.numeric.gaussian import (
     CHECK_ORDER,
@@ -26,9 +26,6 @@ from hermite_dual.numeric.gaussian import (
 )
 from hermite_dual.numeric.merged_panels import Cells, merged
 from hermite_dual.numeric.mesh import gauss_legendre, panels
-
-Array = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 _INNER_WIDTH = 2.0
 _ROUNDED = np.array([0.0, 0.75, 1.5, 2.5, 4.0, 6.0, 9.0])

@@ -11,9 +11,10 @@ from functools import lru_cache
 
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import float_array
 from hermite_dual.numeric.chebyshev import PiecewiseChebyshev, interpolate, reflected
@@ -29,8 +30,6 @@ from hermite_dual.numeric.gaussian import (
 from hermite_dual.numeric.iterated import iterated_kernel, iterated_kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series, mehler_sum
 from hermite_dual.numeric.wave_kernel import waves_at
-
-Array = NDArray[np.float64]
 
 _CANCELLATION = 1024.0
 """A series whose rounding exceeds this many eps of its value cancels; quadrature is then tried as well."""

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.numeric.gaussian import coefficients, second_moment, value_factor
-
-Array = NDArray[np.float64]
 
 EPS = float(np.finfo(np.float64).eps)
 _FIRST_DEGREES = 64

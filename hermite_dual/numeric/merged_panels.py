@@ -9,14 +9,11 @@ narrower without end, then cost no more than smooth ones.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array, Mask
 from hermite_dual.numeric.gaussian import at_nodes, panel_nodes
 from hermite_dual.numeric.mesh import TEST_ORDER, gauss_legendre
-
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +34,7 @@ class Cells:
     weights: Array
     sizes: Array
 
-    def holds(self, points: Array) -> Flags:
+    def holds(self, points: Array) -> Mask:
         """Return which points lie strictly inside a cell."""
         if not self.low.size:
             return np.zeros(points.shape, dtype=bool)

@@ -14,14 +14,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.errors import AccuracyError
 from hermite_dual.numeric.noise import noise
 from hermite_dual.precision_lock import mp_digits
-
-Array = NDArray[np.float64]
 
 TEST_ORDER = 16
 """Nodes of the test expansion on each panel."""

@@ -4,11 +4,9 @@ Derivation: docs/theory/numerics.md, "Panels".
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-
-Array = NDArray[np.float64]
+from hermite_dual.arrays import Array
 
 _STEPS = (2.0**-44, 2.0**-36, 2.0**-28)
 """Distances, relative to the point. Noise that is alike at close points, such as that of `log(1 + exp(x))` far below 0,

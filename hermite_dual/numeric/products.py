@@ -1,9 +1,8 @@
 """Symmetric products of data, one triangle only."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from hermite_dual.arrays import Array
 
 LARGEST_WHOLE = 12_288
 """OpenBLAS's symmetric product on several threads leaves its buffers from about n = 16,000 and d = 700 on, and ends the

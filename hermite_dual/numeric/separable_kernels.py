@@ -7,11 +7,10 @@ parity, `T_k(2 x^2 - 1)` and x times that.
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.numeric.jit import fused_helper, helper, interleaved, kernel, prange
 
-Array = NDArray[np.float64]
 Ranks = NDArray[np.int64]
-Indices = NDArray[np.intp]
 
 _BLOCK = 64
 _X, _Y, _LATER, _LATEST, _EXTRA = 0, _BLOCK, 2 * _BLOCK, 3 * _BLOCK, 4 * _BLOCK

@@ -23,11 +23,11 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.numeric.exact_sums import two_product, two_sum
 from hermite_dual.symbolic.rewriting import to_terms
 from hermite_dual.symbolic.terms import OutsideClassError
 
-Array = NDArray[np.float64]
 Complex = NDArray[np.complexfloating[Any, Any]]
 Double = tuple[float, float]  # notation: a number as the sum of a float64 and what it leaves
 

@@ -9,8 +9,8 @@ Derivation: docs/theory/eigenvalues.md, "Beyond memory".
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import gamma
 from hermite_dual.certified.eigenvalues.theory_bounds import power_sums
 from hermite_dual.errors import AccuracyError
@@ -29,7 +29,6 @@ from hermite_dual.population.proof.limit_bounds import (
     largest_correlation,
 )
 
-Array = NDArray[np.float64]
 Tile = tuple[int, int]
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import blas
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.certified.eigenvalues.float_cholesky import tile_edges, tile_size
 from hermite_dual.certified.eigenvalues.rayleigh import BITS, quadratic_form
@@ -33,8 +34,6 @@ from hermite_dual.population.entries.inputs import on_sphere
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.proof.entry_bounds import contracting_lipschitz, unprovable
 from hermite_dual.population.proof.limit_bounds import Block, LimitBounds, largest_correlation
-
-Array = NDArray[np.float64]
 
 _LARGEST = 2048
 """Rows of the blocks measured: larger ones run at the same rates."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.counted.inner_products import squared_norms
 from hermite_dual.data.files import check_samples
 from hermite_dual.errors import DataFileError, InvalidInputError
@@ -19,8 +20,6 @@ from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.libraries import library
 from hermite_dual.population.entries.inputs import check_nonzero_rows, on_sphere
 from hermite_dual.population.entries.zero_rows import zero_rows
-
-Array = NDArray[np.float64]
 
 _SCANNED_BYTES = 2**26
 """Of the rows looked at together."""

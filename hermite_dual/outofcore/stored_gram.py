@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.eigenvalues.eigenvalues import (
     EigenvalueBounds,
@@ -46,8 +47,6 @@ from hermite_dual.population.proof.entry_bounds import (
 from hermite_dual.population.proof.input_rows import InputRows
 from hermite_dual.population.proof.limit_bounds import LimitBounds
 from hermite_dual.population.proof.variance_coefficients import coefficients_within
-
-Array = NDArray[np.float64]
 
 _RTOL = 1e-6
 _CHECKED_RTOL = 1e-8

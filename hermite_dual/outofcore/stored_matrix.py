@@ -14,17 +14,16 @@ from flint import arb
 from numpy.typing import NDArray
 from scipy.linalg import blas
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.certified.eigenvalues.float_cholesky import trace_error
 from hermite_dual.certified.eigenvalues.large_matrix import Operator, Precision
 from hermite_dual.certified.eigenvalues.rayleigh import BITS, quadratic_form
-from hermite_dual.numeric.lanczos import Vector
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.compute_lock import compute_lock
 from hermite_dual.outofcore.factor_tiles import FactorJob, factor_tile
 from hermite_dual.outofcore.tasks import Count, Progress, Runner, Task, run_tasks
 
-Array = NDArray[np.float64]
 Tile = tuple[int, int]
 
 _LEAST_SCALE, _MOST_SCALE = -1000, 1000
@@ -46,7 +45,7 @@ class StoredFactor:
     factor: BlockArray
     cache: "BlockCache"
 
-    def solve(self, b: Vector) -> Vector:
+    def solve(self, b: Array) -> Array:
         """The computed solution of `L L^T x = b`, shape (n,), in the factor's precision; each block is read twice."""
         single = self.factor.dtype == "float32"
         trsv, gemv = (blas.strsv, blas.sgemv) if single else (blas.dtrsv, blas.dgemv)

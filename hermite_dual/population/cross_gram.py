@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
@@ -25,7 +26,6 @@ from hermite_dual.population.ntk import population_ntk
 if TYPE_CHECKING:
     from hermite_dual.population.proof.entry_bounds import EntryBounds
 
-Array = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
 
 

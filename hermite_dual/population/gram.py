@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import freeze
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
     from hermite_dual.population.proof.entry_bounds import EntryBounds, EntrySums
 
-Array = NDArray[np.float64]
 FloatType = type[np.float64] | type[np.float32]
 _EPS = float(np.finfo(np.float64).eps)
 _PANEL = 1024

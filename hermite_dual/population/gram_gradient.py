@@ -11,9 +11,9 @@ differential of a layer is applied layer by layer. The tangent kernel's derivati
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.population.entries.identical_rows import identical_rows
 from hermite_dual.population.entries.layer_slopes import (
@@ -26,8 +26,6 @@ from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.unequal_norms import unequal_norm_gram
 from hermite_dual.population.gram import population_gram
-
-Array = NDArray[np.float64]
 
 SCALES = ("sigma_w", "sigma_u", "sigma_b")
 

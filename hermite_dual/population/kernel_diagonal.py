@@ -1,14 +1,12 @@
 """Diagonals of the population kernels, without the matrices."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.numeric.gaussian import second_moment
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.variances import fixed_point_variances, moments, on_distinct
-
-Array = NDArray[np.float64]
 
 
 def kernel_diagonal(model: Model, *, tangent: bool = False) -> Array:

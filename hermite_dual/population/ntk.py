@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.float_state import own_float_state
 from hermite_dual.numeric.gaussian import second_moment
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
     from hermite_dual.population.proof.entry_bounds import EntryBounds
 
-Array = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
 
 

@@ -4,12 +4,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hermite_dual.arrays import Array
 from hermite_dual.outofcore.samples import ArraySamples, BlockSamples, keep
-
-Array = NDArray[np.float64]
 
 _CHUNK_BYTES = 2**25
 

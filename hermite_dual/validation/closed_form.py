@@ -9,15 +9,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.errors import HermiteDualError
 from hermite_dual.symbols import c, q1, q2
 from hermite_dual.validation.wide_model import WideModel
 from hermite_dual.verified_form import verified_dual
-
-Floats = NDArray[np.float64]
 
 _DIGITS = 30
 # The iteration ends when a step moves less than this, relative to the size; it contracts geometrically.
@@ -25,7 +23,7 @@ _CONVERGED = 1e-17
 _STEPS = 500
 
 
-def closed_form_entries(model: WideModel, X: Floats, pairs: Sequence[tuple[int, int]], K: Floats) -> tuple[Floats, str]:
+def closed_form_entries(model: WideModel, X: Array, pairs: Sequence[tuple[int, int]], K: Array) -> tuple[Array, str]:
     """Evaluate entries of the population Gram matrix from the closed form of the kernel.
 
     Args:
@@ -75,7 +73,7 @@ def _form(phi: Activation) -> tuple[sp.Expr | None, str]:
     return form.general, form.reason or ""
 
 
-def _inner(x: Floats, y: Floats) -> sp.Float:
+def _inner(x: Array, y: Array) -> sp.Float:
     return sum((sp.Float(a, _DIGITS) * sp.Float(b, _DIGITS) for a, b in zip(x, y, strict=True)), sp.Float(0, _DIGITS))
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.validation.closed_form import closed_form_entries
 from hermite_dual.validation.findings import Comparison
 from hermite_dual.validation.regression import Extrapolation, critical_value
 from hermite_dual.validation.testing import NETWORK_SHARE, numerical_slack
 from hermite_dual.validation.wide_model import WideModel
 
-Floats = NDArray[np.float64]
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 CLOSED_FORM, NUMERIC, GIVEN, NETWORKS = "closed form", "model.gram(X)", "given", "networks"
@@ -23,13 +23,13 @@ _SAMPLED = 12
 class _Source:
     name: str
     pairs: Pairs
-    values: Floats
+    values: Array
     # What a difference may amount to without being one; 0 for a population.
-    allowed: Floats
+    allowed: Array
 
 
 def compare(
-    model: WideModel, X: Floats, K: Floats, given: Floats | None, fit: Extrapolation, error_probability: float
+    model: WideModel, X: Array, K: Array, given: Array | None, fit: Extrapolation, error_probability: float
 ) -> tuple[Comparison, ...]:
     """Compare every two of the sources that there are.
 
@@ -63,7 +63,7 @@ def compare(
     return (*missing, *(_compare(a, b, slack, len(X)) for a, b in pairs))
 
 
-def _sample(K: Floats, fit: Extrapolation) -> Pairs:
+def _sample(K: Array, fit: Extrapolation) -> Pairs:
     """Choose entries from the least to the largest, a diagonal one, and the one farthest from the networks."""
     rows, columns = np.triu_indices(len(K))
     order = np.argsort(K[rows, columns], kind="stable")

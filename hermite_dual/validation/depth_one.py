@@ -8,13 +8,11 @@ them than the networks have.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.validation.directions import Direction
 from hermite_dual.validation.regression import Extrapolation, Moments
 from hermite_dual.validation.wide_model import WideModel
-
-Floats = NDArray[np.float64]
 
 # Blocks of neurons, whose means are compared: as many replicas of a t test.
 _BLOCKS = 64
@@ -28,7 +26,7 @@ def neurons_of(neurons: int) -> int:
 
 
 def depth_one_fits(
-    model: WideModel, X: Floats, depth_one: Floats, directions: Sequence[Direction], neurons: int, seed: int
+    model: WideModel, X: Array, depth_one: Array, directions: Sequence[Direction], neurons: int, seed: int
 ) -> tuple[Extrapolation, Extrapolation]:
     """Estimate `E[phi(u) phi(u')] - K(1)`, `u = U x + b`, from independent neurons.
 

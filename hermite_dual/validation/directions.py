@@ -11,13 +11,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.population.gram import Gram
 from hermite_dual.validation.pilot import run_pilot
 from hermite_dual.validation.wide_model import WideModel
-
-Floats = NDArray[np.float64]
 
 # Eigenvectors whose quadratic forms are tested, and those whose products span the family of the sharpened directions.
 _TESTED_VECTORS, _FAMILY_VECTORS = 4, 6
@@ -42,9 +40,9 @@ class Direction:
 
     name: str
     unit: str
-    D: Floats
+    D: Array
 
-    def __call__(self, matrix: Floats) -> float:
+    def __call__(self, matrix: Array) -> float:
         """Evaluate `sum_ij D_ij matrix_ij`."""
         # Not np.vdot: for products this short, its threads cost more than they do where other work runs beside them.
         return float((self.D * matrix).sum())
@@ -61,12 +59,12 @@ class Plan:
     """
 
     directions: list[Direction]
-    coefficients: Floats
-    slopes: dict[str, Floats]
+    coefficients: Array
+    slopes: dict[str, Array]
 
 
 def make_plan(
-    model: WideModel, X: Floats, gram: Gram, depth_one: Floats, seed: int, population: Floats | None = None
+    model: WideModel, X: Array, gram: Gram, depth_one: Array, seed: int, population: Array | None = None
 ) -> Plan:
     """Choose the directions of a model on samples, and the coefficients of the control variates.
 
@@ -103,7 +101,7 @@ def make_plan(
     return Plan(directions, pilot.coefficients, slopes)
 
 
-def _top_forms(eigenvalues: Floats, vectors: Floats) -> list[Direction]:
+def _top_forms(eigenvalues: Array, vectors: Array) -> list[Direction]:
     return [
         Direction(f"eigenvector {rank} from the top", "its eigenvalue", np.outer(v, v) / value)
         for rank, (value, v) in enumerate(zip(eigenvalues[::-1], vectors.T[::-1], strict=True), 1)
@@ -118,7 +116,7 @@ def _averages(n: int) -> list[Direction]:
     return [diagonal, Direction("mean off the diagonal", "1", (1.0 - np.eye(n)) / (n * (n - 1)))]
 
 
-def _slopes(model: WideModel, X: Floats, K: Floats) -> dict[str, Floats]:
+def _slopes(model: WideModel, X: Array, K: Array) -> dict[str, Array]:
     slopes = {}
     for name in ("sigma_w", "sigma_u"):
         sigma = float(getattr(model, name))
@@ -132,13 +130,13 @@ def _slopes(model: WideModel, X: Floats, K: Floats) -> dict[str, Floats]:
     return slopes
 
 
-def _targets(K: Floats, slopes: dict[str, Floats], S: Floats) -> list[Direction]:
+def _targets(K: Array, slopes: dict[str, Array], S: Array) -> list[Direction]:
     scale = Direction("overall scale", "relative change of K", K)
     sigmas = [Direction(name, f"relative change of {name}", slope) for name, slope in slopes.items()]
     return [target for target in (scale, *sigmas, *_degrees(K, S)) if np.any(target.D)]
 
 
-def _degrees(K: Floats, S: Floats) -> list[Direction]:
+def _degrees(K: Array, S: Array) -> list[Direction]:
     """Give the entrywise powers of the correlation matrix that carry the first Hermite coefficients in K.
 
     With the variances equal, `K = sum_r a_r^2 R^(or)`: a wrong coefficient moves K along one of them, a wrong remainder
@@ -162,26 +160,26 @@ class _Family:
         matrices: The others.
     """
 
-    def __init__(self, V: Floats, matrices: list[Floats]) -> None:
+    def __init__(self, V: Array, matrices: list[Array]) -> None:
         self._V, self._matrices = V, matrices
         self._rows, self._columns = np.triu_indices(V.shape[1])
 
-    def read(self, matrix: Floats) -> Floats:
+    def read(self, matrix: Array) -> Array:
         """Give `<F_k, matrix>`, shape (p,)."""
         products = (self._V.T @ matrix @ self._V)[self._rows, self._columns]
         return np.concatenate([products, [float((F * matrix).sum()) for F in self._matrices]])
 
-    def combine(self, weights: Floats) -> Floats:
+    def combine(self, weights: Array) -> Array:
         """Give `sum_k weights_k F_k`, shape (n, n)."""
         core = np.zeros((self._V.shape[1], self._V.shape[1]))
         core[self._rows, self._columns] = weights[: len(self._rows)]
-        D: Floats = self._V @ core @ self._V.T
+        D: Array = self._V @ core @ self._V.T
         for weight, matrix in zip(weights[len(self._rows) :], self._matrices, strict=True):
             D += weight * matrix
         return (D + D.T) / 2.0
 
 
-def _sharpen(targets: list[Direction], family: _Family, covariance: Floats) -> list[Direction]:
+def _sharpen(targets: list[Direction], family: _Family, covariance: Array) -> list[Direction]:
     scale = np.sqrt(np.diagonal(covariance))
     kept = scale > 0.0
     if not kept.any():

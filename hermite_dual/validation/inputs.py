@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import check_count
-
-Floats = NDArray[np.float64]
 
 # Least symmetric part that counts as a deliberate asymmetry of a matrix that was computed in float64.
 _ASYMMETRY = 1e-8
@@ -45,7 +43,7 @@ def check_tolerance(name: str, value: float) -> float:
     return float(value)
 
 
-def check_population(population: Any, samples: int) -> Floats:
+def check_population(population: Any, samples: int) -> Array:
     """Return a finite symmetric float64 matrix of shape (n, n), or raise an `InvalidInputError`."""
     matrix = np.asarray(population)
     if matrix.shape != (samples, samples):
@@ -58,7 +56,7 @@ def check_population(population: Any, samples: int) -> Floats:
             f"population holds values that are not finite real numbers (type {matrix.dtype}); allowed are finite real "
             "numbers. Look for NaN in the formula at equal or opposite samples."
         )
-    K: Floats = matrix.astype(np.float64)
+    K: Array = matrix.astype(np.float64)
     asymmetry = float(np.abs(K - K.T).max())
     if asymmetry > _ASYMMETRY * max(1.0, float(np.abs(K).max())):
         raise InvalidInputError(

@@ -1,12 +1,10 @@
 """The verdict that follows from the tests."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.validation.findings import Comparison, ControlFindings, DirectionTest, EntryTest
 from hermite_dual.validation.verdict import Verdict
-
-Floats = NDArray[np.float64]
 
 
 def judge(
@@ -14,7 +12,7 @@ def judge(
     entries: EntryTest,
     control: ControlFindings,
     comparisons: tuple[Comparison, ...],
-    K: Floats,
+    K: Array,
     tolerances: tuple[float, float],
 ) -> tuple[Verdict, str]:
     """Conclude: DISAGREE where a test rejected, AGREE where a discrepancy of the tolerances would have been seen.

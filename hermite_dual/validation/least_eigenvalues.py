@@ -3,16 +3,14 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
+from hermite_dual.arrays import Array
 from hermite_dual.validation.findings import LeastEigenvalueFrequency, LeastEigenvalues
 from hermite_dual.validation.regression import CONFIDENCE
 
-Floats = NDArray[np.float64]
 
-
-def least_eigenvalues(K: Floats, by_width: dict[int, list[float]], probability: float) -> LeastEigenvalues:
+def least_eigenvalues(K: Array, by_width: dict[int, list[float]], probability: float) -> LeastEigenvalues:
     """Count `lambda_min(Z^T Z) >= m lambda_* / 2`.
 
     Args:

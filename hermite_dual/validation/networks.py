@@ -3,13 +3,12 @@
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.validation.directions import Direction
 from hermite_dual.validation.findings import WidthError
 from hermite_dual.validation.regression import Moments, fit_exponent
 
-Floats = NDArray[np.float64]
 Norm = Literal["frobenius", "normalized"]
 
 # Ridge of the normalized error, relative to the mean of the diagonal: K may be singular.
@@ -35,7 +34,7 @@ class NetworkStatistics:
         least: Least eigenvalue of every G by width.
     """
 
-    def __init__(self, K: Floats, directions: list[Direction]) -> None:
+    def __init__(self, K: Array, directions: list[Direction]) -> None:
         self._K, self._directions = K, directions
         self._upper = np.triu_indices(len(K))
         self._root = _inverse_root(K)
@@ -46,7 +45,7 @@ class NetworkStatistics:
         self.raw_entries: dict[int, Moments] = {}
         self.least: dict[int, list[float]] = {}
 
-    def add(self, width: int, G: Floats, control: Floats) -> None:
+    def add(self, width: int, G: Array, control: Array) -> None:
         """Take in one network.
 
         Args:
@@ -92,22 +91,22 @@ class NetworkStatistics:
         widths = np.concatenate([np.full(len(e[norm]), float(m)) for m, e in self._errors.items()])
         return fit_exponent(widths, np.concatenate([np.asarray(e[norm]) for e in self._errors.values()]))
 
-    def _normalize(self, matrix: Floats) -> Floats:
-        product: Floats = self._root.T @ matrix @ self._root
+    def _normalize(self, matrix: Array) -> Array:
+        product: Array = self._root.T @ matrix @ self._root
         return product
 
 
-def _inverse_root(K: Floats) -> Floats:
+def _inverse_root(K: Array) -> Array:
     values, vectors = np.linalg.eigh(K)
     # A matrix given by the user need not be positive semidefinite; the weights must be positive.
     weights = np.maximum(values, 0.0) + _RIDGE * float(np.abs(np.diag(K)).mean())
     if not np.all(weights > 0.0):
         return np.eye(len(K))
-    root: Floats = vectors / np.sqrt(weights)
+    root: Array = vectors / np.sqrt(weights)
     return root
 
 
-def _norm(matrix: Floats) -> float:
+def _norm(matrix: Array) -> float:
     return float(np.linalg.norm(matrix))
 
 

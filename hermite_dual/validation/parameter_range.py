@@ -1,18 +1,16 @@
 """What the test along a parameter means in the parameter: the values that it would have told from the right one."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.errors import HermiteDualError
 from hermite_dual.validation.directions import Direction
 from hermite_dual.validation.findings import DirectionTest, ParameterRange
 from hermite_dual.validation.wide_model import WideModel
 
-Floats = NDArray[np.float64]
-
 
 def parameter_ranges(
-    model: WideModel, X: Floats, K: Floats, directions: list[Direction], tests: tuple[DirectionTest, ...]
+    model: WideModel, X: Array, K: Array, directions: list[Direction], tests: tuple[DirectionTest, ...]
 ) -> tuple[ParameterRange, ...]:
     """Find the values of sigma_w and sigma_u whose Gram matrix a test would have told from the model's own.
 
@@ -38,9 +36,7 @@ def parameter_ranges(
     )
 
 
-def _edge(
-    model: WideModel, X: Floats, K: Floats, direction: Direction, test: DirectionTest, sign: float
-) -> float | None:
+def _edge(model: WideModel, X: Array, K: Array, direction: Direction, test: DirectionTest, sign: float) -> float | None:
     value, change = float(getattr(model, test.name)), test.detectable
     # Below zero there is no model, above the bound of contraction no equilibrium.
     if not 0.0 < change < 1.0:

@@ -8,13 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.finite import FiniteDEQ
 from hermite_dual.validation.variates import NAMES, control_variates
 from hermite_dual.validation.wide_model import WideModel
-
-Floats = NDArray[np.float64]
 
 # Enough networks for the covariance of about 30 functionals: their estimated optimum has 1 / (1 - 30/192) = 1.2 times
 # the least variance. The width matters little, the variances being those of averages over neurons.
@@ -42,12 +40,12 @@ class Pilot:
             the control leaves nothing but rounding.
     """
 
-    coefficients: Floats
-    covariance: Floats
+    coefficients: Array
+    covariance: Array
 
 
 def run_pilot(
-    model: WideModel, X: Floats, K: Floats, depth_one: Floats, functionals: Callable[[Floats], Floats], seed: int
+    model: WideModel, X: Array, K: Array, depth_one: Array, functionals: Callable[[Array], Array], seed: int
 ) -> Pilot:
     """Draw pilot networks; choose coefficients by least squares over all their entries.
 
@@ -81,14 +79,14 @@ def run_pilot(
         return Pilot(np.ones(len(NAMES)), np.eye(len(functionals(K))))
     coefficients = np.asarray(np.linalg.lstsq(normal, right, rcond=_RANK)[0], dtype=np.float64)
     values = np.array(read)
-    controlled: Floats = values[:, 0] - np.einsum("k,jkp->jp", coefficients, values[:, 1:])
-    covariance: Floats = np.atleast_2d(np.cov(controlled.T))
+    controlled: Array = values[:, 0] - np.einsum("k,jkp->jp", coefficients, values[:, 1:])
+    covariance: Array = np.atleast_2d(np.cov(controlled.T))
     if controlled.std(axis=0).max() <= _ROUNDING * values[:, 0].std(axis=0).max():
         covariance[...] = 0.0
     return Pilot(coefficients, covariance)
 
 
-def _gram(net: FiniteDEQ, drive: Floats) -> Floats | None:
+def _gram(net: FiniteDEQ, drive: Array) -> Array | None:
     Z = np.empty_like(drive)
     for start in range(0, drive.shape[1], _COLUMNS):
         columns = slice(start, start + _COLUMNS)
@@ -99,5 +97,5 @@ def _gram(net: FiniteDEQ, drive: Floats) -> Floats | None:
     # NaN fails the comparison as well.
     if not float(np.abs(Z).max()) < _BLOW_UP:
         return None
-    G: Floats = Z.T @ Z / len(Z)
+    G: Array = Z.T @ Z / len(Z)
     return G

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize, special
 
-Floats = NDArray[np.float64]
+from hermite_dual.arrays import Array
 
 # A discrepancy of the reported size is found with this probability in the normal model; 0.95 is stated, the rest being
 # for what that model neglects, above all that other pilot networks sharpen the directions a little differently.
@@ -35,10 +34,10 @@ class Moments:
     """
 
     count: int = 0
-    mean: Floats = field(default_factory=lambda: np.zeros(()))
-    squares: Floats = field(default_factory=lambda: np.zeros(()))
+    mean: Array = field(default_factory=lambda: np.zeros(()))
+    squares: Array = field(default_factory=lambda: np.zeros(()))
 
-    def add(self, values: Floats) -> None:
+    def add(self, values: Array) -> None:
         """Take in one replica.
 
         Args:
@@ -63,9 +62,9 @@ class Extrapolation:
         degrees: Residual degrees of freedom.
     """
 
-    intercept: Floats
-    standard_error: Floats
-    slope: Floats
+    intercept: Array
+    standard_error: Array
+    slope: Array
     degrees: int
 
 
@@ -136,7 +135,7 @@ def detectable(critical: float, degrees: int) -> float:
     return float(optimize.brentq(shortfall, 0.0, _FARTHEST * critical))
 
 
-def fit_exponent(widths: Floats, errors: Floats) -> tuple[float, float]:
+def fit_exponent(widths: Array, errors: Array) -> tuple[float, float]:
     """Fit `log error = const + exponent log width` by least squares over all networks.
 
     Args:

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual._version import __version__
+from hermite_dual.arrays import Array
 from hermite_dual.data.store import RecordStore, digest_of_array
 from hermite_dual.identity import identity
 from hermite_dual.validation.variates import control_variates
 from hermite_dual.validation.wide_model import WideModel
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def replica_seed(seed: int, width: int, replica: int) -> np.random.SeedSequence:
     return np.random.SeedSequence(seed, spawn_key=(width, replica))
 
 
-def open_store(folder: str | os.PathLike[str], model: WideModel, X: Floats, seed: int) -> RecordStore:
+def open_store(folder: str | os.PathLike[str], model: WideModel, X: Array, seed: int) -> RecordStore:
     """Open the store of a model's networks on samples; widths and replicas may grow from call to call.
 
     Args:
@@ -88,14 +87,14 @@ def open_store(folder: str | os.PathLike[str], model: WideModel, X: Floats, seed
 
 def simulate(
     model: WideModel,
-    X: Floats,
-    depth_one: Floats,
-    coefficients: Floats,
+    X: Array,
+    depth_one: Array,
+    coefficients: Array,
     design: Design,
     *,
     store: RecordStore | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Iterator[tuple[int, Floats, Floats]]:
+) -> Iterator[tuple[int, Array, Array]]:
     """Give width, Gram matrix and control of every network, in order.
 
     Args:
@@ -126,7 +125,7 @@ def simulate(
             progress(done, design.networks)
 
 
-def _symmetric(values: Floats, upper: tuple[NDArray[np.intp], NDArray[np.intp]]) -> Floats:
+def _symmetric(values: Array, upper: tuple[NDArray[np.intp], NDArray[np.intp]]) -> Array:
     n = int(upper[1][-1]) + 1
     matrix = np.empty((n, n))
     matrix[upper] = values

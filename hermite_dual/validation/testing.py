@@ -1,14 +1,12 @@
 """Student's t tests of estimated Gram matrices against what they are said to be, and what follows from them."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
+from hermite_dual.arrays import Array
 from hermite_dual.validation.directions import Direction
 from hermite_dual.validation.findings import DirectionTest, EntryTest
 from hermite_dual.validation.regression import Extrapolation, critical_value, detectable
-
-Floats = NDArray[np.float64]
 
 # Equilibria have the residual 1e-12 and population entries a comparable error: differences below this, relative to
 # the mean of the diagonal, are rounding and no discrepancy. It matters only where the networks do not fluctuate.
@@ -19,7 +17,7 @@ _NUMERICAL_SLACK = 1e-9
 NETWORK_SHARE, CONTROL_SHARE = 0.45, 0.05
 
 
-def numerical_slack(K: Floats) -> float:
+def numerical_slack(K: Array) -> float:
     """Give the difference from the population Gram matrix K, in one entry, that is rounding and no discrepancy.
 
     Args:
@@ -28,7 +26,7 @@ def numerical_slack(K: Floats) -> float:
     return _NUMERICAL_SLACK * float(np.abs(np.diag(K)).mean())
 
 
-def _statistic(discrepancy: Floats, error: Floats, slack: Floats | float) -> Floats:
+def _statistic(discrepancy: Array, error: Array, slack: Array | float) -> Array:
     """Student's t of what exceeds the numerical slack."""
     excess = np.maximum(np.abs(discrepancy) - slack, 0.0)
     t = np.zeros_like(excess)
@@ -43,7 +41,7 @@ def _adjusted(t: float, tests: int, degrees: int, share: float) -> float:
 
 
 def direction_tests(
-    fit: Extrapolation, directions: list[Direction], K: Floats, error_probability: float, share: float
+    fit: Extrapolation, directions: list[Direction], K: Array, error_probability: float, share: float
 ) -> tuple[DirectionTest, ...]:
     """Test each functional `<D, G_inf - K>` against zero.
 
@@ -80,7 +78,7 @@ def direction_tests(
 
 
 def entry_tests(
-    fit: Extrapolation, K: Floats, error_probability: float, share: float, slope: Floats | None = None
+    fit: Extrapolation, K: Array, error_probability: float, share: float, slope: Array | None = None
 ) -> EntryTest:
     """Test each entry of `G_inf - K` against zero, simultaneously.
 

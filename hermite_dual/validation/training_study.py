@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual import showing
 from hermite_dual.activation import ActivationLike, activation
+from hermite_dual.arrays import Array
 from hermite_dual.data.digits import load_digits
 from hermite_dual.data.files import check_samples
 from hermite_dual.data.store import digest_of_array
@@ -31,7 +32,6 @@ from hermite_dual.versions import versions
 if TYPE_CHECKING:
     from hermite_dual.population.theorem.hypotheses import TheoremCheck
 
-Floats = NDArray[np.float64]
 
 ACTIVATIONS = ("relu", "tanh", "gelu", "softplus", "sin")
 # The papers train these; their networks have no bias.
@@ -276,8 +276,8 @@ def _lesson(name: str, constant: float, sigma_w2: float) -> str:
 def _run(
     net: FiniteDEQ,
     name: str,
-    X: Floats,
-    y: Floats,
+    X: Array,
+    y: Array,
     step: float | None,
     epochs: int,
     progress: Callable[[int, float], None] | None,
@@ -296,7 +296,7 @@ def _bound_progress(
     return lambda epoch, loss: progress(name, width, epoch, loss)
 
 
-def study_data(data: str | tuple[ArrayLike, ArrayLike], n: int, d: int, seed: int) -> tuple[str, Floats, Floats]:
+def study_data(data: str | tuple[ArrayLike, ArrayLike], n: int, d: int, seed: int) -> tuple[str, Array, Array]:
     """Give what the samples are, the samples and the targets of a study.
 
     Args:

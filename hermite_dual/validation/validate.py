@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.data.files import check_samples
 from hermite_dual.data.store import RecordStore, digest_of_array
 from hermite_dual.exact_numbers import check_count
@@ -35,12 +35,10 @@ from hermite_dual.validation.variates import NAMES
 from hermite_dual.validation.wide_model import WideModel
 from hermite_dual.versions import versions
 
-Floats = NDArray[np.float64]
-
 
 def validate(
     model: WideModel,
-    X: Floats,
+    X: Array,
     *,
     widths: Sequence[int] = (256, 512, 1024),
     replicas: int = 8,
@@ -142,7 +140,7 @@ def validate(
 
 
 def _control(
-    model: WideModel, X: Floats, depth_one: Floats, plan: Plan, design: Design, alpha: float, noise_left: float
+    model: WideModel, X: Array, depth_one: Array, plan: Plan, design: Design, alpha: float, noise_left: float
 ) -> ControlFindings:
     functionals, entries = depth_one_fits(model, X, depth_one, plan.directions, design.neurons, design.seed)
     return ControlFindings(
@@ -154,7 +152,7 @@ def _control(
     )
 
 
-def _noise_left(controlled: Floats, raw: Floats) -> float:
+def _noise_left(controlled: Array, raw: Array) -> float:
     """Median of the ratio, over the entries that fluctuate."""
     moving = raw > 0.0
     return float(np.median(controlled[moving] / raw[moving])) if moving.any() else 0.0

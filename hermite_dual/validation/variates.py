@@ -13,18 +13,17 @@ K(1).
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.finite import DrawnMatrix
 
-Floats = NDArray[np.float64]
-Weights = Floats | DrawnMatrix
+Weights = Array | DrawnMatrix
 
 NAMES = ("depth 1", "recurrence")
 
 
-def control_variates(activation: Activation, W: Weights, drive: Floats, sigma_w: float, depth_one: Floats) -> Floats:
+def control_variates(activation: Activation, W: Weights, drive: Array, sigma_w: float, depth_one: Array) -> Array:
     """Compute the control variates of one network.
 
     Args:
@@ -44,7 +43,7 @@ def control_variates(activation: Activation, W: Weights, drive: Floats, sigma_w:
     return np.stack([C - depth_one, recurrence])
 
 
-def _recurrence(activation: Activation, W: Weights, drive: Floats, sigma_w: float, p: Floats, C: Floats) -> Floats:
+def _recurrence(activation: Activation, W: Weights, drive: Array, sigma_w: float, p: Array, C: Array) -> Array:
     m = len(drive)
     variances = sigma_w**2 * np.diagonal(C)
     # The step of the differences is the size of g, over which they are to follow phi: a kink is smoothed alike.
@@ -57,5 +56,5 @@ def _recurrence(activation: Activation, W: Weights, drive: Floats, sigma_w: floa
     t = p + s * g + e * (g**2 - variances)
     covariance = sigma_w**2 * C
     expected = C + covariance * (s.T @ s) / m + 2.0 * covariance**2 * (e.T @ e) / m
-    recurrence: Floats = t.T @ t / m - expected
+    recurrence: Array = t.T @ t / m - expected
     return recurrence

@@ -18,12 +18,10 @@ import math
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.numeric.jit import helper
-
-Vector = NDArray[np.float64]
 
 EXPONENTIAL_UNITS = 5
 """Units roundoff within which `exponentials` is of the truth, relatively."""
@@ -53,7 +51,7 @@ _POWERS = np.array([0.0, *(2.0**n for n in range(1 - _OFFSET, _OFFSET))])
 
 
 @helper
-def exponentials(x: Vector, found: Vector) -> None:
+def exponentials(x: Array, found: Array) -> None:
     """Write `exp(x)` to `found`, both one-dimensional; x are numbers of at most `HIGHEST`."""
     for k in range(x.size):
         clipped = max(x[k], LOWEST)

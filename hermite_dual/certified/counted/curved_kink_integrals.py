@@ -13,8 +13,8 @@ Derivation: docs/theory/entries.md, "Straight and quadratic pieces between kinks
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.certified.balls.rounding import UNIT, UP
 from hermite_dual.certified.counted.counted_exponential import exponentials
 from hermite_dual.certified.counted.entry_error import SeriesValues
@@ -30,9 +30,6 @@ from hermite_dual.certified.counted.kink_integrals import (
 )
 from hermite_dual.numeric.jit import kernel, prange
 
-Matrix = NDArray[np.float64]
-Indices = NDArray[np.intp]
-
 CURVED = Shape(6, 9.0)
 """In the unit `exp(-(a^2 + b^2)/8) C`, `C = 12.8 |j j'| + 2.43 (|j l'| + |l j'|) + |l l'|`."""
 CURVED_ROUNDING = 126.0
@@ -40,7 +37,7 @@ CURVED_ROUNDING = 126.0
 the kinks, 11 exponents, 27 other factors; the rest is room for terms of second order."""
 
 
-def curved_kink_integrals(table: KinkTable, rows: Indices, columns: Indices, rho: Matrix) -> SeriesValues:
+def curved_kink_integrals(table: KinkTable, rows: Indices, columns: Indices, rho: Array) -> SeriesValues:
     """Evaluate the sum over pairs of kinks; arguments and results as `kink_integrals`."""
     rule = rules(CURVED)
     values, errors = _evaluate(
@@ -66,22 +63,22 @@ def curved_kink_integrals(table: KinkTable, rows: Indices, columns: Indices, rho
 # the kernel options exclude fast-math, whose reordering the error count does not cover
 @kernel
 def _evaluate(
-    rho: Matrix,
-    row_places: Matrix,
-    row_jumps: Matrix,
-    row_bends: Matrix,
-    row_damping: Matrix,
-    places: Matrix,
-    jumps: Matrix,
-    bends: Matrix,
-    damping: Matrix,
+    rho: Array,
+    row_places: Array,
+    row_jumps: Array,
+    row_bends: Array,
+    row_damping: Array,
+    places: Array,
+    jumps: Array,
+    bends: Array,
+    damping: Array,
     pairs: Indices,
     starts: Indices,
-    nodes: Matrix,
-    weights: Matrix,
-    longest: Matrix,
-    rule_errors: Matrix,
-) -> tuple[Matrix, Matrix]:
+    nodes: Array,
+    weights: Array,
+    longest: Array,
+    rule_errors: Array,
+) -> tuple[Array, Array]:
     count, width = rho.shape
     values, errors = np.zeros((count, width)), np.zeros((count, width))
     for i in prange(count):

@@ -11,18 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import arb
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.certified.balls.precision import upper_float
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.numeric.jit import kernel, prange
 
-Matrix = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
-
-def contraction_error(residual: ArrayLike, factor: float) -> Matrix:
+def contraction_error(residual: ArrayLike, factor: float) -> Array:
     """`|x - x*| <= residual/(1 - factor)` for a map that contracts by `factor`.
 
     Args:
@@ -37,7 +35,7 @@ def contraction_error(residual: ArrayLike, factor: float) -> Matrix:
     return np.asarray(residual, dtype=np.float64) / (1 - factor) * UP
 
 
-def root_error(variance: ArrayLike, residual: ArrayLike, sigma_w: float, lipschitz: float) -> Matrix:
+def root_error(variance: ArrayLike, residual: ArrayLike, sigma_w: float, lipschitz: float) -> Array:
     """Error of `sqrt(q)` at a diagonal fixed point `q = sigma_w^2 E[phi(sqrt(q) Z)^2] + b`.
 
     `t -> sqrt(sigma_w^2 E[phi(t Z)^2] + b)` contracts by `sigma_w L`, and `|sqrt(q) - sqrt(F(q))| <= |q -
@@ -55,7 +53,7 @@ def root_error(variance: ArrayLike, residual: ArrayLike, sigma_w: float, lipschi
     return contraction_error(step * (1 + 8 * UNIT), sigma_w * lipschitz * (1 + 4 * UNIT))
 
 
-def variance_error(variance: ArrayLike, error_of_root: ArrayLike) -> Matrix:
+def variance_error(variance: ArrayLike, error_of_root: ArrayLike) -> Array:
     """`|q - q*| <= e (2 sqrt(q) + e)` for `|sqrt(q) - sqrt(q*)| <= e`."""
     q, e = np.asarray(variance, dtype=np.float64), np.asarray(error_of_root, dtype=np.float64)
     return e * (2 * np.sqrt(q) + e) * UP
@@ -70,7 +68,7 @@ def kernel_perturbation(
     root_errors: tuple[ArrayLike, ArrayLike],
     covariance_error: ArrayLike,
     lipschitz: float,
-) -> Matrix:
+) -> Array:
     """Bound of `|k(q1, q2, c) - k(q1', q2', c')|` for an L-Lipschitz activation.
 
     At fixed correlation `||phi(t Z) - phi(t' Z)|| <= L |t - t'|` in L2, so the change is at most
@@ -98,7 +96,7 @@ def kernel_perturbation(
     return (roots + slope) * UP * UP
 
 
-def off_diagonal_error(residual: ArrayLike, perturbation: ArrayLike, sigma_w: float, lipschitz: float) -> Matrix:
+def off_diagonal_error(residual: ArrayLike, perturbation: ArrayLike, sigma_w: float, lipschitz: float) -> Array:
     """Error of a Gram entry at its fixed point.
 
     `c -> k(q1, q2, sigma_w^2 c + b)` contracts by `sigma_w^2 L^2`; the residual is evaluated at nearby variances and a
@@ -115,7 +113,7 @@ def ntk_error(
     errors: tuple[ArrayLike, ArrayLike, ArrayLike],
     sigma_w: float,
     lipschitz: float,
-) -> Matrix:
+) -> Array:
     """Error of `Theta = K + S o Gamma`, `Gamma = kdot/(1 - sigma_w^2 kdot)`, evaluated in float64.
 
     `|kdot| <= L^2` and `sigma_w^2 L^2 < 1` keep the denominator above `1 - sigma_w^2 L^2` at the true value;
@@ -152,15 +150,13 @@ class SeriesValues:
         errors: bounds of the distance to the kernel itself at the float correlations, shape (n, n).
     """
 
-    values: Matrix
-    errors: Matrix
+    values: Array
+    errors: Array
 
 
 # parallel rows are independent; no fastmath, whose reordering the error count does not cover
 @kernel
-def _evaluate(
-    a: Matrix, b: Matrix, rho: Matrix, stride: int, odd: bool, half: bool, unit: float
-) -> tuple[Matrix, Matrix]:
+def _evaluate(a: Array, b: Array, rho: Array, stride: int, odd: bool, half: bool, unit: float) -> tuple[Array, Array]:
     """Horner's rule in `rho` (stride 1) or `rho^2` (stride 2), with a running bound of the rounding."""
     (n, degrees), p = a.shape, len(b)
     values, errors = np.zeros_like(rho), np.zeros_like(rho)
@@ -184,7 +180,7 @@ def _evaluate(
     return values, errors
 
 
-def _compressed(a: Matrix, da: Matrix) -> tuple[Matrix, int, bool]:
+def _compressed(a: Array, da: Array) -> tuple[Array, int, bool]:
     """The columns that can be non-zero, the stride between their degrees, and whether they are the odd ones."""
     for first in (0, 1):
         others = slice(1 - first, None, 2)
@@ -193,7 +189,7 @@ def _compressed(a: Matrix, da: Matrix) -> tuple[Matrix, int, bool]:
     return a, 1, False
 
 
-def _coefficient_error(a: Matrix, da: Matrix, index: Indices, columns: Indices) -> Matrix:
+def _coefficient_error(a: Array, da: Array, index: Indices, columns: Indices) -> Array:
     """`sum_r |a_ir a_jr - a'_ir a'_jr|` over all degrees, by Cauchy-Schwarz, for errors da of a, shape (n, p)."""
     up = 1 + gamma(2 * a.shape[1] + 8)
     size, error = (np.sqrt(np.einsum("ij,ij->i", v, v)) * up for v in (a, da))
@@ -204,7 +200,7 @@ def _coefficient_error(a: Matrix, da: Matrix, index: Indices, columns: Indices) 
 def separable_series(
     coefficients: list[list[arb]],
     tails: list[arb],
-    rho: Matrix,
+    rho: Array,
     index: Indices | None = None,
     columns: Indices | None = None,
 ) -> SeriesValues:

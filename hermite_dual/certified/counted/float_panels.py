@@ -16,8 +16,8 @@ from itertools import pairwise
 import numpy as np
 import sympy as sp
 from flint import arb, arb_mat, fmpz_poly
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.ball_functions import BallFunction
 from hermite_dual.certified.balls.precision import magnitude, upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
@@ -25,8 +25,6 @@ from hermite_dual.certified.enclosures.panels import ellipse_box
 from hermite_dual.errors import AccuracyError
 from hermite_dual.numeric.jit import kernel, prange
 from hermite_dual.shape.shape import Pieces
-
-Matrix = NDArray[np.float64]
 
 _DEGREE = 18  # with the ellipses below the interpolant errs by less than `_GOAL`
 _ELLIPSES = (32.0, 22.0, 16.0, 12.0, 9.0)  # tried in turn, the widest on which phi is analytic
@@ -47,13 +45,13 @@ class FloatPanels:
         errors: bounds of the distance between what `evaluate` returns and the function, shape (P,).
     """
 
-    edges: Matrix
-    centres: Matrix
-    inverses: Matrix
-    coefficients: Matrix
-    errors: Matrix
+    edges: Array
+    centres: Array
+    inverses: Array
+    coefficients: Array
+    errors: Array
 
-    def evaluate(self, points: Matrix) -> tuple[Matrix, Matrix]:
+    def evaluate(self, points: Array) -> tuple[Array, Array]:
         """Values and bounds of their errors; NaN outside the interval."""
         flat = np.ascontiguousarray(points, dtype=np.float64).ravel()
         values, errors = _evaluate(
@@ -158,8 +156,8 @@ def _interpolation() -> tuple[list[arb], arb_mat]:
 # the kernel options exclude fast-math, whose reordering the error count does not cover
 @kernel
 def _evaluate(
-    points: Matrix, edges: Matrix, centres: Matrix, inverses: Matrix, coefficients: Matrix, errors: Matrix
-) -> tuple[Matrix, Matrix]:
+    points: Array, edges: Array, centres: Array, inverses: Array, coefficients: Array, errors: Array
+) -> tuple[Array, Array]:
     """Horner's rule on the panel of each point."""
     size, last = points.size, edges.size - 1
     values, bounds = np.empty(size), np.empty(size)

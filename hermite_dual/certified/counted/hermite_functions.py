@@ -19,11 +19,11 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
 from hermite_dual.errors import AccuracyError
 
-Matrix = NDArray[np.float64]
 Wide = NDArray[np.longdouble]
 
 _BITS = 256  # a recurrence in balls loses half a bit a degree, for 60 degrees
@@ -54,7 +54,7 @@ class HermiteFunctions:
         error: an upper bound of the largest 2-norm of a row of errors.
     """
 
-    values: Matrix
+    values: Array
     size: float
     error: float
 
@@ -108,13 +108,13 @@ def hermite_functions(points: Wide, scales: list[arb], degrees: int) -> HermiteF
     return HermiteFunctions(values, float(norms.max()), float(errors.max()))
 
 
-def _norm(vector: Matrix) -> float:
+def _norm(vector: Array) -> float:
     """An upper bound of the 2-norm."""
     return math.sqrt(float(np.sum(vector * vector)) + vector.size * TINY) * _SUM
 
 
 def _recur(
-    points: Wide, wide: Wide, start: Matrix, first: int, values: Matrix, norms: Matrix, errors: Matrix, unit: float
+    points: Wide, wide: Wide, start: Array, first: int, values: Array, norms: Array, errors: Array, unit: float
 ) -> None:
     """Degrees `first` and above; `wide` holds the two before, `start` their errors."""
     x = points.astype(np.float64)

@@ -10,18 +10,16 @@ Derivation: docs/theory/entries.md, "Entries of a Gram matrix".
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.numeric.exact_sums import two_product, two_sum
-
-Matrix = NDArray[np.float64]
 
 _SAFE = 1e140
 """Beyond this modulus the splitting of a product could overflow."""
 
 
-def inner_products(X: Matrix) -> tuple[Matrix, Matrix]:
+def inner_products(X: Array) -> tuple[Array, Array]:
     """`X X^T` and bounds of its error, both of shape (n, n) and symmetric.
 
     Args:
@@ -36,7 +34,7 @@ def inner_products(X: Matrix) -> tuple[Matrix, Matrix]:
     return values, bounds
 
 
-def products_between(X: Matrix, Y: Matrix, row_norms: Matrix, column_norms: Matrix) -> tuple[Matrix, Matrix]:
+def products_between(X: Array, Y: Array, row_norms: Array, column_norms: Array) -> tuple[Array, Array]:
     """`X Y^T` and bounds of its error, both of shape (n, p).
 
     Args:
@@ -57,12 +55,12 @@ def products_between(X: Matrix, Y: Matrix, row_norms: Matrix, column_norms: Matr
     return values, bounds
 
 
-def upper_norms(squares: Matrix, errors: Matrix) -> Matrix:
+def upper_norms(squares: Array, errors: Array) -> Array:
     """Upper bounds of `|x_i|` from `squared_norms`, shape (n,)."""
     return np.asarray(np.sqrt((squares + errors) * (1 + 4 * UNIT)) * (1 + 4 * UNIT))
 
 
-def squared_norms(X: Matrix) -> tuple[Matrix, Matrix]:
+def squared_norms(X: Array) -> tuple[Array, Array]:
     """`|x_i|^2` and bounds of the error, shape (n,).
 
     Products and sums are split into their float and its exact error (Dekker; Knuth). What is split off adds up to at

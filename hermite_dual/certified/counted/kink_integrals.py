@@ -18,17 +18,14 @@ from functools import lru_cache
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.certified.balls.precision import upper_float, working_precision
 from hermite_dual.certified.balls.rounding import UNIT, UP
 from hermite_dual.certified.counted.counted_exponential import exponentials
 from hermite_dual.certified.counted.entry_error import SeriesValues
 from hermite_dual.certified.enclosures.panels import gauss_legendre
 from hermite_dual.numeric.jit import helper, kernel, prange
-
-Matrix = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 _BITS = 128  # of the moments in balls
 _ORDERS = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 80, 96, 128, 192, 256, 400)
@@ -75,10 +72,10 @@ class Rules:
     """
 
     starts: Indices
-    nodes: Matrix
-    weights: Matrix
-    longest: Matrix
-    errors: Matrix
+    nodes: Array
+    weights: Array
+    longest: Array
+    errors: Array
 
 
 @lru_cache(maxsize=2)
@@ -124,14 +121,14 @@ class KinkTable:
         pairs: indices of two kinks and how often the pair counts, shape (P, 3).
     """
 
-    places: Matrix
-    jumps: Matrix
-    bends: Matrix
-    damping: Matrix
+    places: Array
+    jumps: Array
+    bends: Array
+    damping: Array
     pairs: Indices
 
 
-def kink_integrals(table: KinkTable, rows: Indices, columns: Indices, rho: Matrix) -> SeriesValues:
+def kink_integrals(table: KinkTable, rows: Indices, columns: Indices, rho: Array) -> SeriesValues:
     """Evaluate `sum_p (multiplicity) jump_is jump_jt I(place_is, place_jt, rho_ij)/(2 pi)`.
 
     Args:
@@ -167,7 +164,7 @@ UNDERFLOW = 1e-280  # what exponents beyond `HIGHEST` leave out
 
 
 @helper
-def upper_limits(rho: Matrix, top: Matrix, gap: Matrix, off: Matrix, scratch: Matrix) -> float:
+def upper_limits(rho: Array, top: Array, gap: Array, off: Array, scratch: Array) -> float:
     """Write T, `|rho| - 1` and the computed `||rho| - tanh T|` of a block, and return the largest T.
 
     Any upper limit will do whose tanh is close to rho; that is checked with `off`, not assumed.
@@ -187,20 +184,20 @@ def upper_limits(rho: Matrix, top: Matrix, gap: Matrix, off: Matrix, scratch: Ma
 # the kernel options exclude fast-math, whose reordering the error count does not cover
 @kernel
 def _evaluate(
-    rho: Matrix,
-    row_places: Matrix,
-    row_jumps: Matrix,
-    row_damping: Matrix,
-    places: Matrix,
-    jumps: Matrix,
-    damping: Matrix,
+    rho: Array,
+    row_places: Array,
+    row_jumps: Array,
+    row_damping: Array,
+    places: Array,
+    jumps: Array,
+    damping: Array,
     pairs: Indices,
     starts: Indices,
-    nodes: Matrix,
-    weights: Matrix,
-    longest: Matrix,
-    rule_errors: Matrix,
-) -> tuple[Matrix, Matrix]:
+    nodes: Array,
+    weights: Array,
+    longest: Array,
+    rule_errors: Array,
+) -> tuple[Array, Array]:
     count, width = rho.shape
     values, errors = np.zeros((count, width)), np.zeros((count, width))
     most = pairs.shape[0]

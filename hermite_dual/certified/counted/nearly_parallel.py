@@ -15,13 +15,11 @@ from typing import Any
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.ball_functions import constant_ball
 from hermite_dual.certified.balls.precision import upper_float, working_precision
 from hermite_dual.shape.shape import Pieces
-
-Matrix = NDArray[np.float64]
 
 _BITS = 96  # balls, of entries that are rounded to floats
 _STEPS = 8  # of Newton's iteration for the fixed points; the residual is measured afterwards
@@ -47,7 +45,7 @@ class HomogeneousKernel:
         squares = self.left * self.left + self.right * self.right
         return (squares * same - 2 * self.left * self.right * other) / (2 * pi)
 
-    def solve(self, t: Matrix, lengths: Matrix, weight: float, start: Matrix) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+    def solve(self, t: Array, lengths: Array, weight: float, start: Array) -> tuple[Array, Array, Array, Array]:
         """Newton's method for `K = lengths k((weight K + t)/lengths)`, then one evaluation in balls.
 
         Args:

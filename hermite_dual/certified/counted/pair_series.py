@@ -12,12 +12,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import SeriesValues
 from hermite_dual.certified.counted.row_coefficients import RowCoefficients
 from hermite_dual.numeric.jit import kernel, prange
-
-Matrix = NDArray[np.float64]
 
 _FEWEST = 32  # terms of the shortest series
 _BLOCK = 64  # rows and columns that take the same number of terms
@@ -25,7 +24,7 @@ _NEGLIGIBLE = 2.0**-60  # of the second moment: 2^-7 roundings
 
 
 def pair_series(
-    rows: RowCoefficients, index: NDArray[np.intp], columns: NDArray[np.intp] | None, rho: Matrix
+    rows: RowCoefficients, index: NDArray[np.intp], columns: NDArray[np.intp] | None, rho: Array
 ) -> SeriesValues:
     """Evaluate at a matrix of correlations.
 
@@ -78,19 +77,19 @@ def pair_series(
 # the kernel options exclude fast-math, whose reordering the error count does not cover
 @kernel
 def _evaluate(
-    tables: tuple[Matrix, Matrix],
-    rho: Matrix,
-    spreads: tuple[Matrix, Matrix],
-    limits: Matrix,
+    tables: tuple[Array, Array],
+    rho: Array,
+    spreads: tuple[Array, Array],
+    limits: Array,
     lengths: NDArray[np.intp],
     squarings: NDArray[np.intp],
-    roots: tuple[Matrix, Matrix],
-    sums: tuple[Matrix, Matrix],
+    roots: tuple[Array, Array],
+    sums: tuple[Array, Array],
     upper: bool,
     stride: int,
     odd: bool,
     unit: float,
-) -> tuple[Matrix, Matrix]:
+) -> tuple[Array, Array]:
     """Values and errors, or what is right of the diagonal; pairs are what belongs to rows and to columns."""
     n, p = rho.shape
     values, errors = np.zeros((n, p)), np.zeros((n, p))

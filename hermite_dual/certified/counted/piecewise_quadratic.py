@@ -17,8 +17,8 @@ from itertools import pairwise, product
 import numpy as np
 import sympy as sp
 from flint import arb
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.certified.balls.ball_functions import constant_ball
 from hermite_dual.certified.balls.precision import upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
@@ -28,9 +28,6 @@ from hermite_dual.certified.counted.kink_integrals import KinkTable, kink_integr
 from hermite_dual.certified.enclosures.hermite_sums import density
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.shape.shape import Pieces, Shape
-
-Matrix = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 _BITS = 256  # of the truncated moments in balls, which cancel
 _FARTHEST = 1e100
@@ -62,12 +59,12 @@ class PiecewiseRows:
         moments: balls of `E phi(t Z)^2`, m of them.
     """
 
-    coefficients: Matrix
-    errors: Matrix
+    coefficients: Array
+    errors: Array
     table: KinkTable
     moments: list[arb]
 
-    def evaluate(self, rows: Indices, columns: Indices, rho: Matrix) -> SeriesValues:
+    def evaluate(self, rows: Indices, columns: Indices, rho: Array) -> SeriesValues:
         """Evaluate the kernel on a block of pairs.
 
         Args:
@@ -98,7 +95,7 @@ class PiecewiseRows:
         return SeriesValues(values, (error + 8 * UNIT * size) * UP + 16 * TINY)
 
 
-def piecewise_rows(shape: Shape, variances: Matrix) -> PiecewiseRows:
+def piecewise_rows(shape: Shape, variances: Array) -> PiecewiseRows:
     """Prepare rows of given variances.
 
     Args:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import SeriesValues
@@ -23,8 +23,6 @@ from hermite_dual.certified.enclosures.second_moment import second_moment_ball
 from hermite_dual.errors import AccuracyError
 from hermite_dual.numeric.jit import kernel, prange
 from hermite_dual.shape.shape import Shape
-
-Matrix = NDArray[np.float64]
 
 _FEWEST = 16  # terms of the shortest series
 _MOST = 1024
@@ -98,7 +96,7 @@ def _coefficients(source: Callable[..., list[arb]], shape: Shape, count: int, va
     return source(shape, count, variance, _DIGITS)
 
 
-def evaluate_series(series: VarianceSeries, rho: Matrix) -> SeriesValues:
+def evaluate_series(series: VarianceSeries, rho: Array) -> SeriesValues:
     """Evaluate `k(q, q, q rho)` elementwise, with bounds of the distance to the true kernel at the float rho.
 
     Args:
@@ -126,7 +124,7 @@ def evaluate_series(series: VarianceSeries, rho: Matrix) -> SeriesValues:
     return SeriesValues(values.reshape(rho.shape), (errors * UP + TINY).reshape(rho.shape))
 
 
-def _power_of_two(size: Matrix, count: int) -> Matrix:
+def _power_of_two(size: Array, count: int) -> Array:
     """An upper bound of `size^count`, at most 1, by repeated squaring; count is a power of two."""
     power = size.copy()
     with np.errstate(under="ignore"):
@@ -136,7 +134,7 @@ def _power_of_two(size: Matrix, count: int) -> Matrix:
     return np.minimum(power * (1 + 2 * gamma(2 * count)) + TINY, 1.0)
 
 
-def _horner(coefficients: list[arb], rho: Matrix) -> tuple[Matrix, Matrix]:
+def _horner(coefficients: list[arb], rho: Array) -> tuple[Array, Array]:
     """The partial sum and a bound of its rounding and of the coefficients' radii."""
     with working_precision(bits_for(2 * _DIGITS)):
         squares = [a * a for a in coefficients]
@@ -155,7 +153,7 @@ def _horner(coefficients: list[arb], rho: Matrix) -> tuple[Matrix, Matrix]:
 
 # the kernel options exclude fast-math, whose reordering the error count does not cover
 @kernel
-def _evaluate(p: Matrix, rho: Matrix, stride: int, odd: bool, unit: float) -> tuple[Matrix, Matrix]:
+def _evaluate(p: Array, rho: Array, stride: int, odd: bool, unit: float) -> tuple[Array, Array]:
     """Horner's rule in `rho` (stride 1) or `rho^2` (stride 2), with a running bound of the rounding."""
     size = rho.size
     values, errors = np.empty(size), np.empty(size)

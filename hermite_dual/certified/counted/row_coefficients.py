@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, gamma
 from hermite_dual.certified.counted.float_panels import FloatPanels, float_panels, is_tabulated
@@ -24,8 +24,6 @@ from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.errors import AccuracyError
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.shape import Pieces, Shape
-
-Matrix = NDArray[np.float64]
 
 MOST_DEGREES = 8192  # the bound of errors grows with the degree; beyond, the remainder is what it is
 _FEWEST = 32  # degrees of the shortest series
@@ -58,13 +56,13 @@ class RowCoefficients:
         parity: 1 even, -1 odd, 0 neither.
     """
 
-    values: Matrix
-    errors: Matrix
-    moments: Matrix
-    moment_errors: Matrix
+    values: Array
+    errors: Array
+    moments: Array
+    moment_errors: Array
     parity: int
 
-    def tails(self, count: int) -> Matrix:
+    def tails(self, count: int) -> Array:
         """Upper bounds of `T_count(q_i) = E[phi^2] - sum_{r<count} a_r^2`, shape (m,)."""
         part = self.values[:, :count].astype(np.longdouble)
         squares = np.sum(part * part, axis=1)
@@ -83,9 +81,7 @@ def unsupported(shape: Shape) -> str | None:
     return f"{shape.expr} has kinks at {', '.join(map(str, kinks))}, and only a kink at 0 is the same for every norm"
 
 
-def row_coefficients(
-    shape: Shape, variances: Matrix, largest: float = 1.0, count: int | None = None
-) -> RowCoefficients:
+def row_coefficients(shape: Shape, variances: Array, largest: float = 1.0, count: int | None = None) -> RowCoefficients:
     """Coefficients at each of many variances.
 
     Args:
@@ -154,7 +150,7 @@ class _Rows:
     lipschitz: float
     parity: int
 
-    def group(self, scales: Matrix, degrees: int) -> tuple[Matrix, Matrix]:
+    def group(self, scales: Array, degrees: int) -> tuple[Array, Array]:
         """Coefficients, shape (m, N), and their errors, moments and the moments' errors, shape (3, m)."""
         low, high = float(scales.min()), float(scales.max())
         norm = self._norm(low)
@@ -184,8 +180,8 @@ class _Rows:
         return math.sqrt(square) if square > 0 else 1.0
 
     def _chunk(
-        self, scales: Matrix, rule: RowQuadrature, weights: Matrix, table: HermiteFunctions
-    ) -> tuple[Matrix, Matrix]:
+        self, scales: Array, rule: RowQuadrature, weights: Array, table: HermiteFunctions
+    ) -> tuple[Array, Array]:
         nodes = rule.nodes.astype(np.float64)
         points = np.multiply.outer(scales, nodes)
         right, right_error = self.panels.evaluate(points)
@@ -211,7 +207,7 @@ class _Rows:
         return values, np.array([errors, moment, moment_error + rule.moment_error * _UP])
 
 
-def _norms(rows: Matrix) -> Matrix:
+def _norms(rows: Array) -> Array:
     """Upper bounds of the rows' 2-norms."""
     return np.asarray(np.sqrt(np.einsum("ij,ij->i", rows, rows) + rows.shape[1] * TINY) * _UP)
 
@@ -222,7 +218,7 @@ def _depth(count: int) -> int:
     return chunk + -(-count // chunk)
 
 
-def _product(left: Matrix, right: Matrix) -> Matrix:
+def _product(left: Array, right: Array) -> Array:
     """`left right^T` in about sqrt(K) chunks of columns."""
     count = left.shape[1]
     chunk = max(1, math.isqrt(count))
@@ -232,7 +228,7 @@ def _product(left: Matrix, right: Matrix) -> Matrix:
     return total
 
 
-def _moments(right: Matrix, left: Matrix, weights: Matrix, lost: Matrix) -> tuple[Matrix, Matrix]:
+def _moments(right: Array, left: Array, weights: Array, lost: Array) -> tuple[Array, Array]:
     """`sum_k W_k (phi(s x_k)^2 + phi(-s x_k)^2)`, summed in extended precision, and the error but for quadrature.
 
     The vector of all `sqrt(W_k) phi(+-s x_k)` errs by at most `lost` in the 2-norm.

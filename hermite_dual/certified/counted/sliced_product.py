@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
+from hermite_dual.arrays import Array
 
 _UNIT = 2.0**-53  # u, of its own: the second proof shares no constant with the first
 _UP = 1.0 + 2.0**-40
@@ -35,13 +35,13 @@ class SlicedProduct:
         columns: shape (n,).
     """
 
-    high: Matrix
-    low: Matrix
-    rows: Matrix
-    columns: Matrix
+    high: Array
+    low: Array
+    rows: Array
+    columns: Array
 
 
-def sliced_product(A: Matrix, B: Matrix) -> SlicedProduct:
+def sliced_product(A: Array, B: Array) -> SlicedProduct:
     """Multiply two matrices of finite floats.
 
     With leading slices S, T and rests a, b, `A B = S T + S b + a B`. The last two products round by `g_d` relative to
@@ -72,7 +72,7 @@ def sliced_product(A: Matrix, B: Matrix) -> SlicedProduct:
     return SlicedProduct(S @ T.T, low, _floored(rows, first), _floored(columns, second))
 
 
-def _cut(rows: Matrix, bits: int) -> tuple[Matrix, Matrix, NDArray[np.bool_]]:
+def _cut(rows: Array, bits: int) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Leading slices, rests, and whether the scale of each row is in range."""
     largest = np.abs(rows).max(axis=1, initial=0.0)
     grid = np.ldexp(1.0, np.frexp(largest)[1] - bits)[:, None]
@@ -81,10 +81,10 @@ def _cut(rows: Matrix, bits: int) -> tuple[Matrix, Matrix, NDArray[np.bool_]]:
     return lead, rows - lead, (largest == 0.0) | ((largest > _LEAST) & (largest < _LARGEST))
 
 
-def _norms(rows: Matrix) -> Matrix:
+def _norms(rows: Array) -> Array:
     with np.errstate(under="ignore", over="ignore"):
         return np.sqrt(np.einsum("ij,ij->i", rows, rows))
 
 
-def _floored(factors: Matrix, fits: NDArray[np.bool_]) -> Matrix:
+def _floored(factors: Array, fits: NDArray[np.bool_]) -> Array:
     return np.where(fits, factors + _FLOOR, math.inf)

@@ -16,9 +16,8 @@ import numpy as np
 from flint import arb, arb_mat, fmpz, fmpz_mat
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import lower_float, upper_float, working_precision
-
-Matrix = NDArray[np.float64]
 
 LARGEST = 300
 """Largest order for ball arithmetic."""
@@ -44,7 +43,7 @@ class Frame:
     V: arb_mat
 
 
-def _ball_matrix(A: Matrix) -> arb_mat:
+def _ball_matrix(A: Array) -> arb_mat:
     """The matrix of floats as exact balls."""
     n = A.shape[0]
     return arb_mat(n, A.shape[1], [arb(v) for v in A.ravel().tolist()])
@@ -56,7 +55,7 @@ def _frame(A: arb_mat, V: arb_mat) -> Frame:
     return Frame(Vt * (A * V), Vt * V, V)
 
 
-def make_frame(A: Matrix, bits: int, sweeps: int = _SWEEPS) -> Frame:
+def make_frame(A: Array, bits: int, sweeps: int = _SWEEPS) -> Frame:
     """Refine the float64 eigenvectors of A at a precision and return the products.
 
     Args:
@@ -167,7 +166,7 @@ def dominates(frame: Frame, shift: arb) -> bool:
     return True
 
 
-def ball_bounds(A: Matrix, bits: int) -> tuple[arb, arb, NDArray[np.float64]]:
+def ball_bounds(A: Array, bits: int) -> tuple[arb, arb, NDArray[np.float64]]:
     """Lower and upper bound of the least eigenvalue at a precision, as exact balls, and a vector for the upper one.
 
     Args:
@@ -200,7 +199,7 @@ def bounds_as_floats(lower: arb, upper: arb) -> tuple[float, float]:
     return (lower_float(lower) if lower.is_finite() else -math.inf), upper_float(upper)
 
 
-def exact_sign(A: Matrix, value: float) -> int:
+def exact_sign(A: Array, value: float) -> int:
     """Decide exactly whether `lambda_min(A) >= value`, by the signs of the characteristic polynomial.
 
     All eigenvalues of a symmetric matrix are real; `det(t I - M) = sum c_k t^k` has no negative root exactly if

@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import lapack
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.eigenvalues.large_matrix import SINGLE_ORDER, LargeMatrix, Operator, ProvenFactor
-from hermite_dual.numeric.lanczos import Ritz, Vector, lanczos, start_vector
+from hermite_dual.numeric.lanczos import Ritz, lanczos, start_vector
 
-Matrix = NDArray[np.float64]
 Tolerance = Callable[[float], float]
 
 _SINGLE_REACH = 2e-6  # distance to the spectrum, in largest entries, from which on a float32 factor has digits
@@ -41,7 +40,7 @@ class BottomVector:
         doubt: about how far the quotient may still be above the least eigenvalue.
     """
 
-    vector: Matrix
+    vector: Array
     quotient: float
     doubt: float
 
@@ -52,7 +51,7 @@ class _Look:
 
     value: float
     doubt: float
-    vector: Vector
+    vector: Array
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def _inverses(A: LargeMatrix, look: _Look) -> Iterator[_Inverse]:
             yield _Inverse(found, shift)
 
 
-def _minimize(A: LargeMatrix, inverse: _Inverse, start: Vector, enough: Tolerance) -> BottomVector | None:
+def _minimize(A: LargeMatrix, inverse: _Inverse, start: Array, enough: Tolerance) -> BottomVector | None:
     """Minimize the Rayleigh quotient over a Krylov space of the inverse."""
     shift, scale, solve = inverse.shift, inverse.operator.scale, inverse.operator.apply
     dtype = inverse.operator.dtype
@@ -181,7 +180,7 @@ def _minimize(A: LargeMatrix, inverse: _Inverse, start: Vector, enough: Toleranc
     return BottomVector(vector / np.linalg.norm(vector), quotient, max(doubt, gain))
 
 
-def _least_ritz(Q: Matrix, AQ: Matrix) -> tuple[float, Matrix, Matrix] | None:
+def _least_ritz(Q: Array, AQ: Array) -> tuple[float, Array, Array] | None:
     """Least Rayleigh quotient over the columns of Q, its vector and residual; None if the arithmetic broke down."""
     H = Q.T @ AQ
     if not np.all(np.isfinite(H)):
@@ -191,7 +190,7 @@ def _least_ritz(Q: Matrix, AQ: Matrix) -> tuple[float, Matrix, Matrix] | None:
     return float(values[0]), x, AQ @ vectors[:, 0] - values[0] * x
 
 
-def inverse_iteration(A: Matrix) -> Matrix | None:
+def inverse_iteration(A: Array) -> Array | None:
     """The least eigenvector of a small definite matrix by inverse iteration, accurate for graded matrices too.
 
     Cholesky commutes with scaling by powers of two, so its solutions have small errors relative to each row's own

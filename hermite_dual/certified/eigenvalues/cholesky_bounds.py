@@ -6,13 +6,11 @@ Derivation: docs/theory/eigenvalues.md, "Least eigenvalue: lower bound".
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import UNIT, gamma
 from hermite_dual.certified.eigenvalues.entry_norm import EntryError, entry_norm
 from hermite_dual.certified.eigenvalues.float_cholesky import error_units, shifted_cholesky
-
-Matrix = NDArray[np.float64]
 
 _ATTEMPTS = 12  # the margin grows with each
 _GRADED = 1e4  # ratio of diagonal entries from which a scaled proof is worth its cost
@@ -23,7 +21,7 @@ def down(value: float) -> float:
     return math.nextafter(value, -math.inf)
 
 
-def cholesky_lower(matrix: Matrix, shift: float, error: EntryError) -> float:
+def cholesky_lower(matrix: Array, shift: float, error: EntryError) -> float:
     """The lower bound that a factorization of `A - shift I` proves; `-inf` if it fails."""
     with np.errstate(all="ignore"):
         factorization = shifted_cholesky(matrix, shift)
@@ -32,18 +30,18 @@ def cholesky_lower(matrix: Matrix, shift: float, error: EntryError) -> float:
     return down(down(shift - factorization.error) - entry_norm(error, matrix.shape[0]))
 
 
-def predicted_loss(diagonal: Matrix, shift: float) -> float:
+def predicted_loss(diagonal: Array, shift: float) -> float:
     """About how much a factorization at this shift loses to rounding, from the diagonal, shape (n,)."""
     size = np.abs(diagonal - shift)
     return error_units(len(diagonal)) * float(np.sum(size)) + 8 * UNIT * float(np.max(size))
 
 
-def is_graded(diagonal: Matrix) -> bool:
+def is_graded(diagonal: Array) -> bool:
     """Whether a definite matrix of this diagonal, shape (n,), could have rows of very different scale."""
     return bool(np.min(diagonal) > 0 and np.max(diagonal) > _GRADED * np.min(diagonal))
 
 
-def scaled_lower(matrix: Matrix, upper: float, error: EntryError) -> float:
+def scaled_lower(matrix: Array, upper: float, error: EntryError) -> float:
     """A lower bound for a definite matrix with rows of different scale, by factoring `D^-1 (A - s I) D^-1`.
 
     With `B = D^-1 A D^-1 - s D^-2 - d I` and `R^T R = B + E`, `||E||_2 <= d` proves `D^-1 (A - s I) D^-1 >= 0`, hence
@@ -74,7 +72,7 @@ def scaled_lower(matrix: Matrix, upper: float, error: EntryError) -> float:
     return -math.inf
 
 
-def search_lower(matrix: Matrix, upper: float, error: EntryError) -> float:
+def search_lower(matrix: Array, upper: float, error: EntryError) -> float:
     """The largest lower bound that a few factorizations below the Rayleigh quotient prove."""
     if not math.isfinite(upper):
         return -math.inf

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.eigenvalues.ball_eigenvalues import LARGEST, LARGEST_EXACT, exact_sign
 from hermite_dual.certified.eigenvalues.cholesky_bounds import down, predicted_loss
@@ -27,8 +28,6 @@ from hermite_dual.exact_numbers import float_bounds, freeze, real_number
 from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import facts
 from hermite_dual.outcome import Outcome
-
-Matrix = NDArray[np.float64]
 
 _DENSE_ESTIMATE = 400  # up to this order all eigenvalues cost no more than Lanczos
 _PRECISIONS = (128, 256, 512)  # bits of the balls, tried in turn
@@ -58,7 +57,7 @@ class EigenvalueBounds:
     upper: float
     outcome: Outcome
     reason: str
-    vector: Matrix | None = None
+    vector: Array | None = None
 
     def __post_init__(self) -> None:
         """Make the vector read-only."""
@@ -83,7 +82,7 @@ class LowerBoundCheck:
     """
 
     outcome: Outcome
-    vector: Matrix | None
+    vector: Array | None
     margin: float
     reason: str
     bounds: Callable[[], EigenvalueBounds] | None = field(default=None, repr=False, compare=False)
@@ -243,7 +242,7 @@ def undecided_claim(bounds: EigenvalueBounds, value: float, norm: float) -> Lowe
     return LowerBoundCheck(Outcome.UNDECIDED, None, 0.0, f"{reason}; {remedy}")
 
 
-def compare_bounds(lower: float, upper: float, value: float, vector: Matrix | None, how: str) -> LowerBoundCheck | None:
+def compare_bounds(lower: float, upper: float, value: float, vector: Array | None, how: str) -> LowerBoundCheck | None:
     """The outcome if the enclosure lies on one side of the value."""
     if lower >= value:
         return LowerBoundCheck(Outcome.PROVEN, None, max(0.0, down(lower - value)), how)

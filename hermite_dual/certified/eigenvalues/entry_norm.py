@@ -11,12 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, gamma
 from hermite_dual.errors import InvalidInputError
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 
-Matrix = NDArray[np.float64]
-Floats = NDArray[Any]
-Tiles = dict[tuple[int, int], Floats]
+Tile = NDArray[Any]
+Tiles = dict[tuple[int, int], Tile]
 
 _MEASURED = 1024  # orders up to which the second bound of the norm is worth its passes over R
 
@@ -64,7 +64,7 @@ class Factorization:
     edges: tuple[int, ...]
     tiles: Tiles
 
-    def solve(self, b: Floats) -> Floats:
+    def solve(self, b: Tile) -> Tile:
         """The computed solution of `R^T R x = b`, shape (n,), in the precision of the tiles."""
         x = np.array(b, dtype=self.tiles[0, 0].dtype)
         trsv, gemv = routines(x.dtype, "trsv", "gemv")
@@ -81,7 +81,7 @@ class Factorization:
         return x
 
 
-def shifted_cholesky(A: Matrix, shift: float | Matrix) -> Factorization:
+def shifted_cholesky(A: Array, shift: float | Array) -> Factorization:
     """Factor `A - shift I` and bound the backward error in the 2-norm.
 
     Args:
@@ -105,7 +105,7 @@ def shifted_cholesky(A: Matrix, shift: float | Matrix) -> Factorization:
     return Factorization(True, _error_norm(norm, n, units, diagonal_error), edges, tiles)
 
 
-def single_cholesky(A: Matrix, shift: float, scale: float) -> Factorization:
+def single_cholesky(A: Array, shift: float, scale: float) -> Factorization:
     """Factor `scale (A - shift I)` in float32; nothing is proven of it, and its error is infinite.
 
     Args:
@@ -119,7 +119,7 @@ def single_cholesky(A: Matrix, shift: float, scale: float) -> Factorization:
     return Factorization(tiles is not None, math.inf, edges, tiles or {})
 
 
-def _factor(A: Matrix, diagonal: Floats, edges: tuple[int, ...], scale: float) -> Tiles | None:
+def _factor(A: Array, diagonal: Tile, edges: tuple[int, ...], scale: float) -> Tiles | None:
     """All tiles in the precision of the diagonal; None if a pivot is not positive."""
     tiles: Tiles = {}
     for i in range(len(edges) - 1):
@@ -139,13 +139,13 @@ def tile_edges(n: int, rows: int) -> tuple[int, ...]:
     return (*range(0, n, rows), n)
 
 
-def trace_error(diagonal: Matrix, units: float) -> float:
+def trace_error(diagonal: Array, units: float) -> float:
     """The 2-norm bound of the error from the computed diagonal of `A - s I` alone, after success."""
     diagonal_error = float(np.max(np.abs(diagonal))) * UNIT + TINY
     return _error_norm(_trace_norm(diagonal, units), len(diagonal), units, diagonal_error)
 
 
-def _tile_row(A: Matrix, tiles: Tiles, diagonal: Floats, edges: tuple[int, ...], i: int, scale: float) -> bool:
+def _tile_row(A: Array, tiles: Tiles, diagonal: Tile, edges: tuple[int, ...], i: int, scale: float) -> bool:
     """Compute row i of tiles; False if a pivot is not positive."""
     potrf, gemm, syrk, trsm = routines(diagonal.dtype, "potrf", "gemm", "syrk", "trsm")
     rows = slice(edges[i], edges[i + 1])
@@ -179,7 +179,7 @@ def _tile_row(A: Matrix, tiles: Tiles, diagonal: Floats, edges: tuple[int, ...],
     return True
 
 
-def _trace_norm(diagonal: Matrix, units: float) -> float:
+def _trace_norm(diagonal: Array, units: float) -> float:
     """An upper bound of the trace of `R^T R`."""
     # (R^T R)_ii is within `units` of itself from the computed a_ii - s, which is positive after success
     return float(np.sum(diagonal)) / (1 - units) + len(diagonal) * TINY

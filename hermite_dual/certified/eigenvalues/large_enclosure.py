@@ -6,8 +6,8 @@ Derivation: docs/theory/eigenvalues.md, "Least eigenvalue: lower bound".
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.certified.balls.rounding import UNIT
 from hermite_dual.certified.eigenvalues.bottom_vector import BottomVector, bottom_vector, refined
@@ -16,8 +16,6 @@ from hermite_dual.certified.eigenvalues.entry_norm import EntryError, entry_norm
 from hermite_dual.certified.eigenvalues.large_matrix import DenseMatrix, LargeMatrix
 from hermite_dual.certified.eigenvalues.rayleigh import BITS, quotient_upper
 
-Matrix = NDArray[np.float64]
-
 _ATTEMPTS = 12  # the margin grows with each
 _RANGE = 2.0**300  # largest entries between this and its inverse: squares and inverses of everything are then in range
 _SHARE = 0.5  # of the width that is enough: distance of the shift from the Rayleigh quotient
@@ -25,9 +23,7 @@ _DOUBTS = 2.0  # how many times its doubt the Rayleigh quotient is trusted to be
 _SPARE_DOUBTS = 100.0  # and how many where the width allows it, lest a factorization fail
 
 
-def dense_enclosure(
-    matrix: Matrix, largest: float, error: EntryError, rtol: float
-) -> tuple[float, float, Matrix] | None:
+def dense_enclosure(matrix: Array, largest: float, error: EntryError, rtol: float) -> tuple[float, float, Array] | None:
     """Both bounds of a matrix in memory, scaled by a power of two where squares would leave the range of floats.
 
     Args:
@@ -44,7 +40,7 @@ def dense_enclosure(
     return large_enclosure(DenseMatrix(matrix, largest), error, rtol)
 
 
-def large_enclosure(matrix: LargeMatrix, error: EntryError, rtol: float) -> tuple[float, float, Matrix] | None:
+def large_enclosure(matrix: LargeMatrix, error: EntryError, rtol: float) -> tuple[float, float, Array] | None:
     """Both bounds and a vector for the upper one.
 
     Args:
@@ -95,7 +91,7 @@ def large_enclosure(matrix: LargeMatrix, error: EntryError, rtol: float) -> tupl
     return lower, upper, bottom.vector
 
 
-def _rescaled(matrix: Matrix, largest: float, error: EntryError, rtol: float) -> tuple[float, float, Matrix] | None:
+def _rescaled(matrix: Array, largest: float, error: EntryError, rtol: float) -> tuple[float, float, Array] | None:
     """The enclosure through a multiple of the matrix by a power of two, where that is exact."""
     exponent = -int(np.frexp(largest)[1])
     scaled = np.ldexp(matrix, exponent)

@@ -13,14 +13,13 @@ from flint import arb
 from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.certified.eigenvalues.float_cholesky import shifted_cholesky, single_cholesky
 from hermite_dual.certified.eigenvalues.rayleigh import BITS, quadratic_form
-from hermite_dual.numeric.lanczos import Vector
 from hermite_dual.numeric.products import LARGEST_WHOLE
 from hermite_dual.numeric.symmetric import single_upper
 
-Array = NDArray[np.float64]
 Precision = type[np.float32] | type[np.float64]
 
 SINGLE_ORDER = 1024
@@ -37,7 +36,7 @@ class Operator:
         dtype: of the vectors.
     """
 
-    apply: Callable[[Vector], Vector]
+    apply: Callable[[Array], Array]
     scale: float
     dtype: Precision
 
@@ -135,7 +134,7 @@ class DenseMatrix:
         if info != 0:
             return None
 
-        def solve(x: Vector) -> Vector:
+        def solve(x: Array) -> Array:
             return np.asarray(trsv(factor, trsv(factor, x, lower=1), lower=1, trans=1, overwrite_x=1))
 
         return Operator(solve, scale, dtype)

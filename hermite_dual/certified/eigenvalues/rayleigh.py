@@ -13,12 +13,11 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, gamma
 from hermite_dual.certified.eigenvalues.entry_norm import EntryError, entry_form
 from hermite_dual.numeric.jit import helper, kernel, prange
-
-Vector = NDArray[np.float64]
 
 _SPLITTER = 134217729.0  # 2^27 + 1: cuts a 53-bit significand into two halves whose products are exact
 BITS = 256
@@ -26,7 +25,7 @@ BITS = 256
 
 
 @helper
-def _row_product(row: Vector, x: Vector, upper: Vector, lower: Vector) -> tuple[float, float, float]:
+def _row_product(row: Array, x: Array, upper: Array, lower: Array) -> tuple[float, float, float]:
     """High part, low part and sum of moduli of a row's product; `upper + lower` is x, cut into halves."""
     s, c, m = 0.0, 0.0, 0.0
     for j in range(x.size):
@@ -45,7 +44,7 @@ def _row_product(row: Vector, x: Vector, upper: Vector, lower: Vector) -> tuple[
 
 
 @kernel
-def _row_products(A: NDArray[np.float64], x: Vector) -> tuple[Vector, Vector, Vector]:
+def _row_products(A: NDArray[np.float64], x: Array) -> tuple[Array, Array, Array]:
     """High part, low part and sum of moduli of every `A[i] @ x`."""
     m, n = A.shape
     high, low, size = np.empty(m), np.empty(m), np.empty(m)
@@ -59,7 +58,7 @@ def _row_products(A: NDArray[np.float64], x: Vector) -> tuple[Vector, Vector, Ve
     return high, low, size
 
 
-def quadratic_form(A: NDArray[np.float64], x: Vector, y: Vector | None = None) -> arb:
+def quadratic_form(A: NDArray[np.float64], x: Array, y: Array | None = None) -> arb:
     """A ball of `y^T A x` at the working precision; not finite if the arithmetic overflowed.
 
     Args:
@@ -81,7 +80,7 @@ def quadratic_form(A: NDArray[np.float64], x: Vector, y: Vector | None = None) -
     return total
 
 
-def rayleigh_upper(A: NDArray[np.float64], x: Vector, entry_error: EntryError = 0.0) -> float:
+def rayleigh_upper(A: NDArray[np.float64], x: Array, entry_error: EntryError = 0.0) -> float:
     """A float not below `x^T A' x / x^T x` for every A' within the entry error of A.
 
     Args:
@@ -97,7 +96,7 @@ def rayleigh_upper(A: NDArray[np.float64], x: Vector, entry_error: EntryError = 
         return quotient_upper(quadratic_form(A, x), x, entry_error)
 
 
-def quotient_upper(form: arb, x: Vector, entry_error: EntryError) -> float:
+def quotient_upper(form: arb, x: Array, entry_error: EntryError) -> float:
     """A float not below `x^T A' x / x^T x`, given a ball of `x^T A x`, at the working precision."""
     square = sum((arb(v) * arb(v) for v in x.tolist()), arb(0))
     if not form.is_finite() or not square > 0:

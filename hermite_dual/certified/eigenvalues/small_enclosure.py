@@ -7,18 +7,16 @@ import math
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.eigenvalues.ball_eigenvalues import ball_bounds, bounds_as_floats
 from hermite_dual.certified.eigenvalues.bottom_vector import inverse_iteration
 from hermite_dual.certified.eigenvalues.cholesky_bounds import down, is_graded, scaled_lower, search_lower
 from hermite_dual.certified.eigenvalues.entry_norm import EntryError, entry_norm
 from hermite_dual.certified.eigenvalues.rayleigh import rayleigh_upper
 
-Matrix = NDArray[np.float64]
 
-
-def ball_enclosure(matrix: Matrix, error: EntryError, bits: int) -> tuple[float, float, Matrix]:
+def ball_enclosure(matrix: Array, error: EntryError, bits: int) -> tuple[float, float, Array]:
     """Bounds in ball arithmetic, less and plus the entry errors."""
     low, high, vector = ball_bounds(matrix, bits)
     lower, upper = bounds_as_floats(low, high)
@@ -28,7 +26,7 @@ def ball_enclosure(matrix: Matrix, error: EntryError, bits: int) -> tuple[float,
     return lower, upper, vector
 
 
-def small_enclosure(matrix: Matrix, error: EntryError) -> tuple[float, float, Matrix]:
+def small_enclosure(matrix: Array, error: EntryError) -> tuple[float, float, Array]:
     """Bounds from a dense eigenvector, and from inverse iteration where the rows differ in scale."""
     scale = float(np.max(np.abs(matrix))) or 1.0
     _, vectors = scipy.linalg.eigh(matrix / scale, subset_by_index=[0, 0])

@@ -15,16 +15,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, UNIT, gamma
 from hermite_dual.certified.eigenvalues.entry_norm import entry_norm
 from hermite_dual.certified.eigenvalues.symmetric_input import has_own_error, symmetric_input
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
 from hermite_dual.outcome import Outcome
-
-Matrix = NDArray[np.float64]
 
 _CHUNK = 256  # rows of a product that are summed before they are added to the others
 _UP = 1.0 + 2.0**-30
@@ -43,7 +42,7 @@ class Spectrum:
         reason: how, or what is missing.
     """
 
-    values: Matrix
+    values: Array
     radius: float
     outcome: Outcome
     reason: str
@@ -53,12 +52,12 @@ class Spectrum:
         freeze(self.values)
 
     @property
-    def lower(self) -> Matrix:
+    def lower(self) -> Array:
         """Lower bounds, shape (n,)."""
         return np.nextafter(self.values - self.radius, -np.inf)
 
     @property
-    def upper(self) -> Matrix:
+    def upper(self) -> Array:
         """Upper bounds, shape (n,)."""
         return np.nextafter(self.values + self.radius, np.inf)
 
@@ -109,7 +108,7 @@ def eigenvalues(A: ArrayLike, entry_error: ArrayLike = 0.0) -> Spectrum:
     return Spectrum(values, radius, Outcome.PROVEN, "residual of an eigendecomposition with its rounding")
 
 
-def spectrum_radius(A: Matrix, values: Matrix, vectors: Matrix) -> float:
+def spectrum_radius(A: Array, values: Array, vectors: Array) -> float:
     """An upper bound of `|lambda_i(A) - values_i|` over all i; infinite if the vectors are too far from orthonormal.
 
     Args:
@@ -137,12 +136,12 @@ def spectrum_radius(A: Matrix, values: Matrix, vectors: Matrix) -> float:
     return norm * _UP / math.sqrt(1 - gap) * (1 + 8 * UNIT)
 
 
-def _frobenius(A: Matrix) -> float:
+def _frobenius(A: Array) -> float:
     """An upper bound of the Frobenius norm; squares below the smallest float are covered by a term of their own."""
     return math.sqrt(float(np.einsum("ij,ij->i", A, A).sum()) * _UP + A.size * TINY) * (1 + 4 * UNIT)
 
 
-def _product(A: Matrix, B: Matrix) -> Matrix:
+def _product(A: Array, B: Array) -> Array:
     """`A B`, summed in chunks: an entry errs by at most `(gamma_c + gamma_K)(1 + tiny) |A| |B|` and underflow."""
     total = np.zeros((A.shape[0], B.shape[1]))
     for start in range(0, A.shape[1], _CHUNK):

@@ -6,14 +6,13 @@ Derivation: docs/theory/eigenvalues.md, "All eigenvalues".
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.eigenvalues.entry_norm import EntryError, RowSums
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import float_array
 from hermite_dual.numeric.symmetric import largest_modulus
-
-Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class SymmetricInput:
         largest: the largest modulus of an entry.
     """
 
-    matrix: Matrix
+    matrix: Array
     error: EntryError
     largest: float
 
@@ -88,7 +87,7 @@ def symmetric_input(A: ArrayLike, entry_error: ArrayLike | RowSums) -> Symmetric
     return SymmetricInput(matrix, np.maximum(error, error.T) if np.isnan(largest_modulus(error)) else error, largest)
 
 
-def _refuse(matrix: Matrix) -> None:
+def _refuse(matrix: Array) -> None:
     """Name the entry that is not finite, or else the pair that differs most."""
     for i, row in enumerate(matrix):
         if not np.all(np.isfinite(row)):

@@ -17,14 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import lower_float, upper_float
 from hermite_dual.certified.balls.rounding import UNIT
 from hermite_dual.certified.eigenvalues.eigenvalues import least_eigenvalue
 from hermite_dual.errors import InvalidInputError
 
-Matrix = NDArray[np.float64]
 CoefficientSource = Callable[[float, int], list[arb]]
 
 MOST_DEGREES = 1024  # powers of n by n matrices that are formed
@@ -49,7 +48,7 @@ class TheoryBound:
 
 
 def theory_lower_bounds(
-    preactivation: Matrix,
+    preactivation: Array,
     preactivation_error: float,
     coefficient_balls_for: CoefficientSource,
     degrees: int,
@@ -86,7 +85,7 @@ def check_degrees(degrees: object) -> None:
         raise InvalidInputError(f"degrees = {degrees!r}: allowed are whole numbers from 1 to {MOST_DEGREES}")
 
 
-def coefficient_ranges(variances: Matrix, source: CoefficientSource, degrees: int) -> tuple[Matrix, Matrix]:
+def coefficient_ranges(variances: Array, source: CoefficientSource, degrees: int) -> tuple[Array, Array]:
     """Bounds of `|a_r(S_ii)|`, shapes (degrees, n), from one call per distinct variance."""
     n = variances.shape[0]
     lower, upper = np.zeros((degrees, n)), np.zeros((degrees, n))
@@ -99,7 +98,7 @@ def coefficient_ranges(variances: Matrix, source: CoefficientSource, degrees: in
     return lower, upper
 
 
-def correlation_moduli(S: Matrix, error: float) -> tuple[Matrix, float]:
+def correlation_moduli(S: Array, error: float) -> tuple[Array, float]:
     """Upper bounds of `|R_ij|`, at most 1, and a bound of the error of the rounded correlations.
 
     With `S_ii >= d_i > 0` for the true variances, `|R_ij| <= (|S_ij| + e)/sqrt((d_i - e)(d_j - e))`; the six
@@ -118,19 +117,19 @@ def correlation_moduli(S: Matrix, error: float) -> tuple[Matrix, float]:
     return moduli, 2.5 * relative / (1 - min(relative, 0.5)) + 8 * UNIT
 
 
-def _squares_below(values: Matrix) -> Matrix:
+def _squares_below(values: Array) -> Array:
     """Squares rounded down; what may have underflowed becomes 0."""
     squares = values * values * (1 - 2 * UNIT)
     return np.where(squares < _TINY, 0.0, squares)
 
 
-def largest_off_diagonal(moduli: Matrix) -> float:
+def largest_off_diagonal(moduli: Array) -> float:
     """`beta = max |R_ij|`, i != j; 0 for a single row."""
     off = ~np.eye(len(moduli), dtype=bool)
     return float(np.max(moduli, initial=0.0, where=off))
 
 
-def ling_bound(beta: float, lower: Matrix) -> TheoryBound:
+def ling_bound(beta: float, lower: Array) -> TheoryBound:
     """`min_i a_r^2 (1 - (n-1) beta^r)` for the best degree."""
     n = lower.shape[1]
     best, degree = 0.0, -1
@@ -144,7 +143,7 @@ def ling_bound(beta: float, lower: Matrix) -> TheoryBound:
     return TheoryBound("Ling", best, degree)
 
 
-def khatri_rao_bound(S: Matrix, error: float, lower: Matrix, moduli: Matrix, count: int) -> TheoryBound:
+def khatri_rao_bound(S: Array, error: float, lower: Array, moduli: Array, count: int) -> TheoryBound:
     """`min_i a_r^2 lambda_min(R^(or))` for the most promising degrees."""
     roots = np.sqrt(np.diagonal(S))
     R = S / np.multiply.outer(roots, roots)
@@ -167,12 +166,12 @@ def khatri_rao_bound(S: Matrix, error: float, lower: Matrix, moduli: Matrix, cou
     return TheoryBound("Khatri-Rao", best, degree)
 
 
-def hermite_gershgorin_bound(moduli: Matrix, lower: Matrix, upper: Matrix) -> TheoryBound:
+def hermite_gershgorin_bound(moduli: Array, lower: Array, upper: Array) -> TheoryBound:
     """`max_m min_i sum_{r >= m} (a_r(S_ii)^2 - |a_r(S_ii)| sum_{j != i} |a_r(S_jj)| |R_ij|^r)`, O(n^2) per degree."""
     return gershgorin_bound(power_sums(moduli, upper, diagonal=True), lower, upper)
 
 
-def power_sums(moduli: Matrix, weights: Matrix, *, diagonal: bool) -> Matrix:
+def power_sums(moduli: Array, weights: Array, *, diagonal: bool) -> Array:
     """`sum_j |R_ij|^r w_rj` for every degree r, rounded.
 
     Args:
@@ -194,7 +193,7 @@ def power_sums(moduli: Matrix, weights: Matrix, *, diagonal: bool) -> Matrix:
     return sums
 
 
-def gershgorin_bound(sums: Matrix, lower: Matrix, upper: Matrix) -> TheoryBound:
+def gershgorin_bound(sums: Array, lower: Array, upper: Array) -> TheoryBound:
     """The Hermite-Gershgorin bound from the sums of `power_sums` over all columns, added in any order.
 
     Sums of n non-negative floats are off by less than `(n + 4) u` relatively in any order; powers of the moduli are

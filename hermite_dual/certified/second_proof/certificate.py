@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.second_proof.plain_bounds import plain_lower_bound, plain_upper_bound
 from hermite_dual.data.atomic import atomic_path
 from hermite_dual.errors import AccuracyError, DataFileError
 from hermite_dual.exact_numbers import is_float64
 from hermite_dual.outcome import Outcome
 
-Matrix = NDArray[np.float64]
-Rebuild = Callable[[Matrix, Mapping[str, Any]], tuple[Matrix, float]]
+Rebuild = Callable[[Array, Mapping[str, Any]], tuple[Array, float]]
 """Data and parameters to a Gram matrix in float64 and a proven bound of its 2-norm error."""
 
 FORMAT = "hermite-dual certificate 2"  # files of another are refused
@@ -53,7 +52,7 @@ class Verification:
     subject: str = ""
 
 
-def data_digest(data: Matrix) -> dict[str, Any]:
+def data_digest(data: Array) -> dict[str, Any]:
     """Shape and SHA-256 of the data as little-endian float64 in row order."""
     values = np.ascontiguousarray(data, dtype="<f8")
     return {"shape": list(values.shape), "sha256": hashlib.sha256(values.tobytes()).hexdigest()}
@@ -65,7 +64,7 @@ def _content_digest(certificate: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def make_certificate(claim: Mapping[str, Any], data: Matrix, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def make_certificate(claim: Mapping[str, Any], data: Array, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Assemble a certificate.
 
     Args:
@@ -157,7 +156,7 @@ def tampered(certificate: Mapping[str, Any]) -> str | None:
     return None
 
 
-def verify(certificate: Mapping[str, Any], data: Matrix, rebuild: Rebuild) -> Verification:
+def verify(certificate: Mapping[str, Any], data: Array, rebuild: Rebuild) -> Verification:
     """Prove a certificate's claim, `lambda_min >= value` or `lambda_min < value`, again.
 
     Args:
@@ -185,7 +184,7 @@ def _subject(certificate: Mapping[str, Any]) -> str:
     return f"{model}; {rows} x {columns} samples, SHA-256 {certificate['data']['sha256']}"
 
 
-def _prove_again(certificate: Mapping[str, Any], data: Matrix, rebuild: Rebuild) -> Verification:
+def _prove_again(certificate: Mapping[str, Any], data: Array, rebuild: Rebuild) -> Verification:
     try:
         matrix, error = rebuild(data, certificate["parameters"])
     except AccuracyError as failure:
@@ -201,7 +200,7 @@ def _prove_again(certificate: Mapping[str, Any], data: Matrix, rebuild: Rebuild)
     )
 
 
-def _verify_upper(matrix: Matrix, error: float, value: float) -> Verification:
+def _verify_upper(matrix: Array, error: float, value: float) -> Verification:
     """The answer for a claim `lambda_min < value`."""
     upper = plain_upper_bound(matrix, error)
     if upper < value:

@@ -14,13 +14,11 @@ Derivation: docs/theory/certificates.md, "Certificates of claims".
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.counted.sliced_product import sliced_product
 from hermite_dual.errors import InvalidInputError
-
-Matrix = NDArray[np.float64]
 
 _UNIT = 2.0**-53  # u, of its own: the second proof shares no constant with the first
 _UP = 1.0 + 2.0**-40  # covers the roundings in which a bound itself is computed
@@ -28,7 +26,7 @@ _ATTEMPTS = 3  # the margin grows with each
 _WHOLE = 12_288  # order above which the factor is made by halves
 
 
-def plain_lower_bound(matrix: Matrix, value: float, error: float) -> float:
+def plain_lower_bound(matrix: Array, value: float, error: float) -> float:
     """The lower bound that a factorization a little above `value` proves; `-inf` if it proves none.
 
     Args:
@@ -57,7 +55,7 @@ def plain_lower_bound(matrix: Matrix, value: float, error: float) -> float:
     return best
 
 
-def _cholesky(matrix: Matrix) -> Matrix:
+def _cholesky(matrix: Array) -> Array:
     """Cholesky's factor; beyond `_WHOLE` rows by halves, where NumPy's own ends the process on several threads."""
     n = len(matrix)
     if n <= _WHOLE:
@@ -72,7 +70,7 @@ def _cholesky(matrix: Matrix) -> Matrix:
     return lower
 
 
-def _residual(matrix: Matrix, shift: float) -> float:
+def _residual(matrix: Array, shift: float) -> float:
     """An upper bound of `||R^T R - (A - s I)||_2` for Cholesky's R; infinite if it does not run to the end."""
     n = matrix.shape[0]
     shifted = matrix.copy()
@@ -100,7 +98,7 @@ def _below(shift: float, residual: float, error: float) -> float:
     return math.nextafter(math.nextafter(shift - residual, -math.inf) - error, -math.inf)
 
 
-def plain_upper_bound(matrix: Matrix, error: float) -> float:
+def plain_upper_bound(matrix: Array, error: float) -> float:
     """The Rayleigh quotient of LAPACK's eigenvector, its residual part exact.
 
     Args:

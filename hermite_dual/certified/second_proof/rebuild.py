@@ -18,6 +18,7 @@ from flint import arb, fmpq
 from numpy.typing import NDArray
 
 from hermite_dual.activation import activation
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import upper_float, working_precision
 from hermite_dual.certified.counted.nearly_parallel import HomogeneousKernel, homogeneous_kernel_of
 from hermite_dual.certified.counted.sliced_product import sliced_product
@@ -30,8 +31,6 @@ from hermite_dual.errors import AccuracyError, DataFileError, HermiteDualError
 from hermite_dual.exact_numbers import is_float64
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.shape import Shape, shape_of
-
-Matrix = NDArray[np.float64]
 
 _UNIT = 2.0**-53  # u, of its own: the second proof shares no constant with the first
 _BITS, _ACCURACY = 256, 24  # of balls, and the digits asked of coefficients
@@ -60,13 +59,13 @@ class Table:
         stretch: bounds of `|root - sqrt(q_i)|/root` but for two roundings, shape (n,).
     """
 
-    values: Matrix
-    errors: Matrix
-    norms: Matrix
-    tails: Matrix
-    moments: Matrix
-    roots: Matrix
-    stretch: Matrix
+    values: Array
+    errors: Array
+    norms: Array
+    tails: Array
+    moments: Array
+    roots: Array
+    stretch: Array
 
 
 SCALED_ROWS = "scaled to norm sqrt(d)"  # how a certificate says that rows were scaled
@@ -82,7 +81,7 @@ def parameters_of(activation_text: str, sigma_w2: float | None, sigma_w: float |
     return {"activation": activation_text, **scale, "sigma_u_squared": 2, "sigma_b": 0, "rows": rows}
 
 
-def rebuild(data: Matrix, parameters: Mapping[str, Any]) -> tuple[Matrix, float]:
+def rebuild(data: Array, parameters: Mapping[str, Any]) -> tuple[Array, float]:
     """Compute the limit Gram matrix and a bound of its error in the 2-norm.
 
     Args:
@@ -152,7 +151,7 @@ def _read(parameters: Mapping[str, Any]) -> tuple[Any, arb, bool]:
         return phi, arb(fmpq(square.numerator, square.denominator)), rows
 
 
-def _inputs(data: Matrix, sphere: bool) -> tuple[Matrix, Matrix, list[Fraction]]:
+def _inputs(data: Array, sphere: bool) -> tuple[Array, Array, list[Fraction]]:
     """`2 x_i.x_j/d`, a bound of its error, and the exact diagonal."""
     n, d = data.shape
     exact = [sum((Fraction(v) ** 2 for v in row), Fraction(0)) for row in data.tolist()]
@@ -174,7 +173,7 @@ def _inputs(data: Matrix, sphere: bool) -> tuple[Matrix, Matrix, list[Fraction]]
     return gram * scale, wrong * (scale * (1 + 1e-9)), [2 * s / d for s in exact]
 
 
-def _largest_cosine(inputs: Matrix) -> float:
+def _largest_cosine(inputs: Array) -> float:
     """A rough largest cosine off the diagonal; it steers the number of degrees alone."""
     roots = np.sqrt(np.diagonal(inputs))
     cosines = np.abs(inputs) / np.multiply.outer(roots, roots)
@@ -314,7 +313,7 @@ def _root_distance(root: float, moment: arb, weight: arb, t: Fraction, factor: f
     return (abs(following - arb(root)) / (1 - arb(factor))).upper()
 
 
-def _as_many_as_wanted(phi: Any, roots: Matrix, second: Moments, largest: float) -> Moments:
+def _as_many_as_wanted(phi: Any, roots: Array, second: Moments, largest: float) -> Moments:
     """Coefficients of all rows, as many as the largest cosine asks for or float64 can tell."""
     top = int(np.argmax(roots))
     moment = float(second.values[top, 0])
@@ -347,14 +346,14 @@ def _row(phi: Any, root: arb, error: arb, count: int, lipschitz: float) -> tuple
 
 def _entries(
     table: Table,
-    inputs: Matrix,
-    inputs_error: Matrix,
+    inputs: Array,
+    inputs_error: Array,
     weight: float,
     lipschitz: float,
     factor: float,
     sharp: HomogeneousKernel | None,
     bent: BentRows | None,
-) -> tuple[Matrix, float]:
+) -> tuple[Array, float]:
     """Newton's method for every entry, then one evaluation whose distance to the fixed point is bounded."""
     n, degrees = table.values.shape
     matrix, errors = np.empty((n, n)), np.empty((n, n))
@@ -396,7 +395,7 @@ def _entries(
     return matrix, float(errors.sum(axis=1).max()) * (1 + 1e-9) + 1e-300
 
 
-def _rounding_weights(values: Matrix) -> Matrix:
+def _rounding_weights(values: Array) -> Array:
     """Numbers `w_i` with the rounding of Horner's rule at most `w_i w_j |rho|^(r_0)`, r_0 the lowest degree.
 
     The term of degree r passes through `2 r + 2` roundings: its product, the sum, and a product and a sum a degree. By
@@ -408,15 +407,15 @@ def _rounding_weights(values: Matrix) -> Matrix:
     return np.sqrt(_UNIT / (1.0 - most) * (values * values @ counts)) * (1 + 1e-9)
 
 
-def _first_degree(values: Matrix) -> int:
+def _first_degree(values: Array) -> int:
     """The lowest degree with a coefficient that is not zero."""
     present = np.flatnonzero(values.any(axis=0))
     return int(present[0]) if present.size else 0
 
 
 def _solve(
-    table: Table, rows: slice, columns: slice, t: Matrix, lengths: Matrix, weight: float
-) -> tuple[Matrix, Matrix, Matrix]:
+    table: Table, rows: slice, columns: slice, t: Array, lengths: Array, weight: float
+) -> tuple[Array, Array, Array]:
     """The last two iterates and the correlation between them: `new` is the series at rho, rho belongs to `old`."""
     old = np.zeros_like(t)
     for turn in range(_PASSES):
@@ -431,7 +430,7 @@ def _solve(
     return old, new, rho
 
 
-def _horner(left: Matrix, right: Matrix, rho: Matrix) -> tuple[Matrix, Matrix]:
+def _horner(left: Array, right: Array, rho: Array) -> tuple[Array, Array]:
     """`sum_r a_ir a_jr rho^r` and its derivative in rho."""
     value, slope = np.zeros_like(rho), np.zeros_like(rho)
     same = bool((left == left[0]).all() and (right == left[0]).all())

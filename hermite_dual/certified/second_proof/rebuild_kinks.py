@@ -23,13 +23,12 @@ import sympy as sp
 from flint import arb
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.ball_functions import constant_ball
 from hermite_dual.certified.balls.precision import upper_float, working_precision
 from hermite_dual.certified.enclosures.hermite_sums import density
 from hermite_dual.certified.enclosures.panels import gauss_legendre
 from hermite_dual.shape.shape import Pieces
-
-Matrix = NDArray[np.float64]
 
 _UNIT = 2.0**-53  # u, of its own: the second proof shares no constant with the first
 _BITS = 256  # of the moments in balls, which cancel
@@ -115,18 +114,18 @@ class BentRows:
         steps: `t w_s`, shape (n, S).
     """
 
-    linear: Matrix
-    errors: Matrix
-    places: Matrix
-    steps: Matrix
+    linear: Array
+    errors: Array
+    places: Array
+    steps: Array
 
     def of(self, index: NDArray[np.intp]) -> "BentRows":
         """The rows of an index."""
         return BentRows(self.linear[:, index], self.errors[:, index], self.places[index], self.steps[index])
 
     def solve(
-        self, rows: slice, columns: slice, t: Matrix, lengths: Matrix, weight: float
-    ) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+        self, rows: slice, columns: slice, t: Array, lengths: Array, weight: float
+    ) -> tuple[Array, Array, Array, Array]:
         """Newton's method for `K = k((weight K + t)/lengths)`.
 
         Args:
@@ -148,8 +147,8 @@ class BentRows:
         return old, rho, new, errors
 
     def _solve(
-        self, rows: slice, columns: slice, t: Matrix, lengths: Matrix, weight: float
-    ) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+        self, rows: slice, columns: slice, t: Array, lengths: Array, weight: float
+    ) -> tuple[Array, Array, Array, Array]:
         """The same for columns few enough to stay in the cache."""
         old, scale = np.zeros_like(t), float(lengths.max())
         for order, goal in (_ROUGH, (_ORDER, 8 * _UNIT)):
@@ -164,7 +163,7 @@ class BentRows:
                     break
         return old, rho, new, own
 
-    def _kernel(self, rows: slice, columns: slice, rho: Matrix, order: int) -> tuple[Matrix, Matrix, Matrix]:
+    def _kernel(self, rows: slice, columns: slice, rho: Array, order: int) -> tuple[Array, Array, Array]:
         """Values, about their derivative in rho, and bounds of the values' errors if the order is the full one."""
         x = np.abs(rho)
         low = np.maximum(np.sqrt((1.0 - x) / (1.0 + x)), _SMALLEST)
@@ -207,8 +206,8 @@ class BentRows:
         return [orbit for k, orbit in enumerate(orbits) if orbit not in orbits[:k]]
 
     def _shared(
-        self, pairs: list[tuple[int, int]], rows: slice, columns: slice, sign: Matrix
-    ) -> tuple[Matrix, Matrix, Matrix]:
+        self, pairs: list[tuple[int, int]], rows: slice, columns: slice, sign: Array
+    ) -> tuple[Array, Array, Array]:
         """`(a - b)^2/8` and `(a + b)^2/8`, the second place with the sign of rho, and the sum of `w w'/(2 pi)`."""
         s, t = pairs[0]
         first, second = self.places[rows, s, None], sign * self.places[None, columns, t]
@@ -216,7 +215,7 @@ class BentRows:
         return (first - second) ** 2 / 8.0, (first + second) ** 2 / 8.0, np.asarray(outer / (2.0 * math.pi))
 
 
-def _nodes(edges: list[Matrix], x: Matrix, order: int) -> Iterator[tuple[Matrix, Matrix, Matrix, Matrix]]:
+def _nodes(edges: list[Array], x: Array, order: int) -> Iterator[tuple[Array, Array, Array, Array]]:
     """At every node `rho - (1 - x^2)/(1 + x^2)`, `2 weight/(1 + x^2)`, `1 + 1/x^2` and `1 + x^2`."""
     for high, low in pairwise(edges):
         width = high - low
@@ -236,13 +235,13 @@ def _rule(order: int) -> list[tuple[float, float]]:
 
 
 @lru_cache(maxsize=1)
-def _powers() -> Matrix:
+def _powers() -> Array:
     """`exp(-k/32)` from 0 to 700."""
     with working_precision(_BITS):
         return np.array([float((arb(-k) / _PARTS).exp().mid()) for k in range(int(_SMALLEST_EXPONENT) * _PARTS + 1)])
 
 
-def decay(x: Matrix) -> Matrix:
+def decay(x: Array) -> Array:
     """`exp(-x)`, x >= 0, within a relative 4 u, or 0 for x > 700.
 
     `x = k/32 + r` with exact r, `|r| <= 1/64`: one unit for the tabulated power, one for the product, and less than 1.2
@@ -258,7 +257,7 @@ def decay(x: Matrix) -> Matrix:
     return np.where(x > _SMALLEST_EXPONENT, 0.0, total * _powers()[k.astype(np.intp)])
 
 
-def bent_rows(line: BentLine, roots: Matrix) -> tuple[BentRows, list[arb]]:
+def bent_rows(line: BentLine, roots: Array) -> tuple[BentRows, list[arb]]:
     """Rows at exact roots of variances, and balls of `E phi(t Z)^2`."""
     shape = (len(roots), len(line.kinks))
     linear, errors = np.empty((2, len(roots))), np.empty((2, len(roots)))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 from flint import arb
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.ball_functions import BallFunction
 from hermite_dual.certified.balls.precision import interval, upper_float, working_precision
 from hermite_dual.certified.enclosures.hermite_sums import density, recurrence_loss, weighted_prefactor
@@ -22,8 +22,6 @@ from hermite_dual.certified.enclosures.panels import PanelPlan, gauss_legendre
 from hermite_dual.certified.suprema.envelope import line_envelope
 from hermite_dual.errors import AccuracyError
 from hermite_dual.shape.shape import Pieces, Shape
-
-Matrix = NDArray[np.float64]
 
 _UNIT = 2.0**-53  # u, of its own: the second proof shares no constant with the first
 _BITS = 96  # of the balls of phi at the nodes
@@ -43,8 +41,8 @@ class Moments:
         errors: bounds of their errors, shape (m, N).
     """
 
-    values: Matrix
-    errors: Matrix
+    values: Array
+    errors: Array
 
 
 def supported(shape: Shape) -> bool:
@@ -52,7 +50,7 @@ def supported(shape: Shape) -> bool:
     return all(sp.sympify(kink) == 0 for kink in shape.pieces.kinks)
 
 
-def row_moments(shape: Shape, scales: Matrix, count: int) -> Moments:
+def row_moments(shape: Shape, scales: Array, count: int) -> Moments:
     """Coefficients of degree below `count` of f at every scale.
 
     Args:
@@ -79,7 +77,7 @@ def row_moments(shape: Shape, scales: Matrix, count: int) -> Moments:
     return Moments(values, errors)
 
 
-def _group(pieces: Pieces, scales: Matrix, count: int) -> tuple[Matrix, Matrix]:
+def _group(pieces: Pieces, scales: Array, count: int) -> tuple[Array, Array]:
     """Values and errors of rows that share their panels."""
     with working_precision(_BITS):
         unit = interval(arb(float(scales.min())), arb(float(scales.max())))
@@ -105,7 +103,7 @@ def _group(pieces: Pieces, scales: Matrix, count: int) -> tuple[Matrix, Matrix]:
     return values, errors * _UP + rest + 1e-300
 
 
-def _chunked(left: Matrix, right: Matrix, chunk: int) -> Matrix:
+def _chunked(left: Array, right: Array, chunk: int) -> Array:
     """`left right^T`, columns in chunks: a sum passes the roundings of one chunk and one for each chunk."""
     total = np.zeros((len(left), len(right)))
     for start in range(0, left.shape[1], chunk):
@@ -113,7 +111,7 @@ def _chunked(left: Matrix, right: Matrix, chunk: int) -> Matrix:
     return total
 
 
-def _floats(balls: list[arb]) -> tuple[Matrix, Matrix]:
+def _floats(balls: list[arb]) -> tuple[Array, Array]:
     """Midpoints as floats, and bounds of the balls' distance to them."""
     middle = [float(ball.mid()) for ball in balls]
     radius = [float(ball.rad()) for ball in balls]
@@ -150,7 +148,7 @@ def _plan(pieces: Pieces, unit: arb, count: int, eps: arb, cut: arb) -> PanelPla
     return plan
 
 
-def _hermite_table(plan: PanelPlan, count: int) -> tuple[list[tuple[int, arb]], Matrix, Matrix]:
+def _hermite_table(plan: PanelPlan, count: int) -> tuple[list[tuple[int, arb]], Array, Array]:
     """Nodes with their pieces, and `weight h_r(x_k) w(x_k)` in floats with errors, shape (N, K)."""
     nodes: list[tuple[int, arb]] = []
     columns, radii = [], []
@@ -171,7 +169,7 @@ def _hermite_table(plan: PanelPlan, count: int) -> tuple[list[tuple[int, arb]], 
     return nodes, np.array(columns).T, np.array(radii).T
 
 
-def float_fixed_points(f: Callable[[Matrix], Matrix], inner: Matrix, weight: float, steps: int) -> Matrix:
+def float_fixed_points(f: Callable[[Array], Array], inner: Array, weight: float, steps: int) -> Array:
     """About `sqrt(q_i)`, `q = sigma_w^2 E[f(sqrt(q) Z)^2] + t`, by iteration in floats; nothing rests on it."""
     top = 10.0
     nodes, weights = np.polynomial.legendre.leggauss(64)

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
 from hermite_dual.certified.balls.precision import upper_float, working_precision
 from hermite_dual.certified.balls.rounding import UP
@@ -29,8 +29,6 @@ from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.errors import AccuracyError
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.shape import Shape
-
-Array = NDArray[np.float64]
 
 _BITS = 128  # of balls; bounds are rounded to floats
 _ROOT_2_OVER_PI = 0.7978845608028655  # sqrt(2/pi), rounded up

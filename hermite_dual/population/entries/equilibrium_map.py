@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.dual_table import DualTable, dual_table
 from hermite_dual.numeric.graded_table import GradedTable, graded_table
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.variances import layer_variances, moment
-
-Array = NDArray[np.float64]
 
 _MAX_STEPS = 200
 

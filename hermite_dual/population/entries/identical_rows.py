@@ -1,10 +1,8 @@
 """Pairs of identical rows: their entries are diagonal ones, exactly, whatever their inner product is rounded to."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Indices = NDArray[np.intp]
+from hermite_dual.arrays import Array, Indices
 
 
 def identical_rows(X: Array, Y: Array) -> tuple[Indices, Indices]:

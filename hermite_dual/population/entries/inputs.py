@@ -1,13 +1,12 @@
 """Samples as the population formulas want them: checked, and scaled to the sphere."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from hermite_dual.arrays import Array
 from hermite_dual.data.files import check_samples
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.float_state import own_float_state
-
-Array = NDArray[np.float64]
 
 EQUAL_NORMS = 1e-14
 """Largest relative spread of squared norms that counts as equal: what scaling to the sphere leaves in float64."""

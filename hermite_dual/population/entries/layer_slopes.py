@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation, activation
+from hermite_dual.arrays import Array
 from hermite_dual.numeric.chebyshev import interpolate
 from hermite_dual.numeric.gaussian import at_nodes, nodes, normal_density, second_moment
 from hermite_dual.numeric.iterated import iterated_kernel
@@ -28,8 +29,6 @@ from hermite_dual.numeric.kernel import kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.variances import coefficient_table, on_distinct
-
-Array = NDArray[np.float64]
 
 _RESOLVED = 1e-12
 """Remainder of a series, relative to the entry's scale, at which it stands for the derivative."""

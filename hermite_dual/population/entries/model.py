@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.numeric.mehler import hermite_series
 from hermite_dual.numeric.products import upper_product
@@ -15,7 +16,6 @@ from hermite_dual.population.entries.unequal_norms import unequal_norms
 from hermite_dual.population.entries.variances import layer_variances, moment
 from hermite_dual.population.entries.zero_rows import check_variances, with_zero_rows
 
-Array = NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
 _FEW_ROWS = 8
 """Up to this many rows are integrated pair by pair where the kernel has no short series."""

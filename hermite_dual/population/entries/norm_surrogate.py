@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.numeric.chebyshev import chebyshev_coefficients, chebyshev_nodes
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.pair_entries import PairEntries, pair_entries
 from hermite_dual.population.entries.variances import moments, row_variances
-
-Array = NDArray[np.float64]
 
 _NORM_DEGREES = (5, 8, 12, 17, 24, 34, 48, 68, 96, 136)
 _COSINE_DEGREES = (5, 8, 11, 15, 19, 24, 30, 38, 48, 60, 76, 96, 128)

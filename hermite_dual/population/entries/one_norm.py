@@ -6,17 +6,15 @@ Derivation: docs/theory/numerics.md, "Gram matrices".
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.numeric.graded_table import Factors, GradedTable
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.equilibrium_map import equilibrium_map
 from hermite_dual.population.entries.inputs import EQUAL_NORMS
 from hermite_dual.population.entries.tangent_map import tangent_map
 from hermite_dual.population.entries.variances import layer_variances, row_variances
-
-Array = NDArray[np.float64]
 
 
 def equal_norms(inputs: Array) -> bool:

@@ -6,11 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.numeric.mehler import EPS, FLOOR
 from hermite_dual.population.entries.variances import coefficient_table
-
-Array = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)

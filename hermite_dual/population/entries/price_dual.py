@@ -13,17 +13,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array, Mask
 from hermite_dual.numeric.chebyshev import PiecewiseChebyshev, interpolate
 from hermite_dual.numeric.gaussian import product_moment, rounding_factor, second_moment
 from hermite_dual.numeric.kernel import angle_surrogate
 from hermite_dual.numeric.mehler import EPS, hermite_series, mehler_sum
 from hermite_dual.numeric.mesh import gauss_legendre
-
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 _DYADIC = 16
 """Panels `[theta/2^(j+1), theta/2^j]` of the mean: kdot is analytic inside and may be steep next to either end."""
@@ -77,7 +74,7 @@ class PriceDual:
         """`k(q, q, 0)`."""
         return self.moment - self.variance * float(self.means[0](np.array([0.5 * np.pi]))[0])
 
-    def at(self, from_top: Flags, share: Array) -> At:
+    def at(self, from_top: Mask, share: Array) -> At:
         """Evaluate at `c = q (1 - 2 share)`, or `-q (1 - 2 share)` where not `from_top`; `share` in [0, 1/2]."""
         q = self.variance
         angle = 2.0 * np.arcsin(np.sqrt(share))
@@ -91,7 +88,7 @@ class PriceDual:
             np.where(from_top, 2.0 * self.moment - change, self.opposite + change),
         )
 
-    def mean(self, from_top: Flags, angle: Array) -> Array:
+    def mean(self, from_top: Mask, angle: Array) -> Array:
         """Return the mean of kdot between c and the end that it is measured from."""
         return np.where(from_top, self.means[0](angle), self.means[1](angle))
 

@@ -4,14 +4,12 @@ Derivation: docs/theory/tangent_kernel.md, "Kinks".
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.numeric.kernel import kernel_with_error
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.unequal_norms import unequal_norm_gram
-
-Array = NDArray[np.float64]
 
 
 def slope_gram(activation: Activation, covariance: Array, covariance_error: float) -> tuple[Array, float]:

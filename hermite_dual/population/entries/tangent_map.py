@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array, Mask
 from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.graded_table import GradedTable, graded_table
 from hermite_dual.numeric.mehler import EPS
-from hermite_dual.population.entries.price_dual import Flags, PriceDual, price_dual
+from hermite_dual.population.entries.price_dual import PriceDual, price_dual
 from hermite_dual.population.entries.variances import layer_variances
 
-Array = NDArray[np.float64]
 Evaluate = Callable[[Array, Array], Array]
 """From the gaps `T - t` and `T + t`, both relatively accurate, to the entry."""
 
@@ -92,7 +91,7 @@ def _limit(dual: PriceDual, weight: float, top: float) -> Evaluate:
     return evaluate
 
 
-def _share(dual: PriceDual, weight: float, from_top: Flags, target: Array) -> Array:
+def _share(dual: PriceDual, weight: float, from_top: Mask, target: Array) -> Array:
     """Solve `y (1 - weight D(y)) = target` for `y = sin^2(angle/2)` in [0, 1/2], to a small relative error.
 
     The left side increases, with slope `1 - weight kdot`: Newton's method, kept within the bracket that it tightens.

@@ -6,9 +6,9 @@ Derivation: docs/theory/numerics.md, "Gram matrices".
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.kernel import integrated_kernel
 from hermite_dual.numeric.mehler import EPS
@@ -16,9 +16,6 @@ from hermite_dual.population.entries.kernel_slope import largest_slope
 from hermite_dual.population.entries.norm_surrogate import NormSurrogate, norm_surrogate
 from hermite_dual.population.entries.pair_entries import pair_entries
 from hermite_dual.population.entries.variances import moments_with_error, row_variances
-
-Array = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 _GRID = 16.0
 """Ends of the range of log norms are rounded outwards to multiples of 1/16, so that new data find old surrogates."""

@@ -4,16 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.errors import AccuracyError, ConvergenceError, NotIntegrableError
 from hermite_dual.numeric.chebyshev import chebyshev_nodes, interpolate
 from hermite_dual.numeric.gaussian import coefficients, second_moment
 from hermite_dual.numeric.mehler import EPS, hermite_series
-
-Array = NDArray[np.float64]
 
 _FEW = 48
 """Up to this many distinct arguments are evaluated one by one; more go to an interpolant."""

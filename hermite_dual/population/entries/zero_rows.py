@@ -10,16 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array, Mask
 from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.numeric.kernel import kernel_with_error
 from hermite_dual.population.entries.gram_entries import GramEntries
 from hermite_dual.population.entries.variances import LARGEST_VARIANCE, layer_variances, moment, row_variances
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 _EPS = float(np.finfo(np.float64).eps)
 _MAX_STEPS = 2000

@@ -10,6 +10,7 @@ from flint import arb
 from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
 from hermite_dual.certified.counted.entry_error import SeriesValues, separable_series
@@ -20,7 +21,6 @@ from hermite_dual.certified.counted.power_series import VarianceSeries, evaluate
 from hermite_dual.certified.counted.row_coefficients import RowCoefficients, row_coefficients, unsupported
 from hermite_dual.certified.counted.variance_table import coefficients_at
 
-Array = NDArray[np.float64]
 Block = tuple[slice, slice]
 
 _MOST_TOGETHER = 1024

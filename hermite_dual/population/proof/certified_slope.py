@@ -4,17 +4,15 @@ Derivation: docs/theory/tangent_kernel.md, "Proven entries".
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
 from hermite_dual.certified.counted.homogeneous import homogeneous_slope
 from hermite_dual.certified.suprema.slope_regularity import SlopeRegularity
 from hermite_dual.errors import AccuracyError
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.proof.certified_kernel import CertifiedKernel
-
-Array = NDArray[np.float64]
 
 _WIDE = 2.0**-50
 """Error from which a closed form in balls replaces the series."""

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, UP, gamma
 from hermite_dual.certified.eigenvalues.entry_norm import EntryError, RowSums
 from hermite_dual.certified.suprema.constants import derivative_bound
@@ -40,8 +40,6 @@ from hermite_dual.population.proof.limit_bounds import (
     tiles,
 )
 from hermite_dual.population.proof.local_lipschitz import local_lipschitz
-
-Array = NDArray[np.float64]
 
 SMALLEST_SQUARE = 1e-280
 """Below it a rounding is not a relative one."""

@@ -7,9 +7,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hermite_dual.arrays import Array
 from hermite_dual.certified.eigenvalues.eigenvalues import (
     EigenvalueBounds,
     LowerBoundCheck,
@@ -25,8 +23,6 @@ from hermite_dual.population.proof.variance_coefficients import preactivation_er
 
 if TYPE_CHECKING:
     from hermite_dual.population.gram import Gram
-
-Array = NDArray[np.float64]
 
 
 def gram_least_eigenvalue(matrix: Array, entries: EntryBounds | EntrySums, rtol: float = 1e-6) -> EigenvalueBounds:

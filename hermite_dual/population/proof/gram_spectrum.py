@@ -6,13 +6,11 @@ Derivation: docs/theory/eigenvalues.md, "All eigenvalues".
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.eigenvalues.spectrum import Spectrum, eigenvalues
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.proof.entry_bounds import EntryBounds
-
-Array = NDArray[np.float64]
 
 
 def gram_eigenvalues(matrix: Array, entries: EntryBounds) -> Spectrum:

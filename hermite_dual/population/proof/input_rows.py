@@ -6,12 +6,10 @@ Derivation: docs/theory/entries.md, "Entries of a Gram matrix".
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.inner_products import products_between, squared_norms, upper_norms
-
-Array = NDArray[np.float64]
 
 PARAMETER_UNITS = 4
 """Units roundoff within which the squares of the scales may lie from the squares of the floats."""

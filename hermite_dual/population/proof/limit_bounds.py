@@ -12,9 +12,9 @@ from itertools import product
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import (
@@ -27,8 +27,6 @@ from hermite_dual.errors import AccuracyError
 from hermite_dual.numeric.spans import spans
 from hermite_dual.population.proof.certified_kernel import CertifiedKernel
 from hermite_dual.population.proof.input_rows import PARAMETER_UNITS, SCALES, InputRows
-
-Array = NDArray[np.float64]
 
 TILE = 512
 """Rows and columns of a block whose temporaries stay in the cache."""

@@ -7,10 +7,10 @@ import sympy as sp
 from flint import arb
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import upper_float, working_precision
 from hermite_dual.certified.enclosures.coefficients import coefficient_balls
 from hermite_dual.errors import AccuracyError
-from hermite_dual.numeric.mehler import Array
 from hermite_dual.shape.shape import shape_of
 
 _MOST = 64

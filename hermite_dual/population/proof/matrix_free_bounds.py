@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.eigenvalues.theory_bounds import (
     TheoryBound,
     check_degrees,
@@ -30,8 +30,6 @@ from hermite_dual.population.proof.variance_coefficients import preactivation_er
 
 if TYPE_CHECKING:
     from hermite_dual.population.gram import Gram
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import ntk_error, variance_error
 from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
@@ -38,7 +38,6 @@ from hermite_dual.population.proof.limit_bounds import correlations, positive_ro
 if TYPE_CHECKING:
     from hermite_dual.population.gram import Gram
 
-Array = NDArray[np.float64]
 
 _LEAST_ROOM = 1e-12
 """Smallest `1 - sigma_w^2 L^2` at which the slack of sigma_w counts to first order alone."""

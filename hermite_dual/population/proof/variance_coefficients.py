@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import upper_float
 from hermite_dual.certified.counted.variance_table import coefficients_at
 from hermite_dual.certified.eigenvalues.theory_bounds import CoefficientSource
@@ -17,8 +17,6 @@ from hermite_dual.errors import AccuracyError
 
 if TYPE_CHECKING:
     from hermite_dual.population.gram import Gram
-
-Array = NDArray[np.float64]
 
 
 def preactivation_error(gram: "Gram") -> float:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import UNIT
 from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds
 from hermite_dual.errors import HermiteDualError, InvalidInputError
@@ -36,7 +36,6 @@ from hermite_dual.population.theorem.hypothesis_tests import (
 if TYPE_CHECKING:
     from hermite_dual.deq import DEQ
 
-Array = NDArray[np.float64]
 
 _WIDEST = 10**15
 """Neurons, which need no network here."""

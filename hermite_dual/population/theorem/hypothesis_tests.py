@@ -11,9 +11,9 @@ from itertools import pairwise
 import numpy as np
 import sympy as sp
 from flint import arb
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
 from hermite_dual.certified.balls.precision import lower_float, working_precision
 from hermite_dual.certified.balls.rounding import UNIT
@@ -25,8 +25,6 @@ from hermite_dual.population.entries.inputs import EQUAL_NORMS
 from hermite_dual.shape.numbers import between
 from hermite_dual.shape.pieces import HOLE
 from hermite_dual.shape.shape import Pieces
-
-Array = NDArray[np.float64]
 
 _UP, _DOWN = 1 + 16 * UNIT, 1 - 16 * UNIT  # cover the few roundings of a product of scales
 _MOST_EXACT_PAIRS = 2000  # pairs of rows decided in rational arithmetic, some milliseconds each
