@@ -190,7 +190,7 @@ def test_lanczos_stops_in_an_invariant_space():
 
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
 def test_a_factor_in_tiles_serves_like_that_of_lapack(monkeypatch, precision):
-    from hermite_dual.certified.eigenvalues.eigenvalues import large_matrix
+    from hermite_dual.certified.eigenvalues import large_matrix
 
     rng = np.random.default_rng(5)
     Q = np.linalg.qr(rng.standard_normal((700, 700)))[0]
