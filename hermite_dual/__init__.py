@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         check_lower_bound,
         least_eigenvalue,
     )
+    from hermite_dual.certified.eigenvalues.exact_proof import exact_proof
     from hermite_dual.certified.eigenvalues.spectrum import Spectrum, eigenvalues
     from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
     from hermite_dual.data.digits import load_digits
@@ -79,6 +80,7 @@ _LOADED_ON_USE = {
     "Verdict": "validation",
     "check_lower_bound": "certified.eigenvalues.eigenvalues",
     "eigenvalues": "certified.eigenvalues.spectrum",
+    "exact_proof": "certified.eigenvalues.exact_proof",
     "least_eigenvalue": "certified.eigenvalues.eigenvalues",
     "load_digits": "data.digits",
     "on_sphere": "population.entries.inputs",
@@ -139,6 +141,7 @@ __all__ = [
     "check_lower_bound",
     "dual",
     "eigenvalues",
+    "exact_proof",
     "least_eigenvalue",
     "load_digits",
     "on_sphere",

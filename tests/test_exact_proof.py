@@ -1,0 +1,127 @@
+"""Proofs in integers: a checker that shares no line with the package accepts true ones and no others."""
+
+import copy
+import json
+import random
+import runpy
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import hermite_dual as hd
+from hermite_dual.certified.eigenvalues.entry_norm import RowSums
+
+check = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "check_an_exact_proof.py"))["check"]
+
+
+def through_json(proof):
+    return json.loads(json.dumps(proof))
+
+
+def problems():
+    rng = np.random.default_rng(0)
+    digits = hd.load_digits()[0]
+    for name, n in (("tanh", 12), ("gelu", 12), ("relu", 20), ("erf", 8), ("hard_tanh", 10), ("softplus", 6)):
+        G = hd.DEQ.paper(name, 0.05).gram(hd.on_sphere(digits[:n]))
+        yield G, G.least_eigenvalue().lower
+    G = hd.DEQ("gelu", 0.3).gram(digits[:9] / 16.0)
+    yield G, G.least_eigenvalue().lower
+    G = hd.DEQ.paper("tanh", 0.05).ntk(hd.on_sphere(digits[:7]))
+    yield G, G.least_eigenvalue().lower
+    for n in (1, 2, 3, 5, 8, 13):
+        Q = np.linalg.qr(rng.standard_normal((n, n)))[0]
+        A = (Q * np.geomspace(1e-6, 1.0, n)) @ Q.T
+        A = (A + A.T) / 2
+        yield A, hd.least_eigenvalue(A).lower
+        yield A - 3 * np.eye(n), hd.least_eigenvalue(A - 3 * np.eye(n)).lower
+
+
+PROBLEMS = list(problems())
+
+
+def test_there_are_twenty_problems():
+    assert len(PROBLEMS) == 20
+
+
+@pytest.mark.parametrize("number", range(len(PROBLEMS)))
+def test_true_bounds_are_accepted_and_false_ones_have_no_proof(number):
+    A, least = PROBLEMS[number]
+    slack = 1e-7 * abs(least)
+    proof = through_json(hd.exact_proof(A, least - slack))
+    assert check(proof)
+    # what is stated is about A itself: its entries are within the errors of those in the file
+    unit = Fraction(1, 2 ** proof["exponent"])
+    distances = [
+        sum(abs(Fraction(x) - proof["matrix"][max(i, j)][min(i, j)] * unit) for j, x in enumerate(row))
+        for i, row in enumerate(np.asarray(A).tolist())
+    ]
+    assert all(distance <= e * unit for distance, e in zip(distances, proof["row_errors"], strict=True))
+    with pytest.raises(hd.AccuracyError, match="was not proven in integers"):
+        hd.exact_proof(A, least + slack + 1e-12)
+
+
+def altered(proof, draw):
+    """A file that proves nothing, or states something false; None where the change happened to leave it true."""
+    new = copy.deepcopy(proof)
+    n, kind = len(new["matrix"]), draw.randrange(12)
+    i, j = sorted((draw.randrange(n), draw.randrange(n)))
+    num, den = new["value"]
+    if kind == 0:  # a larger value than any diagonal entry
+        new["value"] = [new["matrix"][i][i] + 1, 2 ** new["exponent"]]
+    elif kind == 1:  # a diagonal entry below the value
+        new["matrix"][i][i] = (num * 2 ** new["exponent"]) // den - draw.randrange(1, 100)
+    elif kind == 2:  # errors that reach the value
+        new["row_errors"][i] += new["matrix"][i][i] - (num * 2 ** new["exponent"]) // den + 1
+    elif kind == 3:
+        new["congruence"][i] = [0] * (i + 1)
+    elif kind == 4:
+        new["congruence"][j][i] = "1"
+    elif kind == 5:
+        new["matrix"][j][i] = float(new["matrix"][j][i])
+    elif kind == 6:
+        del new[draw.choice(["matrix", "value", "row_errors", "congruence", "exponent"])]
+    elif kind == 7:
+        new["row_errors"][i] = -1 - new["row_errors"][i]
+    elif kind == 8:
+        new["value"] = [num, -den]
+    elif kind == 9:
+        new["congruence"].pop()
+    elif kind == 10:
+        new["matrix"][i] = new["matrix"][i][:-1]
+    else:
+        new["value"] = [num, draw.choice([0, True, None, "2"])]
+    return new
+
+
+def test_two_hundred_altered_proofs_are_refused():
+    draw = random.Random(1)
+    proofs = [through_json(hd.exact_proof(A, least - 1e-7 * abs(least))) for A, least in PROBLEMS]
+    for _ in range(200):
+        assert not check(altered(draw.choice(proofs), draw))
+
+
+def test_the_errors_of_entries_count_in_full():
+    # B = [[0.7, -0.3], [-0.3, 0.7]] is within 0.3 of the identity: lambda_min is 0.4 there
+    for error in (0.3, np.full((2, 2), 0.3), RowSums(np.array([0.6, 0.6]))):
+        assert check(hd.exact_proof(np.eye(2), 0.39999, error))
+        with pytest.raises(hd.AccuracyError):
+            hd.exact_proof(np.eye(2), 0.40001, error)
+
+
+def test_values_and_matrices_are_exact():
+    A = np.array([[2.0, 1.0], [1.0, 2.0]])
+    for value in (Fraction(9, 10), sp.Rational(9, 10), 0.9, 0):
+        assert check(hd.exact_proof(A, value))
+    assert check(hd.exact_proof([[5e-324]], 0))
+    assert check(hd.exact_proof([[1e300, 1.0], [1.0, 1e-10]], 9e-11))
+    with pytest.raises(hd.InvalidInputError, match="value = 'x'"):
+        hd.exact_proof(A, "x")
+    with pytest.raises(hd.InvalidInputError, match="501 rows"):
+        hd.exact_proof(np.eye(501), 0.5)
+    with pytest.raises(hd.AccuracyError, match="Python function"):
+        hd.exact_proof(hd.DEQ(np.tanh, 0.2).gram(np.eye(2)), 0.0)
+    with pytest.raises(hd.InvalidInputError, match="carries the proven errors"):
+        hd.exact_proof(hd.DEQ("tanh", 0.2).gram(np.eye(2)), 0.0, 1e-3)
