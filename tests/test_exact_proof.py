@@ -52,11 +52,15 @@ def test_true_bounds_are_accepted_and_false_ones_have_no_proof(number):
     slack = 1e-7 * abs(least)
     proof = through_json(hd.exact_proof(A, least - slack))
     assert check(proof)
-    # what is stated is about A itself: its entries are within the errors of those in the file
+    # what is stated is about the true matrix: its entries, with their own errors, are within those of the file
     unit = Fraction(1, 2 ** proof["exponent"])
+    own = A.entry_bounds.errors if isinstance(A, hd.Gram) else np.zeros_like(A)
     distances = [
-        sum(abs(Fraction(x) - proof["matrix"][max(i, j)][min(i, j)] * unit) for j, x in enumerate(row))
-        for i, row in enumerate(np.asarray(A).tolist())
+        sum(
+            abs(Fraction(x) - proof["matrix"][max(i, j)][min(i, j)] * unit) + Fraction(e)
+            for j, (x, e) in enumerate(row)
+        )
+        for i, row in enumerate(np.stack([np.asarray(A), own], axis=2).tolist())
     ]
     assert all(distance <= e * unit for distance, e in zip(distances, proof["row_errors"], strict=True))
     with pytest.raises(hd.AccuracyError, match="was not proven in integers"):
@@ -101,6 +105,14 @@ def test_two_hundred_altered_proofs_are_refused():
     proofs = [through_json(hd.exact_proof(A, least - 1e-7 * abs(least))) for A, least in PROBLEMS]
     for _ in range(200):
         assert not check(altered(draw.choice(proofs), draw))
+
+
+def test_a_positive_diagonal_is_not_enough():
+    # eigenvalues -1 and 3
+    proof = {"exponent": 0, "value": [0, 1], "matrix": [[1], [2, 1]], "row_errors": [0, 0], "congruence": [[1], [0, 1]]}
+    assert not check(proof)
+    assert check(proof | {"matrix": [[3], [2, 3]]})
+    assert not check(proof | {"matrix": [[2], [2, 2]]})  # eigenvalues 0 and 4: not above 0
 
 
 def test_the_errors_of_entries_count_in_full():
