@@ -140,7 +140,7 @@ def test_an_interrupt_says_that_the_same_command_goes_on(tmp_path, data, monkeyp
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(hd.DEQ, "gram", interrupted)
+    monkeypatch.setattr(hd.DEQ, "store_gram", interrupted)
     result = run(data, "--out", tmp_path / "K.zarr")
     assert result.exit_code == 130
     assert "Run the same command again: it goes on there" in result.stderr

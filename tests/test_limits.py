@@ -61,6 +61,8 @@ def test_what_nobody_computes_is_refused_with_its_limit(call, message):
 
 
 LONG = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # children of tests in the background ignore it
 import hermite_dual as hd
 print("begun", flush=True)
 for digits in range(700, 950):  # seconds each
@@ -70,12 +72,15 @@ for digits in range(700, 950):  # seconds each
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise")
 def test_control_c_ends_a_long_ball():
-    process = subprocess.Popen([sys.executable, "-c", LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begun\n"
-    time.sleep(3)
-    assert process.poll() is None, "the ball was found too soon to be interrupted"
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", LONG], stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            assert process.stdout.readline() == "begun\n"
+            time.sleep(3)
+            assert process.poll() is None, "the ball was found too soon to be interrupted"
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode != 0
     assert "KeyboardInterrupt" in errors

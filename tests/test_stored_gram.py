@@ -267,8 +267,8 @@ def test_options_of_the_stored_matrix_need_out():
     with pytest.raises(hd.InvalidInputError, match="without out"):
         model.gram(X, memory="1GB")
     with pytest.raises(hd.InvalidInputError, match="out with Y"):
-        model.store_gram(X, X, out="K")
-    with pytest.raises(hd.InvalidInputError, match="paths are read with out"):
+        model.gram(X, X, out="K")
+    with pytest.raises(hd.InvalidInputError, match="store_gram reads paths"):
         model.gram("X.npy")
 
 
