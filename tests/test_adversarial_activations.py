@@ -38,6 +38,7 @@ def adversary():
         return importlib.import_module("adversarial_activations")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLE)
 def test_no_answer_is_wrong(adversary, name):
     problems = {question: adversary.ask(adversary.CASES[name], question)[0] for question in adversary.QUESTIONS}

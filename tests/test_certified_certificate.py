@@ -141,6 +141,7 @@ def _mutated(value, draw):
     return draw.choice(others)
 
 
+@pytest.mark.slow
 def test_no_mutated_certificate_is_accepted_that_says_anything_false(tmp_path):
     """300 changes with the digest computed again: refused, not proven, or true of what `verify` prints."""
     data = np.random.default_rng(5).standard_normal((4, 6))

@@ -66,6 +66,7 @@ def samples(equal, n=4, d=7, seed=0):
     return hd.on_sphere(X) if equal else X * np.linspace(0.4, 2.0, n)[:, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KERNELS)
 @pytest.mark.parametrize("equal", [True, False], ids=["equal norms", "unequal norms"])
 @pytest.mark.parametrize("depth", [None, 1, 3])

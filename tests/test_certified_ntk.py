@@ -66,6 +66,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "equal", "depth"), CASES)
 def test_tangent_bounds_contain_the_truth_and_are_narrow(name, equal, depth):
     model = hd.DEQ(name, sigma_w=0.45, sigma_u=1.2, sigma_b=0.3)

@@ -112,6 +112,7 @@ def test_coefficients_at_random_variances_are_those_of_mpmath():
     assert not rows.values[:, ::2].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "gelu"])
 def test_pairs_contain_the_kernel_in_balls(name):
     phi = hd.activation(name)
@@ -151,6 +152,7 @@ def different_norms(n=14, d=6, seed=2, low=0.5, high=2.0, close=0.02):
     return X * np.geomspace(low, high, n)[:, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [(0.5, 2.0), (1e-3, 30.0), (1.0, 1.0 + 1e-9)], ids=["mild", "wide", "near"])
 def test_entries_and_least_eigenvalue_contain_the_truth(spread):
     model, X = hd.DEQ.paper("erf", sigma_w2=0.06), different_norms(low=spread[0], high=spread[1])
@@ -221,6 +223,7 @@ def test_the_second_computation_agrees_at_many_norms(name):
     assert norm < 1e-10
 
 
+@pytest.mark.slow
 def test_the_second_computation_contains_the_truth_at_many_norms():
     model, X = hd.DEQ.paper("erf", sigma_w2=0.06), different_norms(n=26, d=8, close=0.3)
     matrix, norm = rebuild(X, parameters_of("erf", 0.06, None, False))

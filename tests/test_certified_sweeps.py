@@ -66,6 +66,7 @@ def test_panels_against_closed_coefficients():
         assert max(abs(a - b) for a, b in zip(found, truth, strict=True)) < mp.mpf("1e-46") * max(map(abs, truth))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "engine"), [("step", "rotated"), ("erf", "trapezoid")])
 def test_quadratures_of_kernels_against_closed_forms(name, engine):
     sweep, reference = load("enclosure_sweep"), load("mpmath_reference")

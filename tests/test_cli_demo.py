@@ -119,6 +119,7 @@ def test_help_lists_every_flag():
         assert f"--{flag}" in result.stdout
 
 
+@pytest.mark.slow
 def test_long_runs_stop_cleanly_on_interrupt(tmp_path):
     flags = ["--samples", "300", "--widths", "256,1024", "--replicas", "500", "--output", str(tmp_path / "out")]
     command = [sys.executable, "-m", "hermite_dual.cli", "demo", *flags]

@@ -146,6 +146,7 @@ def test_a_failure_has_an_exit_code_of_its_own(monkeypatch, failure, debug):
     assert ("Traceback" in result.stderr) is debug
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="a device that is always full")
 def test_a_full_disk_and_a_closed_pipe_are_no_refutation():
     command = [sys.executable, "-m", "hermite_dual.cli", "show", "tanh"]

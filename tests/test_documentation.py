@@ -46,6 +46,7 @@ def test_the_pages_with_sessions_are_found():
     assert DOCS / "howto" / "prove_a_bound.md" in PAGES
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="the pages show a POSIX shell")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_commands_print_what_the_page_shows(page, environment, tmp_path):

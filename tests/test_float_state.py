@@ -21,6 +21,7 @@ X = hd.on_sphere(np.random.default_rng(0).standard_normal((30, 6)))
 UPWARD, NEAREST = {"x86_64": (0x800, 0), "aarch64": (0x400000, 0)}.get(platform.machine(), (0, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "abs(tanh(x)+1/3)", "step", "sin(x)/x", "softplus"])
 def test_raised_underflows_of_others_stop_nothing(name):
     def numbers():
@@ -100,6 +101,7 @@ def _least(_):
     return hd.DEQ("tanh", 0.1).gram(X).least_eigenvalue().lower
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(multiprocessing, "get_context") or sys.platform == "win32", reason="there is no fork")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_processes_after_a_gram_matrix_compute_or_say_what_does(method):
@@ -127,6 +129,7 @@ def _spoil(content, how):
     return {"cut": content[: len(content) // 2], "empty": b"", "one bit": bytes(changed)}[how]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ending", "how"), [("nbi", "cut"), ("nbi", "empty"), ("nbc", "cut"), ("nbc", "one bit")])
 def test_a_damaged_cache_of_compiled_code_is_a_missing_one(tmp_path, ending, how):
     cache = tmp_path / "cache"

@@ -30,6 +30,7 @@ def load_sweep(monkeypatch):
     return sweep
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks/ is not part of this copy")
 def test_sample_of_the_accuracy_sweep(monkeypatch, capsys):
     sweep = load_sweep(monkeypatch)
@@ -128,6 +129,7 @@ def rows(n, features, factor):
     return X * (norms / np.linalg.norm(X, axis=1))[:, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "hard_tanh"])
 def test_norms_that_span_a_factor_of_100(name):
     X = rows(200, 64, 100.0)

@@ -46,6 +46,7 @@ def test_the_relu_model_meets_its_published_equation(cosine, value):
     np.testing.assert_allclose(np.diag(G.matrix), 1 / 0.92, rtol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMOOTH + KINKED)
 @pytest.mark.parametrize("equal", [True, False], ids=["equal norms", "unequal norms"])
 def test_finite_depth_is_what_its_definition_says(name, equal):
@@ -157,6 +158,7 @@ def test_the_least_eigenvalue_of_a_python_function_is_not_proven():
     assert e.estimate == pytest.approx(np.linalg.eigvalsh(G.matrix)[0], abs=1e-14)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(st.integers(2, 12), st.floats(0.0, 0.9), st.floats(0.1, 3.0), st.floats(0.0, 1.0), st.integers(0, 9))
 def test_random_models_solve_their_equation(n, sigma_w, sigma_u, sigma_b, seed):

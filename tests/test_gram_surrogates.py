@@ -74,6 +74,7 @@ def test_the_relu_map_meets_its_equation_at_all_cosines(weight):
             assert abs(mpf(float(value)) - entry) <= room
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("steepness", "top"), [(1.0, 1e-6), (1.0, 1.0), (20.0, 1e-6), (20.0, 1.0)])
 def test_maps_of_steep_activations_hold_at_all_variances(top, steepness):
     phi = hd.activation(f"erf({steepness}*x)")

@@ -70,6 +70,7 @@ for digits in range(700, 950):  # seconds each
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise")
 def test_control_c_ends_a_long_ball():
     pipe = subprocess.PIPE

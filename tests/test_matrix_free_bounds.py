@@ -12,6 +12,7 @@ def rows(n, d, seed=0):
     return np.random.default_rng(seed).standard_normal((n, d))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [1, 4, 5, 12, 50])
 def test_blocks_give_the_bounds_of_the_whole(block):
     X, model = hd.on_sphere(rows(12, 200)), hd.DEQ.paper("gelu", 0.05)

@@ -177,6 +177,7 @@ def empirical_of_layers(model, X, width, seed, depth):
     return theta
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "depth"), [("tanh", None), ("gelu", None), ("tanh", 3)])
 def test_wide_networks_have_the_tangent_kernel(name, depth):
     """Sixteen networks of width 2048: the mean within 4.5 standard errors (0.04 % an entry at 15 degrees of freedom),
@@ -257,6 +258,7 @@ def test_identical_rows_have_the_entry_of_the_diagonal():
     assert theta.estimated_error < 1e-13
 
 
+@pytest.mark.slow
 def test_cross_kernels_have_proven_errors():
     X = points(False, n=3)
     block = hd.DEQ("erf", sigma_w=0.4).ntk(X[:1], X[1:])

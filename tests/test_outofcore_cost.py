@@ -69,6 +69,7 @@ def test_processors_are_shared_by_computing_and_writing():
     assert apart._wall(10.0, 4.0) == pytest.approx(6.0, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_run_takes_no_more_disk_and_what_is_there_is_not_counted(tmp_path):
     X = np.random.default_rng(0).standard_normal((150, 10))
     cost = MODEL.gram_cost(X, block=64, folder=tmp_path, proof=False)

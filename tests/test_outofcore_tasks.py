@@ -282,6 +282,7 @@ def folder_of(value, number):
     return value.folder, number
 
 
+@pytest.mark.slow
 def test_a_shared_value_outlives_more_workers_than_dask_allows(tmp_path, client):
     runner = Cluster(client)
     shared = runner.share(Deadly(str(tmp_path), 5, os.getpid()))

@@ -80,6 +80,7 @@ def test_random_token_strings_are_read_or_refused(text):
     assert result is None or result.free_symbols <= {hd.x}
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=40))
 def test_random_text_is_read_or_refused(text):

@@ -140,6 +140,7 @@ def check_entry(phi, first, second, rho):
             assert e <= (40 * length * size + 40 * norms) * UNIT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMULAS)
 def test_entries_are_within_their_bounds_of_the_kernels_enclosure(name):
     phi = FORMULAS[name]
@@ -273,6 +274,7 @@ def test_the_two_proofs_of_a_gram_matrix_agree_within_their_bounds(name):
     assert least.lower <= np.linalg.eigvalsh(matrix)[0] + error
 
 
+@pytest.mark.slow
 def test_close_rows_on_a_sphere_are_as_sharp_as_others():
     X = np.random.default_rng(5).normal(size=(12, 6))
     X[1:4] = X[0] + np.array([[1e-2], [1e-4], [1e-6]]) * X[1:4]

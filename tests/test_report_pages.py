@@ -73,6 +73,7 @@ def rows(page, label):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["validation", "study", "run"])
 def test_pages_are_well_formed_and_need_nothing_else(pages, name):
     text = (pages / f"{name}.html").read_text(encoding="utf-8")
@@ -169,6 +170,7 @@ def test_the_same_run_gives_the_same_bytes(pages, study, checks, tmp_path):
     assert study.save(tmp_path / "b.html", checks).read_bytes() == (pages / "study.html").read_bytes()
 
 
+@pytest.mark.slow
 def test_names_from_outside_are_escaped(tmp_path):
     model = hd.DEQ(hostile(), sigma_w=0.3)
     model.validate(X, widths=(8, 16), replicas=2).save(tmp_path / "v.html")

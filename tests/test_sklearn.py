@@ -58,12 +58,14 @@ def test_gradients_are_the_derivatives_of_the_gram_matrix(phi, X, depth):
     assert_gradient(DualKernel(phi, **SCALES, depth=depth), X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("phi", "depth"), [("tanh", None), ("tanh", 2), ("gelu", None), ("relu", None), ("relu", 2)])
 @pytest.mark.parametrize("X", [EQUAL, UNEQUAL], ids=["equal norms", "unequal norms"])
 def test_gradients_are_the_derivatives_of_the_tangent_kernel(phi, depth, X):
     assert_gradient(DualKernel(phi, **SCALES, kind="ntk", depth=depth), X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("X", [EQUAL[:3], UNEQUAL[:2]], ids=["equal norms", "unequal norms"])
 def test_gradients_with_a_kink_away_from_zero(X):
     close = np.vstack([X, X[:1] + 0.05 * np.array([0.3, -1.0, 0.5, 0.2])])
@@ -164,6 +166,7 @@ def digits():
 AT_A_BOUND = pytest.mark.filterwarnings("ignore:The optimal value found:sklearn.exceptions.ConvergenceWarning")
 
 
+@pytest.mark.slow
 @AT_A_BOUND
 def test_gaussian_process_regression_fits_its_scales(digits):
     X, labels = digits[0][:80], digits[1][:80]

@@ -32,6 +32,7 @@ def _chunks(path):
     return {file: file.read_bytes() for file in files if file.is_file()}
 
 
+@pytest.mark.slow
 @given(
     n=st.integers(1, 40),
     block=st.integers(1, 50),
@@ -57,6 +58,7 @@ def test_blocks_of_any_size_give_the_matrix_in_memory(tmp_path_factory, n, block
     assert np.array_equal(G.diagonal, np.diagonal(found))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "spread"), [("tanh", 0.0), ("relu", 0.2), ("gelu", 0.1)])
 def test_the_proof_in_blocks_agrees_with_the_proof_in_memory(tmp_path, name, spread):
     X, model = _samples(150, 12, spread), hd.DEQ.paper(name, 0.05)
@@ -304,6 +306,7 @@ def test_the_former_spelling_is_passed_on_with_a_warning(tmp_path):
         model.gram(X, blocks=8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path, how):
     X, model = _samples(), hd.DEQ.paper("tanh", 0.05)
@@ -382,6 +385,7 @@ def client():
         yield found
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_matrix_while_its_workers_are_killed(tmp_path, client):
     X, model = _samples(120), hd.DEQ.paper("gelu", 0.05)
     rng = np.random.default_rng(0)

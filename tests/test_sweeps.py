@@ -32,6 +32,7 @@ def _theory(folder, activations=("tanh", "relu"), sigmas=(0.2, 0.3), **options):
     return hd.sweep(activations, sigmas, (), X=X, out=folder, **options)
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_models(tmp_path):
     found = _sweep(tmp_path / "s.zarr", ("tanh", shifted), seeds=(0, 3))
     assert [(row["activation"], row["seed"]) for row in found] == [
@@ -68,6 +69,7 @@ def test_the_papers_scales_make_the_papers_models(tmp_path):
         _theory(tmp_path, paper=True, sigma_u=2.0)
 
 
+@pytest.mark.slow
 def test_finished_points_are_not_computed_again_wherever_they_stand(tmp_path):
     first = _theory(tmp_path)
     assert first.computed == 4
@@ -188,6 +190,7 @@ def test_results_are_read_in_the_ways_people_read_them(tmp_path):
     assert f"{found.rows[0]['lambda_lower']:.6g}" in str(found)
 
 
+@pytest.mark.slow
 def test_a_sweep_that_was_killed_goes_on(tmp_path):
     program = textwrap.dedent(
         """
@@ -214,6 +217,7 @@ def test_a_sweep_that_was_killed_goes_on(tmp_path):
     assert resumed.rows == whole.rows
 
 
+@pytest.mark.slow
 def test_a_cluster_finds_the_same_numbers_to_the_last_bit(tmp_path):
     distributed = pytest.importorskip("distributed")
     with (

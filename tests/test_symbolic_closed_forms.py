@@ -79,6 +79,7 @@ def random_point(generator):
     return {q1: first, q2: second, c: shared, a: R(generator.randint(1, 90), 100), b: R(generator.randint(1, 90), 50)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KNOWN)
 def test_derived_forms_equal_the_published_ones_at_twenty_points(name):
     expr, published = KNOWN[name]
@@ -94,6 +95,7 @@ def test_derived_forms_equal_the_published_ones_at_twenty_points(name):
         assert abs(unit - published.subs(at_one).evalf(40)) <= DIGITS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KNOWN)
 def test_forms_have_at_most_twice_the_operations_of_the_published_ones(name):
     expr, published = KNOWN[name]
@@ -128,6 +130,7 @@ BY_QUADRATURE = {  # expression, kinks
 POINT = (R(17, 10), R(3, 5), R(4, 5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_QUADRATURE)
 def test_forms_without_published_kernel_agree_with_quadrature_to_25_digits(name):
     expr, kinks = BY_QUADRATURE[name]
@@ -139,6 +142,7 @@ def test_forms_without_published_kernel_agree_with_quadrature_to_25_digits(name)
     assert abs(unit - form.general.subs({q1: 1, q2: 1, c: R(-1, 3)}).evalf(32)) <= sp.Float(10) ** -28
 
 
+@pytest.mark.slow
 def test_quadrature_knows_relu():
     reference = dual_by_quadrature(sp.Max(x, 0), x, [0], *POINT)
     exact = KNOWN["relu"][1].subs(dict(zip((q1, q2, c), POINT, strict=True))).evalf(40)
@@ -148,6 +152,7 @@ def test_quadrature_knows_relu():
 PIECEWISE = ["relu6", "hard_tanh", "hard_swish", "quadratic pieces", "selu", "triangular", "hard_shrink", "laplace"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PIECEWISE)
 def test_degenerate_correlations_are_finite_and_are_the_limits(name):
     expr, kinks = BY_QUADRATURE[name]
@@ -187,6 +192,7 @@ OUTSIDE = {  # expression, what the reason has to name
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_activations_outside_the_class_say_why(name):
     expr, subexpression, why = OUTSIDE[name]
@@ -197,6 +203,7 @@ def test_activations_outside_the_class_say_why(name):
     assert why in form.reason
 
 
+@pytest.mark.slow
 def test_divergence_at_variance_one_leaves_the_general_form():
     form = derive_dual(shape_of(sp.exp(x**2 / 3), x))
     assert form.unit is None
@@ -206,6 +213,7 @@ def test_divergence_at_variance_one_leaves_the_general_form():
     assert abs(form.general.subs(dict(zip((q1, q2, c), point, strict=True))).evalf(20) - reference) < 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "expr",
     [
@@ -229,16 +237,19 @@ def test_derivative_dual_by_price_and_directly(expr):
         assert abs(left - right) <= sp.Float(10) ** -25 * abs(left)
 
 
+@pytest.mark.slow
 def test_derivative_of_smooth_activation_is_the_dual_of_its_derivative():
     expr = x * normal(x)
     assert derive_derivative_dual(shape_of(expr, x)).unit == derive_dual(shape_of(sp.diff(expr, x), x)).unit
 
 
+@pytest.mark.slow
 def test_unknown_derivation_is_refused():
     with pytest.raises(InvalidInputError, match="by must be 'direct' or 'price', got 'magic'"):
         derive_derivative_dual(shape_of(x, x), by="magic")
 
 
+@pytest.mark.slow
 def test_cross_dual_is_bilinear():
     f, g = sp.Max(x - 1, 0), sp.erf(x)
     total = derive_dual(shape_of(2 * f - 3 * g, x)).unit
@@ -250,6 +261,7 @@ def test_cross_dual_is_bilinear():
     assert abs((total - parts).subs(rho, R(2, 5)).evalf(30)) < sp.Float(10) ** -27
 
 
+@pytest.mark.slow
 def test_parameters_stay_symbols():
     form = derive_dual(shape_of(sp.Piecewise((x, x > 0), (a * (sp.exp(x) - 1), True)), x))
     number = derive_dual(shape_of(sp.Piecewise((x, x > 0), (sp.exp(x) * R(13, 10) - R(13, 10), True)), x))
@@ -257,11 +269,13 @@ def test_parameters_stay_symbols():
     assert abs(difference.evalf(30)) < sp.Float(10) ** -27
 
 
+@pytest.mark.slow
 def test_symbol_without_assumptions_is_taken_as_real():
     plain = sp.Symbol("x")
     assert derive_dual(shape_of(sp.Abs(plain), plain)) == derive_dual(shape_of(sp.Abs(x), x))
 
 
+@pytest.mark.slow
 def test_second_call_is_immediate():
     expr = BY_QUADRATURE["hard_swish"][0]
     derive_dual(shape_of(expr, x))
@@ -270,6 +284,7 @@ def test_second_call_is_immediate():
     assert time.perf_counter() - start < 0.02
 
 
+@pytest.mark.slow
 def test_lambdified_form_equals_the_exact_one():
     unit = derive_dual(shape_of(BY_QUADRATURE["relu6"][0], x)).unit
     function = sp.lambdify(rho, unit, modules=[LAMBDIFY_MODULES, "scipy"])
@@ -278,6 +293,7 @@ def test_lambdified_form_equals_the_exact_one():
         assert float(function(float(correlation))) == pytest.approx(exact, abs=1e-13)
 
 
+@pytest.mark.slow
 def test_long_forms_are_refused_and_bounded_in_time():
     start = time.perf_counter()
     form = derive_dual(shape_of(x**6 * sp.exp(-a * x**2 - b * x) * sp.Heaviside(x - 1), x))
@@ -286,6 +302,7 @@ def test_long_forms_are_refused_and_bounded_in_time():
     assert time.perf_counter() - start < 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [R(-7, 5), R(3, 4)])
 @pytest.mark.parametrize(
     "expr",
@@ -306,6 +323,7 @@ def test_one_form_holds_for_both_signs_of_a_real_parameter(expr, value):
     assert abs(found - expected) < 1e-12
 
 
+@pytest.mark.slow
 def test_a_parameter_whose_sign_decides_is_named():
     parameter = sp.Symbol("p", real=True)
     form = derive_dual(shape_of(sp.Piecewise((sp.erf(parameter * x), x > parameter), (0, True)), x))

@@ -48,6 +48,7 @@ def by_quadrature(expr, r, variance):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("r", [0, 1, 2, 7])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_coefficients_against_quadrature(name, r):
@@ -125,6 +126,7 @@ def test_odd_activations_without_closed_form_have_exact_zeros():
     assert exact_coefficient(shape_of(sp.tanh(x), x), 3).has(sp.Integral)
 
 
+@pytest.mark.slow
 def test_integral_evaluates_to_fifty_digits():
     # Stein: a_1 of tanh is E[sech^2], a different integrand.
     first = exact_coefficient(shape_of(sp.tanh(x), x), 1).evalf(50)

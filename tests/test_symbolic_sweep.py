@@ -122,6 +122,7 @@ def kernels(case: Draw) -> tuple[sp.Expr, list[sp.Expr]]:
     return general(*case.covariance), [general(s**2, s**2, s**2) for s in (first, second)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(DRAWS))
 def test_closed_form_of_a_random_member(number):
     case = draw(number)

@@ -83,6 +83,7 @@ def test_intervals_are_rounded_outwards(lower, width, digits):
     assert Fraction(rounded_down(lower, digits)) <= lower <= Fraction(rounded_up(lower, digits))
 
 
+@pytest.mark.slow
 def test_coefficients_agree_with_an_independent_quadrature(cells):
     mpmath.mp.dps = 30
     value = mpmath.quad(lambda z: mpmath.tanh(z) * z * mpmath.npdf(z), [-12, -4, 0, 4, 12])

@@ -85,6 +85,7 @@ def test_rows_parallel_to_rounding_are_told_apart_exactly():
     assert outcomes("tanh", data=np.vstack([X, near]))[1]["no two parallel rows"] is P
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phi", "outcome"),
     [

@@ -87,6 +87,7 @@ def by_threads(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["equal", "float32", "tangent", "cross"])
 def test_matrices_of_any_number_of_threads_differ_by_at_most_their_errors(by_threads, name):
     """Both are within their `entry_error` of one and the same kernel."""
@@ -142,6 +143,7 @@ assert flint.ctx.prec == precision
 """
 
 
+@pytest.mark.slow
 def test_eight_threads_give_the_bits_of_one():
     answers = [
         subprocess.run(
@@ -168,5 +170,6 @@ other.join()
 """
 
 
+@pytest.mark.slow
 def test_a_property_of_another_object_is_computed_while_a_thread_waits_in_it():
     subprocess.run([sys.executable, "-c", WAITING], check=True, timeout=100)

@@ -18,6 +18,7 @@ def pairs(report):
     return {(pair.first, pair.second): pair for pair in report.comparisons}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["erf", "relu", "gelu", "sin", "elu"])
 def test_the_closed_form_is_a_path_of_its_own(name, monkeypatch):
     model = hd.DEQ(name, sigma_w=0.4, sigma_u=1.2, sigma_b=0.1)

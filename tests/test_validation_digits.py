@@ -13,6 +13,7 @@ def report():
     return MODEL.validate(X)
 
 
+@pytest.mark.slow
 def test_the_model_agrees_and_approaches_with_the_exponent_one_half(report):
     assert report.verdict is hd.Verdict.AGREE
     assert abs(report.slope + 0.5) < 0.1
@@ -21,6 +22,7 @@ def test_the_model_agrees_and_approaches_with_the_exponent_one_half(report):
     assert report.entries.tests == 300 * 301 // 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [MODEL.replace(sigma_w=1.5 * MODEL.sigma_w), hd.DEQ.paper("erf", sigma_w2=0.08)],
@@ -33,6 +35,7 @@ def test_a_wrong_gram_matrix_is_found(report, wrong):
     assert found.seed == report.seed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("right", "wrong"), [("relu", "gelu"), ("gelu", "relu")])
 def test_similar_activations_are_told_apart(right, wrong):
     few = X[:100]

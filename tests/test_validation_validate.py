@@ -64,6 +64,7 @@ def test_too_few_networks_are_inconclusive():
     assert "Raise replicas or widths" in report.reason
 
 
+@pytest.mark.slow
 def test_it_does_not_cry_wolf():
     # 30 correct models at the error probability 0.1: more than 8 disagreements have a probability below 0.003.
     verdicts = [run(seed=seed, replicas=4, error_probability=0.1).verdict for seed in range(30)]

@@ -100,6 +100,7 @@ def test_tables_of_waves_at_large_variances(name):
     assert np.abs(found - expected).max() <= table.error
 
 
+@pytest.mark.slow
 def test_gram_matrices_of_waves_at_large_scales():
     X = hd.on_sphere(np.random.default_rng(3).standard_normal((6, 4)))
     X[5] = X[0] + 1e-3 * X[1]

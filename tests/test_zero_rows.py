@@ -42,6 +42,7 @@ def test_entries_of_rows_of_zeros_are_those_of_the_closed_form(depth):
         assert "phi(0)" in G.entry_bounds.reason or "variance is zero" in G.entry_bounds.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "relu", "hardtanh"])
 @pytest.mark.parametrize("depth", [None, 2])
 def test_where_phi_vanishes_at_zero_the_row_is_zero_and_the_others_are_theirs(name, depth):
