@@ -173,7 +173,9 @@ class DEQ:
             raise InvalidInputError(f"{names} without out: they say how a matrix on disk is computed, see store_gram")
         if Y is not None:
             raise InvalidInputError("out with Y: entries between X and Y are kept in memory; leave out one of them")
-        warnings.warn("gram(X, out=...) is now store_gram(X, out, ...)", DeprecationWarning, stacklevel=3)
+        warnings.warn(
+            "gram(X, out=...) is now store_gram(X, out, ...)", DeprecationWarning, stacklevel=4
+        )  # past `own_float_state`
         return self.store_gram(X, **stored)
 
     def store_gram(
