@@ -253,3 +253,22 @@ def _exact_layers(rows: list, power: int, depth: int) -> list:
             for i, row in enumerate(S)
         ]
     return K
+
+
+@pytest.mark.parametrize("kind", ["gram", "ntk"])
+@pytest.mark.parametrize("rows", [np.ones((3, 4)), np.array([[1.0, 2.0], [-1.0, -2.0], [3.0, 1.0]])])
+def test_no_lower_bound_is_negative(kind, rows):
+    # equal rows, and opposite rows of an odd function: the least eigenvalue is 0, and entries have errors
+    G = getattr(hd.DEQ("tanh", 0.3), kind)(rows)
+    found = G.least_eigenvalue()
+    assert (found.outcome, found.lower) == (hd.Outcome.PROVEN, 0.0)
+    assert 0.0 <= found.estimate <= found.upper < 1e-12
+    for value in (0.0, -1e-16, -3.0):
+        check = G.check_lower_bound(value)
+        assert check.outcome is hd.Outcome.PROVEN
+        assert 0.0 <= check.margin <= found.upper - value
+    assert G.check_lower_bound(1e-16).outcome is hd.Outcome.UNDECIDED
+    unproven = hd.DEQ(np.tanh, 0.3).gram(rows)
+    assert unproven.check_lower_bound(0.0).outcome is hd.Outcome.UNDECIDED
+    # a matrix of which nothing else is known has no such bound
+    assert hd.check_lower_bound(np.array(G), 0.0, 1e-15).outcome is not hd.Outcome.PROVEN

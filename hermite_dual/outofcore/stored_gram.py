@@ -44,6 +44,7 @@ from hermite_dual.population.proof.entry_bounds import (
     proven_lipschitz,
     unprovable,
 )
+from hermite_dual.population.proof.gram_eigenvalues import not_negative, not_negative_claim
 from hermite_dual.population.proof.input_rows import InputRows
 from hermite_dual.population.proof.limit_bounds import LimitBounds
 from hermite_dual.population.proof.variance_coefficients import coefficients_within
@@ -232,7 +233,7 @@ class StoredGram:
         lower, upper, vector = found
         estimate = min(max(upper - entry_norm(proven.error, len(vector)), lower), upper)
         reason = "float64 Cholesky in blocks and Rayleigh quotient with their error bounds"
-        return EigenvalueBounds(lower, estimate, upper, Outcome.PROVEN, reason, vector)
+        return not_negative(EigenvalueBounds(lower, estimate, upper, Outcome.PROVEN, reason, vector))
 
     def check_lower_bound(self, value: float) -> LowerBoundCheck:
         """Decide whether `lambda_min(K) >= value`: PROVEN, REFUTED or UNDECIDED.
@@ -243,7 +244,8 @@ class StoredGram:
         Raises:
             InvalidInputError: value is no finite number.
         """
-        return replace(decide_claim(value, self._check_claim), bounds=self.least_eigenvalue)
+        found = not_negative_claim(decide_claim(value, self._check_claim), value, self.entry_sums)
+        return replace(found, bounds=self.least_eigenvalue)
 
     def _check_claim(self, value: float) -> LowerBoundCheck:
         proven = self.entry_sums

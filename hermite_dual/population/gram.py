@@ -195,9 +195,9 @@ class Gram:
         Raises:
             InvalidInputError: value is no finite number.
         """
-        from hermite_dual.population.proof.gram_eigenvalues import gram_check_lower_bound
+        from hermite_dual.population.proof.gram_eigenvalues import gram_check_lower_bound, not_negative_claim
 
-        return gram_check_lower_bound(self._float64, self._entries, value)
+        return not_negative_claim(gram_check_lower_bound(self._float64, self._entries, value), value, self._entries)
 
     def lower_bounds(self, degrees: int = 128) -> "tuple[TheoryBound, ...]":
         """Return the theory's lower bounds of `lambda_min(K)`, certified: Ling, Khatri-Rao, Hermite-Gershgorin.

@@ -1,6 +1,6 @@
 """Certified least eigenvalues of population Gram matrices, and the theory's lower bounds beside them.
 
-Derivation: docs/theory/eigenvalues.md, "The theory's bounds".
+Derivation: docs/theory/eigenvalues.md, "Least eigenvalue: lower bound", "The theory's bounds".
 """
 
 import math
@@ -30,7 +30,22 @@ def gram_least_eigenvalue(matrix: Array, entries: EntryBounds | EntrySums, rtol:
     if entries.error is None:
         estimate = least_eigenvalue_estimate(matrix)
         return EigenvalueBounds(-math.inf, estimate, math.inf, Outcome.UNDECIDED, entries.reason)
-    return least_eigenvalue(matrix, entries.error, rtol=rtol)
+    return not_negative(least_eigenvalue(matrix, entries.error, rtol=rtol))
+
+
+def not_negative(bounds: EigenvalueBounds) -> EigenvalueBounds:
+    """Cut an enclosure of `lambda_min(K)` at 0: `K = E[phi phi^T]`, its limit and Theta are positive semidefinite."""
+    if bounds.outcome is not Outcome.PROVEN or bounds.lower >= 0.0:
+        return bounds
+    return replace(bounds, lower=0.0, estimate=max(bounds.estimate, 0.0))
+
+
+def not_negative_claim(check: LowerBoundCheck, value: float, entries: EntryBounds | EntrySums) -> LowerBoundCheck:
+    """Decide claims of at most 0 likewise, where entries have a proven error and the usual proof ended too early."""
+    if check.outcome is not Outcome.UNDECIDED or entries.error is None or not value <= 0:
+        return check
+    margin = math.nextafter(abs(float(value)), 0.0)  # of values that are no floats it is rounded down
+    return replace(check, outcome=Outcome.PROVEN, margin=margin, reason="a Gram matrix is positive semidefinite")
 
 
 def gram_check_lower_bound(matrix: Array, entries: EntryBounds | EntrySums, value: float) -> LowerBoundCheck:
