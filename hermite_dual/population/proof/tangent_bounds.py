@@ -60,12 +60,11 @@ def tangent_entry_bounds(model: Model, matrix: Array, gram: "Gram | None") -> En
     if model.depth == 0:
         return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, "Theta(0) = 0 by definition", 0.0, {})
     try:
-        others = bounds_with_zero_rows(
-            lambda model, matrix, _: tangent_entry_bounds(model, matrix, gram and _without_zero_rows(gram)),
-            model,
-            matrix,
-            np.ones(len(matrix)),
-        )
+
+        def of_others(model: Model, matrix: Array, _: Array) -> EntryBounds:
+            return tangent_entry_bounds(model, matrix, None if gram is None else _without_zero_rows(gram))
+
+        others = bounds_with_zero_rows(of_others, model, matrix, np.ones(len(matrix)))
         if others is not None:
             return others
         regularity = slope_regularity(model.activation.shape)
