@@ -40,7 +40,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(os|numpy|np|sklearn|sp|sympy|mpmath|flint|matplotlib|collections|typing|pathlib|enum)(\..*)?"),
     (
         "py:.*",
-        r"(.*\.)?(NDArray|ArrayLike|DTypeLike|Floats|Array|Any|Expr|Axes|Method|Model|Norm|ActivationLike|optional)",
+        r"(.*\.)?(NDArray|ArrayLike|DTypeLike|Array|Any|Expr|Axes|Method|Model|Norm|ActivationLike|optional)",
     ),
     ("py:class", r"(float64|int64|Path|Callable|Sequence|Iterable)"),
     ("py:class", r"hermite_dual\.report\.tables\.(columns|cells)\..*"),
