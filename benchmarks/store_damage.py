@@ -167,6 +167,7 @@ def main() -> int:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     draw = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 0)
     seen: Counter[str] = Counter()
+    refusals: Counter[str] = Counter()
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as base:
         room = Path(base)
@@ -189,7 +190,6 @@ def main() -> int:
             elif verdict == "refused":
                 refusals[f"{name}, {what}: {found[8:140]}"] += 1
 
-        refusals: Counter[str] = Counter()
         for k in range(count):
             name = list(RUNS)[k % len(RUNS)]
             run, folder = RUNS[name], room / "store"
@@ -202,21 +202,19 @@ def main() -> int:
             name = list(RUNS)[k % len(RUNS)]
             run, folder = RUNS[name], room / "store"
             shutil.copytree(room / name, folder)
-            state = draw.getstate()
-            what = damage(folder, room / f"{name} other", draw)
+            case = draw.random()
+            what = damage(folder, room / f"{name} other", random.Random(case))
             judge(name, answer_of(lambda run=run, folder=folder: run(folder), answer), f"damaged: {what}")
             shutil.rmtree(folder)
             if name == "gram":  # damaged between opening and proving
                 shutil.copytree(room / name, folder)
-                draw.setstate(state)
 
-                def late(folder: Path = folder) -> Any:
+                def late(folder: Path = folder, case: float = case) -> Any:
                     G = hd.DEQ.paper("tanh", 0.05).store_gram(X, out=folder)
-                    damage(folder, room / "gram other", draw)
+                    damage(folder, room / "gram other", random.Random(case))
                     return G[:, :].tobytes(), prove(G)
 
                 judge(name, answer_of(late, answer), f"damaged after opening: {what}")
-                damage(folder, room / "gram other", draw)
                 shutil.rmtree(folder)
     for line, number in sorted(seen.items()):
         print(f"{number:5} {line}")

@@ -1,6 +1,5 @@
 """The parts of the second proof: sliced products, measured residuals, entries of almost parallel rows."""
 
-import ast
 import re
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import numpy as np
 import pytest
 import sympy as sp
 
-import hermite_dual
 import hermite_dual as hd
 from hermite_dual.certified.counted.homogeneous import homogeneous_kernel
 from hermite_dual.certified.counted.nearly_parallel import homogeneous_kernel_of
@@ -22,6 +20,7 @@ from hermite_dual.certified.second_proof.certificate import make_certificate, ve
 from hermite_dual.certified.second_proof.plain_bounds import plain_lower_bound, plain_upper_bound
 from hermite_dual.certified.second_proof.rebuild import parameters_of, rebuild
 from hermite_dual.shape.shape import shape_of
+from tests.import_graph import imports
 
 x = sp.Symbol("x", real=True)
 
@@ -170,32 +169,13 @@ def test_a_fault_in_what_both_proofs_share_shows_beside_the_floats():
     assert done.stdout.split() == ["PROVEN", "UNDECIDED"]
 
 
-ROOT = Path(hermite_dual.__file__).parent
-
-
-def imported(module):
-    """The package's modules that a module imports, at its top or in a function, types alone left out."""
-    tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            node.body = []
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hermite_dual"):
-            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
-                inside = name.removeprefix("hermite_dual").lstrip(".")
-                if inside and (ROOT / f"{inside.replace('.', '/')}.py").is_file():
-                    found.add(inside)
-    return found
-
-
 def closure(*modules):
     seen, left = set(), list(modules)
     while left:
         module = left.pop()
         if module not in seen:
             seen.add(module)
-            left += imported(module)
+            left += imports(module)
     return seen
 
 

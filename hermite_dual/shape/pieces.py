@@ -141,19 +141,22 @@ def _put(switch: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr:
     return value
 
 
+def _has_parameters(switch: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> bool:
+    return bool((switch.free_symbols | point.free_symbols) - {symbol})
+
+
 def _sign_between(switch: sp.Expr, symbol: sp.Symbol, cell: Interval) -> int:
     """Return the sign on a cell in which the switch has no zero."""
     point = between(*cell)
-    number = not (switch.free_symbols | point.free_symbols) - {symbol}
-    sign = ball_sign(switch, symbol, point, _COARSE) if number else None
+    sign = None if _has_parameters(switch, symbol, point) else ball_sign(switch, symbol, point, _COARSE)
     return sign_of(_put(switch, symbol, point)) if sign is None else sign
 
 
 def _sign_at_zero(switch: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> int:
     """Return the sign at a point found as a zero, or a pole, of a factor of the switch."""
+    if not _has_parameters(switch, symbol, point):
+        return ball_sign(switch, symbol, point) or 0  # 0 to 1,024 bits: the zero that the search found
     try:
-        if not (switch.free_symbols | point.free_symbols) - {symbol}:
-            return ball_sign(switch, symbol, point) or 0  # 0 to 1,024 bits: the zero that the search found
         return sign_of(_put(switch, symbol, point))
     except UndecidedError:
         return 0  # a zero that only the search for it knows, or a pole, where no value is right

@@ -4,7 +4,7 @@ Derivation: docs/theory/eigenvalues.md, "Proofs in integers".
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -125,19 +125,18 @@ def _shifted(entries: list[list[int]], errors: list[int], exponent: int, claim: 
     return fmpz_mat(rows)
 
 
-def _congruences(shifted: Array) -> "Sequence[list[list[int]]]":
-    """Columns of the inverse of the Cholesky factor, each rounded to some bits; none where there is no factor."""
+def _congruences(shifted: Array) -> Iterator[list[list[int]]]:
+    """Yield columns of the inverse of the Cholesky factor, rounded to more and more bits; none without a factor."""
     try:
         factor = cholesky(shifted, lower=False)
     except np.linalg.LinAlgError:
-        return []
+        return
     inverse = solve_triangular(factor, np.eye(len(shifted)), lower=False)
     _, exponents = np.frexp(np.abs(inverse).max(axis=0))
     shifts = (exponents - exponents.min()).tolist()  # their scales make the diagonal of the congruence even
-    return [
-        [[int(x) << shift for x in column] for column, shift in zip(columns, shifts, strict=True)]
-        for columns in (np.rint(np.ldexp(inverse, bits - exponents)).T.tolist() for bits in _BITS)
-    ]
+    for bits in _BITS:
+        columns = np.rint(np.ldexp(inverse, bits - exponents)).T.tolist()
+        yield [[int(x) << shift for x in column] for column, shift in zip(columns, shifts, strict=True)]
 
 
 def _is_dominant(exact: fmpz_mat, columns: list[list[int]]) -> bool:

@@ -118,18 +118,34 @@ def entry_bounds(model: Model, matrix: Array, variances: Array) -> EntryBounds:
     Returns:
         Proven bounds, or UNDECIDED with the reason.
     """
-    obstacle = unprovable(model)
-    if obstacle is not None:
-        return undecided(obstacle)
-    if model.depth == 0:
-        return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, "K(0) = 0 by definition", 0.0, {})
-    try:
+
+    def prove() -> EntryBounds:
         found = bounds_with_zero_rows(entry_bounds, model, matrix, variances)
         if found is not None:
             return found
         if model.depth is not None:
             return _layers(model, matrix, finite_lipschitz(model))
         return _limit(model, matrix, variances, contracting_lipschitz(model))
+
+    return proven_or_undecided("K", model, matrix, prove)
+
+
+def proven_or_undecided(name: str, model: Model, matrix: Array, prove: Callable[[], EntryBounds]) -> EntryBounds:
+    """Return what `prove` proves of a kernel's entries, or UNDECIDED with what stands against it.
+
+    Args:
+        name: the kernel's, which is 0 at depth 0.
+        model: what the matrix belongs to.
+        matrix: floats, shape (n, n).
+        prove: called where the depth is not 0 and nothing is known to stand against it.
+    """
+    obstacle = unprovable(model)
+    if obstacle is not None:
+        return undecided(obstacle)
+    if model.depth == 0:
+        return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, f"{name}(0) = 0 by definition", 0.0, {})
+    try:
+        return prove()
     except (AccuracyError, InvalidInputError, NotIntegrableError) as error:
         return undecided(str(error))
 

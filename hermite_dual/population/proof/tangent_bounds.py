@@ -17,7 +17,7 @@ from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import ntk_error, variance_error
 from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
 from hermite_dual.certified.suprema.slope_regularity import SlopeRegularity, slope_regularity
-from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
+from hermite_dual.errors import AccuracyError
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.identical_rows import identical_rows
 from hermite_dual.population.entries.model import Model
@@ -28,8 +28,8 @@ from hermite_dual.population.proof.entry_bounds import (
     bounds_with_zero_rows,
     certified_layers,
     inputs_part,
+    proven_or_undecided,
     undecided,
-    unprovable,
 )
 from hermite_dual.population.proof.gram_eigenvalues import gram_lower_bounds
 from hermite_dual.population.proof.input_rows import PARAMETER_UNITS, SCALES
@@ -54,31 +54,30 @@ def tangent_entry_bounds(model: Model, matrix: Array, gram: "Gram | None") -> En
     Returns:
         Proven bounds, or UNDECIDED with the reason.
     """
-    obstacle = unprovable(model)
-    if obstacle is not None:
-        return undecided(obstacle)
-    if model.depth == 0:
-        return EntryBounds(np.abs(matrix), None, Outcome.PROVEN, "Theta(0) = 0 by definition", 0.0, {})
-    try:
 
-        def of_others(model: Model, matrix: Array, _: Array) -> EntryBounds:
-            return tangent_entry_bounds(model, matrix, None if gram is None else _without_zero_rows(gram))
+    def of_others(model: Model, matrix: Array, _: Array) -> EntryBounds:
+        return tangent_entry_bounds(model, matrix, None if gram is None else _without_zero_rows(gram))
 
+    def prove() -> EntryBounds:
         others = bounds_with_zero_rows(of_others, model, matrix, np.ones(len(matrix)))
         if others is not None:
             return others
         regularity = slope_regularity(model.activation.shape)
         found = _layers(model, matrix, regularity) if gram is None else _limit(model, matrix, gram, regularity)
-    except (AccuracyError, InvalidInputError, NotIntegrableError) as error:
-        return undecided(str(error))
-    if found.errors is not None and not model.row_error:
-        # the true entry of two identical rows is that of the diagonal
-        rows, columns = identical_rows(model.samples, model.samples)
-        same = (np.abs(matrix[rows, columns] - matrix[rows, rows]) + found.errors[rows, rows]) * UP
-        errors = found.errors.copy()
-        errors[rows, columns] = np.minimum(errors[rows, columns], same)
-        found = replace(found, errors=errors)
-    return found
+        return _with_identical_rows(found, model, matrix)
+
+    return proven_or_undecided("Theta", model, matrix, prove)
+
+
+def _with_identical_rows(found: EntryBounds, model: Model, matrix: Array) -> EntryBounds:
+    """Bound entries of identical rows by those of the diagonal, which theirs are in truth."""
+    if found.errors is None or model.row_error:
+        return found
+    rows, columns = identical_rows(model.samples, model.samples)
+    same = (np.abs(matrix[rows, columns] - matrix[rows, rows]) + found.errors[rows, rows]) * UP
+    errors = found.errors.copy()
+    errors[rows, columns] = np.minimum(errors[rows, columns], same)
+    return replace(found, errors=errors)
 
 
 def _without_zero_rows(gram: "Gram") -> "Gram":
