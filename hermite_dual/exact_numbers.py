@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.errors import InvalidInputError
 
 _LARGEST_EXACT = 2**53
@@ -61,7 +62,7 @@ def real_array(value: Any, name: str) -> NDArray[Any]:
     return array
 
 
-def float_array(value: Any, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64] | float]:
+def float_array(value: Any, name: str) -> tuple[Array, Array | float]:
     """Return an array in float64 and a bound of what the conversion changed, 0 where it is exact.
 
     Raises:

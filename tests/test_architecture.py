@@ -159,3 +159,5 @@ def test_array_types_have_one_name_each():
         "NDArray[np.intp]": [("arrays", "Indices")],
         "NDArray[np.bool_]": [("arrays", "Mask")],
     }
+    spelled = re.compile(r"NDArray\[np\.(?:float64|intp|bool_)\]")
+    assert [module for module, file in FILES.items() if spelled.search(file.read_text(encoding="utf-8"))] == ["arrays"]

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from hermite_dual.arrays import Array
     from hermite_dual.deq import DEQ
     from hermite_dual.outofcore.samples import Samples
 
@@ -95,7 +93,7 @@ def model_of(activation: str, sigma_w: float | None, sigma_w2: float | None) -> 
     return hd.DEQ(activation, sigma_w=sigma_w, sigma_u=math.sqrt(2.0), sigma_b=0.0)
 
 
-def read_data(path: Path) -> "NDArray[np.float64]":
+def read_data(path: Path) -> "Array":
     """Read samples from a file, or from standard input where the path is `-`: .npy, .npz or .csv by its content."""
     from hermite_dual.data import read_samples
 
@@ -110,14 +108,14 @@ def read_data(path: Path) -> "NDArray[np.float64]":
         return read_samples(file)
 
 
-def what_was_read(source: object, X: "NDArray[np.float64] | Samples", *, sphere: bool) -> str:
+def what_was_read(source: object, X: "Array | Samples", *, sphere: bool) -> str:
     """Say what an answer is about: file, rows, columns, and whether rows were scaled."""
     rows, columns = X.shape
     scaled = "rows scaled to norm sqrt(d)" if sphere else "rows as they are"
     return f"data: {source}, {rows} rows of {columns} columns, {scaled}"
 
 
-def samples_of(data: Path | None, samples: int | None) -> "tuple[NDArray[np.float64], str]":
+def samples_of(data: Path | None, samples: int | None) -> "tuple[Array, str]":
     """Return the first rows of the data, 300 digits by default, and where they come from."""
     from hermite_dual.data import load_digits
     from hermite_dual.errors import InvalidInputError

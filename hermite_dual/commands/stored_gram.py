@@ -13,9 +13,7 @@ import typer
 from hermite_dual.commands.shared import EXIT_ERROR, errors_to_exit_codes, print_json, read_data, say, what_was_read
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from hermite_dual.arrays import Array
     from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds
     from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
     from hermite_dual.deq import DEQ
@@ -100,7 +98,7 @@ def interval_text(least: "EigenvalueBounds") -> str:
     return f"least eigenvalue: {least.outcome.value} in [{least.lower!r}, {least.upper!r}]"
 
 
-def read_zarr(folder: Path) -> "NDArray[np.float64]":
+def read_zarr(folder: Path) -> "Array":
     """Read a Zarr array of samples into memory."""
     from hermite_dual.outofcore.samples import samples_of
 

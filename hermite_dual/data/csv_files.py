@@ -4,8 +4,8 @@ import csv
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.errors import DataFileError
 
 _REMEDY = "Write it with numpy.savetxt(path, X, delimiter=',')."
@@ -13,7 +13,7 @@ _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _SHOWN = 40
 
 
-def read_csv(file: Path) -> NDArray[np.float64]:
+def read_csv(file: Path) -> Array:
     """Read a table of numbers; a header is a first line without a number.
 
     Raises:

@@ -9,8 +9,10 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 
-def load_digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+
+def load_digits() -> tuple[Array, NDArray[np.int64]]:
     """Load the embedded 8 x 8 images of handwritten digits.
 
     Returns:

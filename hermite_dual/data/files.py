@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.data.csv_files import read_csv
 from hermite_dual.errors import DataFileError, InvalidInputError
 from hermite_dual.exact_numbers import real_array
@@ -18,7 +19,7 @@ _UNREADABLE = (ValueError, OSError, EOFError, KeyError, RuntimeError, MemoryErro
 """What NumPy and zipfile raise at damaged, encrypted and lying files."""
 
 
-def read_samples(path: str | os.PathLike[str]) -> NDArray[np.float64]:
+def read_samples(path: str | os.PathLike[str]) -> Array:
     """Read a matrix of samples, one per row, from a `.npy`, `.npz` or `.csv` file.
 
     A `.npz` archive holds one array, or several of which one is named `X`. A `.csv` file is separated by commas; its
@@ -46,7 +47,7 @@ def read_samples(path: str | os.PathLike[str]) -> NDArray[np.float64]:
     return check_samples(table, f"data file {str(file)!r}")
 
 
-def check_samples(table: Any, name: str) -> NDArray[np.float64]:
+def check_samples(table: Any, name: str) -> Array:
     """Return the array as finite float64 of shape (n, d), or say what is wrong with it.
 
     Args:
@@ -67,7 +68,7 @@ def check_samples(table: Any, name: str) -> NDArray[np.float64]:
         )
     # A value beyond float64, from a wider type, becomes an infinity and is reported as one.
     with np.errstate(over="ignore"):
-        samples: NDArray[np.float64] = table.astype(np.float64)
+        samples: Array = table.astype(np.float64)
     bad = ~np.isfinite(samples)
     if bad.any():
         row, column = (int(index) for index in np.argwhere(bad)[0])

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hermite_dual.arrays import Array
 
 _REACH = 1e6
 _CANDIDATES = 8
@@ -11,9 +12,7 @@ _GROWTH = 1.0 + 1e-3
 """A maximum that still grows by more than this from decade to decade is taken for unbounded."""
 
 
-def supremum_of_magnitude(
-    function: Callable[[NDArray[np.float64]], NDArray[np.float64]], breaks: Sequence[float]
-) -> float:
+def supremum_of_magnitude(function: Callable[[Array], Array], breaks: Sequence[float]) -> float:
     """Return `sup |f|` over the real line as float64 sees it, or infinity.
 
     The magnitude is sampled on both sides of zero from 1e-6 to 1e6 and next to each break; the best samples are refined

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.finite.equilibrium import Equilibrium, Method, solve_equilibrium
@@ -58,10 +59,10 @@ class FiniteDEQ:
     sigma_w: float
     sigma_u: float
     sigma_b: float
-    W: NDArray[np.float64] | DrawnMatrix = field(repr=False)
-    U: NDArray[np.float64] = field(repr=False)
-    b: NDArray[np.float64] = field(repr=False)
-    a: NDArray[np.float64] = field(repr=False)
+    W: Array | DrawnMatrix = field(repr=False)
+    U: Array = field(repr=False)
+    b: Array = field(repr=False)
+    a: Array = field(repr=False)
 
     def __post_init__(self) -> None:
         m = self.W.shape[0] if self.W.ndim else 0

@@ -9,8 +9,8 @@ import numbers
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import check_count
 from hermite_dual.finite.network import FiniteDEQ
@@ -138,9 +138,7 @@ def _check_memory(memory: float | None) -> float:
     return float(memory)
 
 
-def _vectors(
-    root: np.random.SeedSequence, m: int, d: int, sigma_u: float, sigma_b: float
-) -> dict[str, NDArray[np.float64]]:
+def _vectors(root: np.random.SeedSequence, m: int, d: int, sigma_u: float, sigma_b: float) -> dict[str, Array]:
     """Draw U, b and a."""
     return {
         "U": DrawnMatrix(child_seed(root, _STREAM_U), (m, d), sigma_u / math.sqrt(d)).kept(),

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.expressions.array_function import array_function
 from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function
@@ -39,9 +39,9 @@ class UntiedNetwork:
     sigma_u: float
     sigma_b: float
     recurrent: tuple[DrawnMatrix, ...] = field(repr=False)
-    U: NDArray[np.float64] = field(repr=False)
-    b: NDArray[np.float64] = field(repr=False)
-    a: NDArray[np.float64] = field(repr=False)
+    U: Array = field(repr=False)
+    b: Array = field(repr=False)
+    a: Array = field(repr=False)
 
     @property
     def depth(self) -> int:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.namespaces import AnyArray, moved, namespace_of
 
 # Bytes of the block of rows that a product holds at a time.
@@ -44,7 +44,7 @@ class DrawnMatrix:
         """The transpose."""
         return DrawnMatrix(self.seed, self.shape[::-1], self.scale, self.block_bytes, not self.transposed)
 
-    def blocks(self) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    def blocks(self) -> Iterator[tuple[int, Array]]:
         """Draw the matrix (not its transpose) in blocks of rows: the first row's number and the block."""
         rows, columns = self.shape[::-1] if self.transposed else self.shape
         size = min(rows, max(1, self.block_bytes // (8 * columns)))
@@ -55,7 +55,7 @@ class DrawnMatrix:
             block *= self.scale
             yield start, block
 
-    def kept(self) -> NDArray[np.float64]:
+    def kept(self) -> Array:
         """Draw the whole matrix."""
         rows = self.shape[::-1] if self.transposed else self.shape
         dense = np.empty(rows)

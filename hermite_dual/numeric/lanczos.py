@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas, eigh_tridiagonal
 
+from hermite_dual.arrays import Array
+
 Vector = NDArray[Any]
 
 _EVERY = 2  # steps between two looks at the Ritz values
@@ -51,7 +53,7 @@ class Krylov:
     vector: Vector
 
 
-def start_vector(n: int) -> NDArray[np.float64]:
+def start_vector(n: int) -> Array:
     """A fixed start that is orthogonal to no vector anyone would think of."""
     return np.asarray(np.cos(math.sqrt(2.0) * np.arange(1.0, n + 1.0)))
 

@@ -5,13 +5,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.numeric.jit import helper, kernel, prange
 
 _TILE = 64
 
 
 @helper
-def _tile_row_maximum(A: NDArray[np.float64], row: np.int64) -> float:
+def _tile_row_maximum(A: Array, row: np.int64) -> float:
     n = A.shape[0]
     largest = 0.0
     for column in range(row + 1):
@@ -25,7 +26,7 @@ def _tile_row_maximum(A: NDArray[np.float64], row: np.int64) -> float:
 
 
 @kernel
-def _tile_row_maxima(A: NDArray[np.float64]) -> NDArray[np.float64]:
+def _tile_row_maxima(A: Array) -> Array:
     """Largest modulus in each row of tiles left of the diagonal; NaN where a tile differs from its transpose."""
     count = (A.shape[0] + _TILE - 1) // _TILE
     found = np.zeros(count)
@@ -38,13 +39,13 @@ def _tile_row_maxima(A: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @helper
-def _cast_row(A: NDArray[np.float64], scale: float, target: NDArray[np.float32], i: np.int64) -> None:
+def _cast_row(A: Array, scale: float, target: NDArray[np.float32], i: np.int64) -> None:
     for j in range(i, A.shape[0]):
         target[i, j] = np.float32(scale * A[i, j])
 
 
 @kernel
-def _cast_upper(A: NDArray[np.float64], scale: float, target: NDArray[np.float32]) -> None:
+def _cast_upper(A: Array, scale: float, target: NDArray[np.float32]) -> None:
     """Write `scale * A` on and right of the diagonal."""
     n = A.shape[0]
     for index in prange((n + 1) // 2):
@@ -53,12 +54,12 @@ def _cast_upper(A: NDArray[np.float64], scale: float, target: NDArray[np.float32
         _cast_row(A, scale, target, n - 1 - row)
 
 
-def largest_modulus(A: NDArray[np.float64]) -> float:
+def largest_modulus(A: Array) -> float:
     """The largest `|a_ij|` of a square matrix, shape (n, n); NaN if it is not symmetric or not finite."""
     return float(np.max(_tile_row_maxima(A)))
 
 
-def single_upper(A: NDArray[np.float64], largest: float) -> tuple[NDArray[np.float32], float]:
+def single_upper(A: Array, largest: float) -> tuple[NDArray[np.float32], float]:
     """The upper triangle in float32, times a power of two that brings the largest modulus into [1/2, 1).
 
     Args:

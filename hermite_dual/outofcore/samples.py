@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hermite_dual.arrays import Array
+from hermite_dual.arrays import Array, Mask
 from hermite_dual.certified.counted.inner_products import squared_norms
 from hermite_dual.data.files import check_samples
 from hermite_dual.errors import DataFileError, InvalidInputError
@@ -226,7 +226,7 @@ class Scan:
     squares: Array
     errors: Array
     plain: Array
-    zero: NDArray[np.bool_]
+    zero: Mask
 
 
 def samples_of(X: ArrayLike | str | os.PathLike[str] | Samples) -> Samples:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-from hermite_dual.arrays import Array
+from hermite_dual.arrays import Array, Mask
 from hermite_dual.cached_property import cached_property
 from hermite_dual.float_state import own_float_state
 from hermite_dual.numeric.gaussian import second_moment
@@ -122,7 +121,7 @@ def population_ntk(model: Model) -> TangentGram:
     return TangentGram(matrix, variances, error, depth, model)
 
 
-def _with_zero_rows(model: Model, zero: NDArray[np.bool_]) -> TangentGram:
+def _with_zero_rows(model: Model, zero: Mask) -> TangentGram:
     """Return the tangent kernel where some rows are zero without a bias."""
     phi, weight, n = model.activation, model.weight, len(zero)
     if vanishes_at_zero(phi):  # neither K nor S has anything in these rows

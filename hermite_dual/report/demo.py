@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual._version import __version__
+from hermite_dual.arrays import Array
 from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds
 from hermite_dual.data.json_files import write_json
 from hermite_dual.deq import DEQ
@@ -39,7 +39,7 @@ class DemoResult:
     dual: Dual
     model: DEQ
     data: str
-    X: NDArray[np.float64]
+    X: Array
     gram: Gram
     least: EigenvalueBounds
     report: ValidationReport
@@ -76,7 +76,7 @@ class DemoResult:
 def run_demo(
     dual: Dual,
     model: DEQ,
-    X: NDArray[np.float64],
+    X: Array,
     *,
     data: str,
     widths: tuple[int, ...] = (256, 512, 1024),

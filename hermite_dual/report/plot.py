@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.dual import Dual
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
@@ -148,7 +148,7 @@ def _label(name: str, slope: float, error: float) -> str:
 
 def _errors(
     axes: Axes,
-    widths: NDArray[np.float64],
+    widths: Array,
     rows: list[tuple[float, float, tuple[float, ...]]],
     *,
     colour: str,

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.balls.deflated import Deflated, plain
 from hermite_dual.errors import InvalidInputError
@@ -84,7 +84,7 @@ class Pieces:
         return tuple(None if at is None else _value(at, self.symbol, kink) for kink, at in pairs)
 
     @cached_property
-    def places(self) -> NDArray[np.float64]:
+    def places(self) -> Array:
         """The kinks in float64."""
         return np.array([float(kink) for kink in self.kinks])
 

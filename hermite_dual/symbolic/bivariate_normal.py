@@ -14,8 +14,9 @@ from typing import Any
 import mpmath
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from hermite_dual.arrays import Array
 from hermite_dual.precision_lock import mp_bits
 from hermite_dual.symbolic.normal import (
     EvaluatedFunction,
@@ -103,7 +104,7 @@ class BivariateNormalCDF(EvaluatedFunction):
         return body if exp is None else rf"{body}^{{{exp}}}"
 
 
-def bivariate_normal_cdf(h: ArrayLike, k: ArrayLike, rho: ArrayLike) -> NDArray[np.float64]:
+def bivariate_normal_cdf(h: ArrayLike, k: ArrayLike, rho: ArrayLike) -> Array:
     """Return the bivariate normal CDF in float64.
 
     Args:
@@ -134,13 +135,13 @@ def bivariate_normal_cdf(h: ArrayLike, k: ArrayLike, rho: ArrayLike) -> NDArray[
     return np.clip(value, 0.0, 1.0)[()]
 
 
-def _difference(k: NDArray[np.float64], rho: NDArray[np.float64], h: NDArray[np.float64]) -> NDArray[np.float64]:
+def _difference(k: Array, rho: Array, h: Array) -> Array:
     """Return `k - rho h` without cancellation near |rho| = 1."""
     sign = np.where(rho >= 0.0, 1.0, -1.0)
     return (k - sign * h) + (sign - rho) * h
 
 
-def _owen(h: NDArray[np.float64], product: NDArray[np.float64]) -> NDArray[np.float64]:
+def _owen(h: Array, product: Array) -> Array:
     """Return Owen's `T(h, product / h)`, also for h = 0, where the second argument is infinite."""
     from scipy.special import owens_t
 

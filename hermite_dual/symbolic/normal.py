@@ -11,8 +11,9 @@ from typing import Any
 import mpmath
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from hermite_dual.arrays import Array
 from hermite_dual.precision_lock import mp_bits
 
 
@@ -188,12 +189,12 @@ def evaluate_arguments(arguments: tuple[sp.Expr, ...], prec: int) -> list[mpmath
     return numbers
 
 
-def as_float_arrays(*values: ArrayLike) -> tuple[NDArray[np.float64], ...]:
+def as_float_arrays(*values: ArrayLike) -> tuple[Array, ...]:
     """Return the values as float64 arrays of one shape."""
     return tuple(np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values)))
 
 
-def normal_cdf(z: ArrayLike, variance: ArrayLike = 1.0) -> NDArray[np.float64]:
+def normal_cdf(z: ArrayLike, variance: ArrayLike = 1.0) -> Array:
     """Return `Phi(z / sqrt(variance))` in float64, with the step at variance 0.
 
     Args:
@@ -221,7 +222,7 @@ def gaussian_weight_mp(a: Any, v: Any) -> Any:
     return mpmath.exp(-a / v) if v > 0 else mpmath.mpf(1 if a == 0 else 0)
 
 
-def gaussian_weight(a: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
+def gaussian_weight(a: ArrayLike, v: ArrayLike) -> Array:
     """Return `exp(-a / v)` in float64, with its limits at v = 0.
 
     Args:

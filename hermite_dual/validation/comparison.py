@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hermite_dual.arrays import Array
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.validation.closed_form import closed_form_entries
 from hermite_dual.validation.findings import Comparison
 from hermite_dual.validation.regression import Extrapolation, critical_value
 from hermite_dual.validation.testing import NETWORK_SHARE, numerical_slack
 from hermite_dual.validation.wide_model import WideModel
 
-Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
+Pairs = tuple[Indices, Indices]
 
 CLOSED_FORM, NUMERIC, GIVEN, NETWORKS = "closed form", "model.gram(X)", "given", "networks"
 # Entries at which the closed form is evaluated, spread over the sorted entries of the Gram matrix.

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual._version import __version__
-from hermite_dual.arrays import Array
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.data.store import RecordStore, digest_of_array
 from hermite_dual.identity import identity
 from hermite_dual.validation.variates import control_variates
@@ -125,7 +124,7 @@ def simulate(
             progress(done, design.networks)
 
 
-def _symmetric(values: Array, upper: tuple[NDArray[np.intp], NDArray[np.intp]]) -> Array:
+def _symmetric(values: Array, upper: tuple[Indices, Indices]) -> Array:
     n = int(upper[1][-1]) + 1
     matrix = np.empty((n, n))
     matrix[upper] = values

@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.ball_functions import constant_ball
 from hermite_dual.certified.balls.precision import upper_float, working_precision
 from hermite_dual.certified.counted.entry_error import SeriesValues
@@ -24,7 +24,7 @@ from hermite_dual.shape.shape import Shape
 _BITS = 128  # balls, far beyond the floats that are bounded
 
 
-def homogeneous_kernel(shape: Shape, rho: NDArray[np.float64]) -> SeriesValues:
+def homogeneous_kernel(shape: Shape, rho: Array) -> SeriesValues:
     """Evaluate `k(1, 1, rho)` at the floats rho, with bounds of the rounding.
 
     Args:
@@ -34,12 +34,12 @@ def homogeneous_kernel(shape: Shape, rho: NDArray[np.float64]) -> SeriesValues:
     return _evaluate(shape, rho, lambda x, even, odd: even * ((1 - x * x).sqrt() + x * x.asin()) + odd * x)
 
 
-def homogeneous_slope(shape: Shape, rho: NDArray[np.float64]) -> SeriesValues:
+def homogeneous_slope(shape: Shape, rho: Array) -> SeriesValues:
     """Evaluate `kdot = (2 a^2/pi) asin(rho) + b^2`, which no variance changes; arguments as `homogeneous_kernel`."""
     return _evaluate(shape, rho, lambda x, even, odd: even * x.asin() + odd)
 
 
-def _evaluate(shape: Shape, rho: NDArray[np.float64], form: Callable[[arb, arb, arb], arb]) -> SeriesValues:
+def _evaluate(shape: Shape, rho: Array, form: Callable[[arb, arb, arb], arb]) -> SeriesValues:
     pieces = shape.pieces
     with working_precision(_BITS):
         left, right = (constant_ball(pieces.expressions[k].subs(shape.symbol, 1)) for k in (0, -1))

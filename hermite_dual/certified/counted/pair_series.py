@@ -10,9 +10,8 @@ Derivation: docs/theory/entries.md, "Many variances at once".
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hermite_dual.arrays import Array
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import SeriesValues
 from hermite_dual.certified.counted.row_coefficients import RowCoefficients
@@ -23,9 +22,7 @@ _BLOCK = 64  # rows and columns that take the same number of terms
 _NEGLIGIBLE = 2.0**-60  # of the second moment: 2^-7 roundings
 
 
-def pair_series(
-    rows: RowCoefficients, index: NDArray[np.intp], columns: NDArray[np.intp] | None, rho: Array
-) -> SeriesValues:
+def pair_series(rows: RowCoefficients, index: Indices, columns: Indices | None, rho: Array) -> SeriesValues:
     """Evaluate at a matrix of correlations.
 
     Args:
@@ -81,8 +78,8 @@ def _evaluate(
     rho: Array,
     spreads: tuple[Array, Array],
     limits: Array,
-    lengths: NDArray[np.intp],
-    squarings: NDArray[np.intp],
+    lengths: Indices,
+    squarings: Indices,
     roots: tuple[Array, Array],
     sums: tuple[Array, Array],
     upper: bool,

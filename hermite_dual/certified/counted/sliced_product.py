@@ -12,9 +12,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hermite_dual.arrays import Array
+from hermite_dual.arrays import Array, Mask
 
 _UNIT = 2.0**-53  # u, of its own: the second proof shares no constant with the first
 _UP = 1.0 + 2.0**-40
@@ -72,7 +71,7 @@ def sliced_product(A: Array, B: Array) -> SlicedProduct:
     return SlicedProduct(S @ T.T, low, _floored(rows, first), _floored(columns, second))
 
 
-def _cut(rows: Array, bits: int) -> tuple[Array, Array, NDArray[np.bool_]]:
+def _cut(rows: Array, bits: int) -> tuple[Array, Array, Mask]:
     """Leading slices, rests, and whether the scale of each row is in range."""
     largest = np.abs(rows).max(axis=1, initial=0.0)
     grid = np.ldexp(1.0, np.frexp(largest)[1] - bits)[:, None]
@@ -86,5 +85,5 @@ def _norms(rows: Array) -> Array:
         return np.sqrt(np.einsum("ij,ij->i", rows, rows))
 
 
-def _floored(factors: Array, fits: NDArray[np.bool_]) -> Array:
+def _floored(factors: Array, fits: Mask) -> Array:
     return np.where(fits, factors + _FLOOR, math.inf)

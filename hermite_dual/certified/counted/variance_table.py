@@ -3,10 +3,9 @@
 Derivation: docs/theory/entries.md, "Many variances at once".
 """
 
-import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
+from hermite_dual.arrays import Array
 from hermite_dual.certified.counted.power_series import VarianceSeries, fixed_series
 from hermite_dual.certified.counted.row_coefficients import RowCoefficients, row_coefficients, unsupported
 from hermite_dual.errors import AccuracyError
@@ -33,7 +32,7 @@ def _together(shape: Shape, distinct: int, count: int) -> bool:
     return True
 
 
-def coefficients_at(shape: Shape, variances: NDArray[np.float64], count: int) -> list[VarianceSeries]:
+def coefficients_at(shape: Shape, variances: Array, count: int) -> list[VarianceSeries]:
     """Coefficients at each of several variances; one set for all where `phi(s x) = s phi(x)`, s > 0.
 
     Args:
@@ -56,7 +55,7 @@ def coefficients_at(shape: Shape, variances: NDArray[np.float64], count: int) ->
     return [fixed_series(shape, q, count) for q in variances.tolist()]
 
 
-def _from_rows(rows: RowCoefficients, variances: NDArray[np.float64]) -> list[VarianceSeries]:
+def _from_rows(rows: RowCoefficients, variances: Array) -> list[VarianceSeries]:
     """Balls around the floats of every row; coefficients that vanish by parity are exact zeros."""
     found = []
     for i, q in enumerate(variances.tolist()):

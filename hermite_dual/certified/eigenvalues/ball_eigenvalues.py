@@ -14,7 +14,6 @@ from itertools import pairwise
 
 import numpy as np
 from flint import arb, arb_mat, fmpz, fmpz_mat
-from numpy.typing import NDArray
 
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import lower_float, upper_float, working_precision
@@ -166,7 +165,7 @@ def dominates(frame: Frame, shift: arb) -> bool:
     return True
 
 
-def ball_bounds(A: Array, bits: int) -> tuple[arb, arb, NDArray[np.float64]]:
+def ball_bounds(A: Array, bits: int) -> tuple[arb, arb, Array]:
     """Lower and upper bound of the least eigenvalue at a precision, as exact balls, and a vector for the upper one.
 
     Args:

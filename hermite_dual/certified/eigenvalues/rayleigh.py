@@ -11,7 +11,6 @@ import math
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import upper_float, working_precision
@@ -44,7 +43,7 @@ def _row_product(row: Array, x: Array, upper: Array, lower: Array) -> tuple[floa
 
 
 @kernel
-def _row_products(A: NDArray[np.float64], x: Array) -> tuple[Array, Array, Array]:
+def _row_products(A: Array, x: Array) -> tuple[Array, Array, Array]:
     """High part, low part and sum of moduli of every `A[i] @ x`."""
     m, n = A.shape
     high, low, size = np.empty(m), np.empty(m), np.empty(m)
@@ -58,7 +57,7 @@ def _row_products(A: NDArray[np.float64], x: Array) -> tuple[Array, Array, Array
     return high, low, size
 
 
-def quadratic_form(A: NDArray[np.float64], x: Array, y: Array | None = None) -> arb:
+def quadratic_form(A: Array, x: Array, y: Array | None = None) -> arb:
     """A ball of `y^T A x` at the working precision; not finite if the arithmetic overflowed.
 
     Args:
@@ -80,7 +79,7 @@ def quadratic_form(A: NDArray[np.float64], x: Array, y: Array | None = None) -> 
     return total
 
 
-def rayleigh_upper(A: NDArray[np.float64], x: Array, entry_error: EntryError = 0.0) -> float:
+def rayleigh_upper(A: Array, x: Array, entry_error: EntryError = 0.0) -> float:
     """A float not below `x^T A' x / x^T x` for every A' within the entry error of A.
 
     Args:

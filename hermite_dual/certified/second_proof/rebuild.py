@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 from flint import arb, fmpq
-from numpy.typing import NDArray
 
 from hermite_dual.activation import activation
-from hermite_dual.arrays import Array
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.certified.balls.precision import upper_float, working_precision
 from hermite_dual.certified.counted.nearly_parallel import HomogeneousKernel, homogeneous_kernel_of
 from hermite_dual.certified.counted.sliced_product import sliced_product
@@ -218,7 +217,7 @@ def _moment(phi: Any, q: arb) -> arb:
     return _panels(shape_of(phi.expr**2, phi.symbol), q, 1)[0]
 
 
-def _table(phi: Any, roots: list[tuple[arb, arb]], largest: float, lipschitz: float, index: NDArray[np.intp]) -> Table:
+def _table(phi: Any, roots: list[tuple[arb, arb]], largest: float, lipschitz: float, index: Indices) -> Table:
     """Coefficients at every distinct variance, as many as the largest cosine asks for."""
     count = 0
     with working_precision(_BITS):
@@ -237,7 +236,7 @@ def _table(phi: Any, roots: list[tuple[arb, arb]], largest: float, lipschitz: fl
 
 
 def _table_of_rows(
-    phi: Any, weight: arb, squares: list[Fraction], largest: float, lipschitz: float, index: NDArray[np.intp]
+    phi: Any, weight: arb, squares: list[Fraction], largest: float, lipschitz: float, index: Indices
 ) -> Table:
     """The same for many variances: roots from floats, proven by the residual of their fixed-point equation."""
     factor = upper_float(weight.sqrt() * arb(lipschitz))
@@ -267,7 +266,7 @@ def _table_of_rows(
 
 
 def _table_of_bent_rows(
-    line: BentLine, weight: arb, squares: list[Fraction], lipschitz: float, index: NDArray[np.intp]
+    line: BentLine, weight: arb, squares: list[Fraction], lipschitz: float, index: Indices
 ) -> tuple[Table, BentRows]:
     """Rows of a piecewise linear activation, which needs no coefficients."""
     factor = upper_float(weight.sqrt() * arb(lipschitz))

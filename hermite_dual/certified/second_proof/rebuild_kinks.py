@@ -21,9 +21,8 @@ from itertools import pairwise, product
 import numpy as np
 import sympy as sp
 from flint import arb
-from numpy.typing import NDArray
 
-from hermite_dual.arrays import Array
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.certified.balls.ball_functions import constant_ball
 from hermite_dual.certified.balls.precision import upper_float, working_precision
 from hermite_dual.certified.enclosures.hermite_sums import density
@@ -119,7 +118,7 @@ class BentRows:
     places: Array
     steps: Array
 
-    def of(self, index: NDArray[np.intp]) -> "BentRows":
+    def of(self, index: Indices) -> "BentRows":
         """The rows of an index."""
         return BentRows(self.linear[:, index], self.errors[:, index], self.places[index], self.steps[index])
 

@@ -2,10 +2,8 @@
 
 from functools import lru_cache
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.errors import HermiteDualError
 from hermite_dual.numeric.gaussian import product_moment, second_moment
 from hermite_dual.numeric.kernel import integrated_kernel
@@ -31,7 +29,7 @@ def steepest_slope(activation: Activation, variance: float) -> float:
         return max(0.0, top - near) / (variance * _STEP)
 
 
-def largest_slope(activation: Activation, variances: NDArray[np.float64]) -> float:
+def largest_slope(activation: Activation, variances: Array) -> float:
     """Return the larger of the slopes at the smallest and the largest of some variances."""
     ends = {float(variances.min()), float(variances.max())}
     return max((steepest_slope(activation, q) for q in ends if q > 0.0), default=0.0)

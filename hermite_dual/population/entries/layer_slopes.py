@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation, activation
-from hermite_dual.arrays import Array
+from hermite_dual.arrays import Array, Mask
 from hermite_dual.numeric.chebyshev import interpolate
 from hermite_dual.numeric.gaussian import at_nodes, nodes, normal_density, second_moment
 from hermite_dual.numeric.iterated import iterated_kernel
@@ -142,7 +141,7 @@ def _series(table: Array, rho: Array, roots: Array) -> tuple[Array, Array]:
     return slope, first
 
 
-def _unresolved(table: Array, tails: Array, rho: Array) -> NDArray[np.bool_]:
+def _unresolved(table: Array, tails: Array, rho: Array) -> Mask:
     """Return the pairs i < j at which `max_{r >= N} r |rho|^r sqrt(T_i T_j)` counts."""
     count, size = table.shape[1], np.minimum(np.abs(rho), 1.0 - EPS)
     with np.errstate(divide="ignore", under="ignore"):
@@ -157,7 +156,7 @@ def _integrate(
     derivative: Activation,
     covariance: Array,
     rho: Array,
-    pairs: NDArray[np.bool_],
+    pairs: Mask,
     slope: Array,
     first: Array,
 ) -> None:

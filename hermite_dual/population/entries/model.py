@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-from hermite_dual.arrays import Array
+from hermite_dual.arrays import Array, Mask
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.numeric.mehler import hermite_series
 from hermite_dual.numeric.products import upper_product
@@ -75,7 +74,7 @@ class Model:
         return covariance
 
 
-def entries_for(model: Model, inputs: Array, zero: NDArray[np.bool_]) -> GramEntries:
+def entries_for(model: Model, inputs: Array, zero: Mask) -> GramEntries:
     """Return the map from inner products to entries.
 
     Args:

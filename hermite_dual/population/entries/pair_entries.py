@@ -3,10 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-from hermite_dual.arrays import Array, Indices
+from hermite_dual.arrays import Array, Indices, Mask
 from hermite_dual.numeric.mehler import EPS, FLOOR
 from hermite_dual.population.entries.variances import coefficient_table
 
@@ -25,7 +24,7 @@ class Layer:
     coefficients: Array
     tails: Array
 
-    def resolved(self, rows: Indices, columns: Indices, rho: Array) -> NDArray[np.bool_]:
+    def resolved(self, rows: Indices, columns: Indices, rho: Array) -> Mask:
         """Return where the remainder of the series is lost in rounding."""
         with np.errstate(under="ignore"):
             remainder = rho ** self.coefficients.shape[1] * np.sqrt(self.tails[rows] * self.tails[columns])
@@ -57,7 +56,7 @@ class PairEntries:
     weight: float
     limit: bool
 
-    def at(self, rows: Indices, columns: Indices, t: Array) -> tuple[Array, NDArray[np.bool_], list[float]]:
+    def at(self, rows: Indices, columns: Indices, t: Array) -> tuple[Array, Mask, list[float]]:
         """Evaluate entries.
 
         Args:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from flint import arb
-from numpy.typing import NDArray
 
 from hermite_dual.activation import Activation
-from hermite_dual.arrays import Array
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
 from hermite_dual.certified.counted.entry_error import SeriesValues, separable_series
@@ -168,7 +167,7 @@ class CertifiedKernel:
         values.flat[wide], errors.flat[wide] = found.values, found.errors
 
 
-def _mirrored(values: Array, upper: tuple[NDArray[np.intp], NDArray[np.intp]], shape: tuple[int, ...]) -> Array:
+def _mirrored(values: Array, upper: tuple[Indices, Indices], shape: tuple[int, ...]) -> Array:
     full = np.zeros(shape)
     full[upper] = values
     full.T[upper] = values

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds
 from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
@@ -31,7 +29,7 @@ class Subject:
 
     activation: Activation
     model: DEQ
-    samples: NDArray[np.float64] | None
+    samples: Array | None
     digits: int
 
     @cached_property

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from hermite_dual.activation import ActivationLike, activation
+from hermite_dual.arrays import Array
 from hermite_dual.data.atomic import atomic_path
 from hermite_dual.data.files import check_samples
 from hermite_dual.deq import DEQ
@@ -240,7 +240,7 @@ def _model(
     return DEQ(phi, sigma_w, 1.0 if sigma_u is None else sigma_u, sigma_b)
 
 
-def _parameters(model: DEQ, samples: NDArray[np.float64] | None, digits: int) -> dict[str, Any]:
+def _parameters(model: DEQ, samples: Array | None, digits: int) -> dict[str, Any]:
     return {
         "sigma_w": model.sigma_w,
         "sigma_u": model.sigma_u,
