@@ -18,7 +18,15 @@ from hermite_dual.expressions.float_function import FloatFunction, float_functio
 from hermite_dual.expressions.formula_functions import POLES, is_function
 from hermite_dual.expressions.lipschitz import supremum_of_magnitude
 from hermite_dual.expressions.parser import MAX_LENGTH, parse_activation
-from hermite_dual.expressions.python_function import as_formula, checked, divided_difference, refuse_random
+from hermite_dual.expressions.python_function import (
+    EPS,
+    as_formula,
+    checked,
+    divided_difference,
+    refuse_random,
+    resolution,
+    say_narrow,
+)
 from hermite_dual.float_state import own_float_state
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.numbers import as_printed
@@ -58,6 +66,7 @@ class Activation:
         symbol: the variable, the same for all activations.
         name: a short name for tables and file names.
         source: where the function comes from, for catalogue entries.
+        resolution: eps of the arithmetic that evaluates phi; float32's for Python functions that compute in it.
     """
 
     def __init__(
@@ -70,11 +79,13 @@ class Activation:
         source: str = "",
         lipschitz: sp.Expr | None = None,
         derivative: Callable[..., Any] | None = None,
+        resolution: float = EPS,
     ) -> None:
         self.expr = expr
         self.symbol = x
         self.name = name
         self.source = source
+        self.resolution = resolution
         self._function = function
         self._kinks = tuple(kinks)
         self._exact_lipschitz = lipschitz
@@ -111,7 +122,7 @@ class Activation:
         if self.expr is not None:
             return _formula_again, (self.expr, self.name, self.source, self._exact_lipschitz)
         function = getattr(self._function, "__wrapped__", self._function)
-        return _function_again, (function, self.name, self._kinks, self._derivative)
+        return _function_again, (function, self.name, self._kinks, self._derivative, self.resolution)
 
     @cached_property
     def shape(self) -> Shape:
@@ -133,6 +144,11 @@ class Activation:
     def probes(self) -> Array:
         """Points around the places where the formula may vary fast, at which quadrature looks."""
         return feature_probes(self.expr, self.symbol)
+
+    @property
+    def coarseness(self) -> float:
+        """How much coarser than float64 the arithmetic is that evaluates phi: 1 but for some Python functions."""
+        return self.resolution / EPS
 
     @property
     def parameters(self) -> frozenset[sp.Symbol]:
@@ -164,7 +180,11 @@ class Activation:
         if self._exact_lipschitz is not None:
             return _rounded_up(self._exact_lipschitz)
         if self.expr is None:
-            slope = self.derivative() if self._derivative is not None else divided_difference(self._function)
+            slope = (
+                self.derivative()
+                if self._derivative is not None
+                else divided_difference(self._function, self.resolution)
+            )
             return supremum_of_magnitude(slope, [])
         from hermite_dual.certified.suprema.constants import derivative_bound
 
@@ -201,7 +221,8 @@ class Activation:
                     f"the derivative of the Python function {self.name!r} is not known: "
                     "pass activation(f, derivative=df), or a SymPy expression"
                 )
-            return Activation(None, checked(self._derivative), f"{self.name}'", kinks=self._kinks)
+            slope, digits = checked(self._derivative), resolution(self._derivative, _PROBES)
+            return Activation(None, slope, f"{self.name}'", kinks=self._kinks, resolution=digits)
         if not self.parameters and self.jumps:
             raise InvalidInputError(
                 f"activation {self.expr} jumps at {', '.join(map(str, self.jumps))}: its derivative is a "
@@ -394,9 +415,13 @@ def _formula_again(expr: sp.Expr, name: str, source: str, lipschitz: sp.Expr | N
 
 
 def _function_again(
-    function: Callable[..., Any], name: str, kinks: tuple[sp.Expr, ...], derivative: Callable[..., Any] | None
+    function: Callable[..., Any],
+    name: str,
+    kinks: tuple[sp.Expr, ...],
+    derivative: Callable[..., Any] | None,
+    digits: float,
 ) -> Activation:
-    return Activation(None, checked(function), name, kinks=kinks, derivative=derivative)
+    return Activation(None, checked(function), name, kinks=kinks, derivative=derivative, resolution=digits)
 
 
 def _function_of(expr: sp.Expr) -> FloatFunction:
@@ -483,4 +508,7 @@ def _from_callable(
     refuse_random(evaluate, _PROBES, name)
     places = [float_bounds(kink, "kinks", "give the points where it is not smooth")[0] for kink in kinks]
     points = [sp.Float(place, 17) for place in sorted(places)]
-    return Activation(None, evaluate, name, kinks=points, derivative=derivative)
+    digits = resolution(function, _PROBES)
+    if digits > EPS:
+        say_narrow(name)
+    return Activation(None, evaluate, name, kinks=points, derivative=derivative, resolution=digits)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import sympy as sp
+from scipy import special
 
 import hermite_dual as hd
 
@@ -80,7 +81,7 @@ def test_a_function_may_write_into_its_argument():
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda v: np.tanh(v).astype(np.float32), "jax_enable_x64"),
+        (lambda v: np.tanh(v).astype(np.float16), "jax_enable_x64"),
         (lambda v: np.where(np.random.default_rng().random(v.shape) > 0.5, v, 0.0), "different values"),
         (lambda v: v.tanh(), "PyTorch"),
         (lambda v: 1.0 if v > 0 else 0.0, "numpy.vectorize"),
@@ -111,3 +112,65 @@ def test_poles_of_a_function_are_found_and_refused(function):
 
 def test_an_integrable_singularity_of_a_function_is_no_pole():
     assert np.isfinite(hd.dual(lambda v: np.hypot(v - 0.3, 0.0) ** -0.125)(0.5))
+
+
+def _single(function):
+    return lambda values: function(values.astype(np.float32))
+
+
+# Each in float32, its derivative where the tangent kernel is tested, and the same in float64.
+SINGLE = [
+    (_single(np.tanh), _single(lambda v: 1 / np.cosh(v) ** 2), "tanh"),
+    (_single(lambda v: np.maximum(v, 0)), None, "relu"),
+    (_single(lambda v: v * np.float32(0.5) * (1 + special.erf(v / np.float32(2**0.5)))), None, "gelu"),
+    (_single(lambda v: v / (1 + abs(v))), None, "softsign"),
+    (_single(lambda v: np.sign(v - np.float32(0.3))), None, "sign(x-0.3)"),
+    (_single(np.sin), _single(np.cos), "sin"),
+    (lambda v: np.logaddexp(v.astype(np.float32), np.float32(0)).astype(float), None, "softplus"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:the Python function")
+@pytest.mark.parametrize(("function", "derivative", "formula"), SINGLE, ids=[row[2] for row in SINGLE])
+@pytest.mark.parametrize("q", [0.01, 1.0, 30.0])
+def test_error_estimates_cover_float32(function, derivative, formula, q):
+    q1, q2 = np.full(6, q), np.array([q, q, q, q, q, 2 * q])
+    c = np.array([0.5, 0.99, -0.9, 0.0, 1.0, 0.4]) * q
+    single, double = hd.activation(function, derivative=derivative), hd.activation(formula)
+    value, error = hd.dual(single).kernel(q1, q2, c, return_error=True)
+    exact = hd.dual(double).kernel(q1, q2, c)
+    assert (np.abs(value - exact) <= error).all()
+    assert error.max() <= 5e-5 * np.abs(exact).max()
+    X = np.sqrt(q) * np.random.default_rng(3).standard_normal((12, 8))
+    # what shifts a covariance by e shifts the kernel of a jump by sqrt(e) near correlation 1
+    share = 5e-3 if formula == "sign(x-0.3)" else 5e-5
+    for rows in (X, X / np.linalg.norm(X, axis=1)[:, None]):
+        _compare(hd.DEQ(single, 0.2).gram(rows, depth=2), hd.DEQ(double, 0.2).gram(rows, depth=2), share)
+        if formula != "sign(x-0.3)":
+            _compare(hd.DEQ(single, 0.2).gram(rows), hd.DEQ(double, 0.2).gram(rows))
+        if derivative is not None:
+            _compare(hd.DEQ(single, 0.2).ntk(rows), hd.DEQ(double, 0.2).ntk(rows))
+            _compare(hd.DEQ(single, 0.2).ntk(rows, depth=2), hd.DEQ(double, 0.2).ntk(rows, depth=2))
+
+
+def _compare(single, double, share=5e-5):
+    assert np.abs(np.asarray(single) - np.asarray(double)).max() <= single.estimated_error
+    assert single.estimated_error <= share * np.asarray(double).max()
+
+
+def test_float32_is_said_and_seen_behind_a_conversion():
+    for function in (_single(np.tanh), lambda v: np.tanh(v.astype(np.float32)).astype(float)):
+        with pytest.warns(UserWarning, match="jax_enable_x64"):
+            assert hd.activation(function).resolution == np.finfo(np.float32).eps
+    for function in (np.tanh, np.sign, lambda v: np.hypot(v, 1.0), lambda v: np.rint(4 * v) / 4, _read_only):
+        assert hd.activation(function).resolution == np.finfo(np.float64).eps
+
+
+@pytest.mark.filterwarnings("ignore:the Python function")
+def test_float32_errors_reach_the_cross_kernel_and_the_store(tmp_path):
+    X = np.random.default_rng(4).standard_normal((10, 6))
+    X /= np.linalg.norm(X, axis=1)[:, None]
+    single, double = hd.DEQ(_single(np.tanh), 0.3), hd.DEQ("tanh", 0.3)
+    _compare(single.gram(X[:4], X[4:]), double.gram(X[:4], X[4:]))
+    stored = single.store_gram(X, tmp_path / "K.zarr")
+    assert stored.estimated_error >= np.abs(stored[:, :] - np.asarray(double.gram(X))).max() > 1e-12

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,10 @@ from hermite_dual.expressions.float_function import FloatFunction
 
 _TENSOR = "for PyTorch wrap it: lambda x: f(torch.from_numpy(x)).detach().numpy()"
 _NARROW = "for JAX call jax.config.update('jax_enable_x64', True) first, for PyTorch convert the module with .double()"
-_STEP = 6e-6
+EPS = float(np.finfo(np.float64).eps)
+_SINGLE = float(np.finfo(np.float32).eps)
+_UNSEEN, _SEEN = 1.0 + 2.0**-40, 1.0 + 2.0**-20
+"""Relative moves of an argument that float32 does not, and does, tell from none."""
 
 
 def as_formula(function: Callable[..., Any], symbol: sp.Symbol) -> sp.Expr | None:
@@ -71,10 +75,10 @@ def _as_float64(result: NDArray[Any], values: Array, name: str) -> Array:
         )
     if result.dtype.kind not in "fiub":
         raise InvalidInputError(f"the Python function {name!r} returns {result.dtype} values: real numbers are needed")
-    if result.dtype.kind == "f" and result.dtype.itemsize < values.dtype.itemsize:
+    if result.dtype.kind == "f" and result.dtype.itemsize < np.dtype(np.float32).itemsize:
         raise InvalidInputError(
-            f"the Python function {name!r} returns {result.dtype} for float64: so few digits pass for structure of the "
-            f"function, of which no error estimate knows. Return float64; {_NARROW}"
+            f"the Python function {name!r} returns {result.dtype} for float64: three digits are too few for a kernel. "
+            f"Return float64; {_NARROW}"
         )
     return np.asarray(result, dtype=np.float64)
 
@@ -91,11 +95,35 @@ def refuse_random(function: FloatFunction, points: Array, name: str) -> None:
         )
 
 
-def divided_difference(function: FloatFunction) -> FloatFunction:
-    """Return central differences at the step that balances rounding and truncation."""
+def resolution(function: Callable[..., Any], points: Array) -> float:
+    """Return eps of the arithmetic in which a function computes: float64's, or that of float32.
+
+    It is float32 where the result is, or where values at close arguments differ only if float32 tells these apart.
+
+    Raises:
+        InvalidInputError: as `checked`.
+    """
+    checked(function)(points)
+    with np.errstate(all="ignore"):
+        values, unseen, seen = (np.asarray(function(points * move)) for move in (1.0, _UNSEEN, _SEEN))
+    hidden = np.array_equal(values, unseen) and np.count_nonzero(values != seen) >= points.size // 3
+    return _SINGLE if hidden or values.dtype == np.float32 else EPS
+
+
+def say_narrow(name: str) -> None:
+    """Warn that a function computes in float32."""
+    warnings.warn(
+        f"the Python function {name!r} computes in float32: its kernels have about seven digits, as their error "
+        f"estimates say. For all digits return float64; {_NARROW}",
+        stacklevel=2,
+    )
+
+
+def divided_difference(function: FloatFunction, resolution: float) -> FloatFunction:
+    """Return central differences at the step that balances rounding, of arithmetic with this eps, and truncation."""
 
     def slope(values: Array) -> Array:
-        step = _STEP * np.maximum(1.0, np.abs(values))
+        step = resolution ** (1.0 / 3.0) * np.maximum(1.0, np.abs(values))
         return (function(values + step) - function(values - step)) / (2.0 * step)
 
     return slope

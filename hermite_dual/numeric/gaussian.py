@@ -27,6 +27,9 @@ _EPS = float(np.finfo(np.float64).eps)
 _SQUARE_UNDERFLOWS = 1e-150
 _NARROW_REACH = 8.0
 _NARROW = 1e-13
+_NARROW_ROUNDINGS = 4.0
+"""Of a value, in eps: what libraries state of their float32 functions."""
+_NARROW_SHIFT = 2.0**-11
 _INNERMOST = np.array([1e-6, 1e-9, 1e-12])
 
 
@@ -71,8 +74,9 @@ def _check_singularities(activation: Activation) -> None:
     places = [(str(kink), float(kink)) for kink in activation.kinks]
     if activation.expr is None:
         places += [(f"{place:.12g}", place) for place in _narrow_places(activation)]
+    innermost = _INNERMOST ** (np.log(activation.resolution) / np.log(_EPS))  # as float64 has them, or further out
     for name, position in places:
-        distance = _INNERMOST * max(1.0, abs(position)) if position else _INNERMOST
+        distance = innermost * max(1.0, abs(position)) if position else innermost
         for side in (-1.0, 1.0):
             mass = activation(position + side * distance) ** 2 * distance
             if not np.isfinite(mass).all() or mass[2] > 0.5 * mass[0] > 0.0:
@@ -86,7 +90,8 @@ def _narrow_places(activation: Activation) -> list[float]:
     """Return where the panels of a Python function shrink to its rounding: at kinks, jumps and poles."""
     edges = panels(activation, _NARROW_REACH)
     width = np.diff(edges)
-    narrow = np.flatnonzero(width < _NARROW * np.maximum(1.0, np.abs(edges[1:])))
+    smallest = _NARROW * activation.coarseness
+    narrow = np.flatnonzero(width < smallest * np.maximum(1.0, np.abs(edges[1:])))
     clusters = np.split(narrow, np.flatnonzero(np.diff(edges[narrow]) > _INNERMOST[0]) + 1)
     return [float(edges[cluster[width[cluster].argmin()]]) for cluster in clusters if cluster.size]
 
@@ -213,6 +218,27 @@ def value_factor(activation: Activation, variance: float) -> float:
     # relative to the size before squares are taken, which underflow where phi vanishes far out
     own = float(np.linalg.norm(density * noise(activation, u) / size)) / _EPS
     return max(far - 4.0, 0.0) + 4.0 * own
+
+
+@lru_cache(maxsize=4096)
+def value_error(activation: Activation, variance: float) -> float:
+    """Return the error of `phi(sqrt(q) Z)`, relative to its size, from arithmetic narrower than float64; 0 without.
+
+    An argument is rounded once, which phi magnifies by `E|u phi'(u)| / E|phi(u)|`, and each value is off by up to
+    `_NARROW_ROUNDINGS` of its own and by phi's noise: what float64 averages away is systematic where so many arguments
+    are rounded to the same few.
+    """
+    if activation.coarseness == 1.0:
+        return 0.0
+    if variance == 0.0:
+        return _NARROW_ROUNDINGS * activation.resolution
+    _, u, density, values = _check_rule(activation, variance)
+    size = float(density @ np.abs(values))
+    if not size > 0.0:
+        return 0.0
+    moved = float(density @ np.abs(at_nodes(activation, u * (1.0 + _NARROW_SHIFT)) - values)) / _NARROW_SHIFT
+    scatter = float(density @ noise(activation, u)) / size
+    return activation.resolution * (_NARROW_ROUNDINGS + 0.5 * moved / size) + scatter
 
 
 def _check_rule(activation: Activation, variance: float) -> tuple[Array, Array, Array, Array]:

@@ -26,6 +26,7 @@ from hermite_dual.numeric.gaussian import (
     product_noise,
     rounding_factor,
     second_moment,
+    value_error,
 )
 from hermite_dual.numeric.iterated import iterated_kernel, iterated_kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series, mehler_sum
@@ -62,8 +63,23 @@ def kernel_with_error(activation: Activation, q1: ArrayLike, q2: ArrayLike, c: A
     bounds = np.searchsorted(index[order], np.arange(len(pairs) + 1))
     for pair, start, stop in zip(pairs, bounds[:-1], bounds[1:], strict=True):
         members = order[start:stop]
-        value[members], error[members] = _one_pair(activation, float(pair[0]), float(pair[1]), flat[members])
+        q1, q2 = float(pair[0]), float(pair[1])
+        value[members], error[members] = _one_pair(activation, q1, q2, flat[members])
+        error[members] += narrow_error(activation, q1, q2)
     return value.reshape(shape), error.reshape(shape)
+
+
+def narrow_error(activation: Activation, q1: float, q2: float) -> float:
+    """Return what an evaluation of phi in less than float64 adds to the error of `k(q1, q2, .)`; 0 without.
+
+    By Cauchy-Schwarz, with the relative errors of phi at both variances.
+    """
+    if activation.coarseness == 1.0:
+        return 0.0
+    relative = sum(value_error(activation, q) for q in (q1, q2))
+    at_zero = float(activation(np.array(0.0))) ** 2
+    sizes = [second_moment(activation, q) if q else at_zero for q in (q1, q2)]
+    return relative * float(np.sqrt(sizes[0]) * np.sqrt(sizes[1]))
 
 
 def _check_arguments(q1: Array, q2: Array, c: Array) -> None:
@@ -190,7 +206,7 @@ def angle_surrogate(activation: Activation, q1: float, q2: float) -> tuple[Piece
 
     factor = 8.0 + max(rounding_factor(activation, q1), rounding_factor(activation, q2))
     end = np.pi if activation.parity is None else 0.5 * np.pi
-    fitted = interpolate(evaluate, 0.0, end, _SURROGATE_TOLERANCE * scale)
+    fitted = interpolate(evaluate, 0.0, end, activation.coarseness * _SURROGATE_TOLERANCE * scale)
     if activation.parity is not None:
         fitted = reflected(fitted, 1.0 if activation.parity == "even" else -1.0)
     return fitted, fitted.error + factor * EPS * scale

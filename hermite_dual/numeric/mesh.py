@@ -122,10 +122,12 @@ def _window(activation: Activation, exponent: int) -> Array:
         outer = np.maximum(np.abs(low), np.abs(high))
         size_here = envelope[np.minimum(np.searchsorted(grid, outer), grid.size - 1)]
         size_here /= np.minimum(1.0, width / _NARROWEST_SCALE)
-        allowed = _TAIL * size_here
+        allowed = activation.coarseness * _TAIL * size_here
         # Nodes are rounded; what phi makes of that is no structure of its own.
-        allowed += _EPS * outer * slopes
-        floor = np.maximum(_MIN_RELATIVE_WIDTH * np.minimum(np.abs(low), np.abs(high)), _MIN_WIDTH)
+        allowed += activation.coarseness * _EPS * outer * slopes
+        floor = np.maximum(
+            activation.coarseness * _MIN_RELATIVE_WIDTH * np.minimum(np.abs(low), np.abs(high)), _MIN_WIDTH
+        )
         # A tail that is not finite is no reason to refine: integrability is decided elsewhere.
         split = (tails > allowed) & (width > 2.0 * floor)
         if np.count_nonzero(split) > _MANY:
@@ -135,7 +137,9 @@ def _window(activation: Activation, exponent: int) -> Array:
             split[stuck] = tails[stuck] > _NOISE * scatter
         deviations = _deviations(activation, probes, low, width, values)
         # Noise deviates hardly more than the tails do.
-        missed = deviations > np.maximum(_MISSED * size_here + _EPS * outer * slopes, 100.0 * tails)
+        missed = deviations > np.maximum(
+            activation.coarseness * (_MISSED * size_here + _EPS * outer * slopes), 100.0 * tails
+        )
         split |= missed & (width > 2.0 * floor)
         low, high = low[split], high[split]
         before = np.tile(tails[split], 2)

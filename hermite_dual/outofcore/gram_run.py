@@ -28,6 +28,7 @@ from hermite_dual.outofcore.samples import (
 from hermite_dual.outofcore.stored_gram import StoredGram
 from hermite_dual.outofcore.tasks import Count, Runner, Task, run_tasks
 from hermite_dual.population.entries.model import Model, entries_for
+from hermite_dual.population.entries.narrow_values import narrow_error
 from hermite_dual.population.entries.zero_rows import check_variances
 from hermite_dual.population.gram import storage_error
 from hermite_dual.population.proof.input_rows import InputRows
@@ -82,6 +83,7 @@ def stored_gram(
         check_variances(variances, found.zero)  # before anything is written
     folder = open_folder(out, _key(model, samples, found, size, dtype))
     entries = entries_for(model, variances, found.zero)
+    narrow = narrow_error(model.activation, variances, model.weight, model.depth)
     if client is not None and in_memory(samples):
         samples = keep(samples, folder, size)
     count = -(-n // size)
@@ -95,7 +97,7 @@ def stored_gram(
     return StoredGram(
         folder,
         entries.variances,
-        entries.error + storage_error(entries.diagonal, dtype),
+        entries.error + narrow + storage_error(entries.diagonal, dtype),
         computed,
         job,
         runner,

@@ -18,6 +18,7 @@ from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
 from hermite_dual.population.entries.identical_rows import identical_rows
 from hermite_dual.population.entries.model import Model
+from hermite_dual.population.entries.narrow_values import narrow_error, narrow_tangent_error
 from hermite_dual.population.entries.one_norm import has_one_map, one_map
 from hermite_dual.population.entries.zero_rows import check_variances, zero_rows
 from hermite_dual.population.gram import population_gram
@@ -116,5 +117,8 @@ def population_cross_gram(model: Model, n: int, tangent: bool) -> CrossGram:
         entries = one_map(phi, inputs, model.weight, model.depth, 0.5 * width * _EPS, tangent)
         entries.apply_block(matrix, slice(0, n), slice(n, None), shift)
         matrix[identical] = entries.diagonal[identical[0]]
-        variances, error = entries.variances, entries.error
+        variances = entries.variances
+        error = entries.error + (narrow_tangent_error if tangent else narrow_error)(
+            phi, inputs, model.weight, model.depth
+        )
     return CrossGram(matrix, variances[:n], variances[n:], error, model.depth, tangent, model)

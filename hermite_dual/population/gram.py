@@ -18,6 +18,7 @@ from hermite_dual.notebook import facts, number
 from hermite_dual.numeric.products import add_upper_product, upper_product
 from hermite_dual.population.entries.gram_entries import GramEntries
 from hermite_dual.population.entries.model import Model, entries_for
+from hermite_dual.population.entries.narrow_values import narrow_error
 from hermite_dual.population.entries.zero_rows import zero_rows
 
 if TYPE_CHECKING:
@@ -227,7 +228,8 @@ def population_gram(model: Model, dtype: FloatType = np.float64) -> Gram:
         dtype: of the matrix, float64 or float32; computed in float64 either way.
     """
     samples = model.samples
-    entries = entries_for(model, model.inputs_variances(), zero_rows(samples, model.sigma_b))
+    inputs = model.inputs_variances()
+    entries = entries_for(model, inputs, zero_rows(samples, model.sigma_b))
     factor, shift = model.sigma_u**2 / samples.shape[1], model.sigma_b**2
     if np.dtype(dtype) == np.float64:
         matrix = upper_product(samples, factor)
@@ -235,7 +237,8 @@ def population_gram(model: Model, dtype: FloatType = np.float64) -> Gram:
     else:
         matrix = _in_panels(entries, samples, factor, shift, dtype)
     np.fill_diagonal(matrix, entries.diagonal)
-    error = entries.error + storage_error(entries.diagonal, dtype)
+    error = entries.error + narrow_error(model.activation, inputs, model.weight, model.depth)
+    error += storage_error(entries.diagonal, dtype)
     return Gram(matrix, entries.variances, error, model.depth, model)
 
 

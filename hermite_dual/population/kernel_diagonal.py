@@ -47,4 +47,4 @@ def _diagonal(model: Model, inner: Array, tangent: bool) -> Array:
 def _slopes(model: Model, variances: Array) -> Array:
     derivative = slope_of(model.activation)
     # without variance there is no S either: kdot does not count
-    return on_distinct(lambda q: second_moment(derivative, q) if q else 0.0, variances)
+    return on_distinct(lambda q: second_moment(derivative, q) if q else 0.0, variances, derivative.coarseness)

@@ -16,6 +16,7 @@ from hermite_dual.numeric.gaussian import second_moment
 from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.entries.identical_rows import identical_rows
 from hermite_dual.population.entries.model import Model
+from hermite_dual.population.entries.narrow_values import narrow_error, narrow_tangent_error
 from hermite_dual.population.entries.one_norm import gram_variances, has_one_map, one_map
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.slope_gram import slope_gram
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from hermite_dual.population.proof.entry_bounds import EntryBounds
 
 _EPS = float(np.finfo(np.float64).eps)
+_Entries = tuple[Array, Array, float]
+"""Theta, the variances `S_ii`, and an estimate of the largest error of an entry."""
 
 
 @own_float_state
@@ -90,11 +93,17 @@ def population_ntk(model: Model) -> TangentGram:
     Raises:
         InvalidInputError: phi has no derivative that is a function.
     """
+    slope_of(model.activation)
+    matrix, variances, error = _entries(model)
+    error += narrow_tangent_error(model.activation, model.inputs_variances(), model.weight, model.depth)
+    return TangentGram(matrix, variances, error, model.depth, model)
+
+
+def _entries(model: Model) -> _Entries:
     activation, samples, depth, weight = model.activation, model.samples, model.depth, model.weight
-    slope_of(activation)
     n, width = samples.shape
     if depth == 0:
-        return TangentGram(np.zeros((n, n)), np.zeros(n), 0.0, 0, model)
+        return np.zeros((n, n)), np.zeros(n), 0.0
     if model.sigma_u == 0.0:
         return _constant(model)
     zero = zero_rows(samples, model.sigma_b)
@@ -104,6 +113,7 @@ def population_ntk(model: Model) -> TangentGram:
     check_variances(diagonal, zero)
     identical = identical_rows(samples, samples)
     rounding = 0.5 * width * _EPS
+    rounding += weight * narrow_error(activation, diagonal, weight, depth) / float(diagonal.min())
     if has_one_map(activation, diagonal):
         matrix, shift = upper_product(samples, model.sigma_u**2 / width), model.sigma_b**2
         # Their entries are the diagonal's; 0 serves until then, and lies away from the end points of kdot.
@@ -117,20 +127,19 @@ def population_ntk(model: Model) -> TangentGram:
         inner[identical] = 0.0
         matrix, error = _unequal(model, inner, rounding * float(diagonal.max()))
     matrix[identical] = matrix[identical[0], identical[0]]
-    variances = gram_variances(activation, diagonal, weight, depth)
-    return TangentGram(matrix, variances, error, depth, model)
+    return matrix, gram_variances(activation, diagonal, weight, depth), error
 
 
-def _with_zero_rows(model: Model, zero: Mask) -> TangentGram:
+def _with_zero_rows(model: Model, zero: Mask) -> _Entries:
     """Return the tangent kernel where some rows are zero without a bias."""
     phi, weight, n = model.activation, model.weight, len(zero)
     if vanishes_at_zero(phi):  # neither K nor S has anything in these rows
         matrix, variances, error = np.zeros((n, n)), np.zeros(n), 0.0
         if not zero.all():
-            others = population_ntk(replace(model, samples=model.samples[~zero]))
-            matrix[np.ix_(~zero, ~zero)], variances[~zero] = others.matrix, others.variances
-            error = others.estimated_error
-        return TangentGram(matrix, variances, error, model.depth, model)
+            matrix[np.ix_(~zero, ~zero)], variances[~zero], error = _entries(
+                replace(model, samples=model.samples[~zero])
+            )
+        return matrix, variances, error
     inner = model.inputs_covariance()
     rounding = 0.5 * model.samples.shape[1] * _EPS * float(inner.diagonal().max())
     gram = population_gram(model)
@@ -149,8 +158,7 @@ def _with_zero_rows(model: Model, zero: Mask) -> TangentGram:
             tangent = slope * (weight * tangent + covariance)
             error = slope_error * float(tangent.max()) + weight * float(slope.max()) * error
         matrix = tangent + gram.matrix
-    error += gram.estimated_error + rounding * _passed(phi, weight)
-    return TangentGram(matrix, gram.variances, error, model.depth, model)
+    return matrix, gram.variances, error + gram.estimated_error + rounding * _passed(phi, weight)
 
 
 def _slopes(activation: Activation, covariance: Array, rounding: float) -> tuple[Array, float]:
@@ -163,7 +171,7 @@ def _slopes(activation: Activation, covariance: Array, rounding: float) -> tuple
     return found, error
 
 
-def _constant(model: Model) -> TangentGram:
+def _constant(model: Model) -> _Entries:
     """Return the tangent kernel where inputs do not enter: `sigma_u = 0`."""
     phi, n, weight = model.activation, len(model.samples), model.weight
     variances = layer_variances(phi, weight, model.sigma_b**2, model.depth)
@@ -176,7 +184,7 @@ def _constant(model: Model) -> TangentGram:
         for q, slope in zip(variances, slopes, strict=True):
             tangent = slope * (q + weight * tangent)
     entry = moment(phi, variances[-1]) + tangent
-    return TangentGram(np.full((n, n), entry), np.full(n, variances[-1]), 4.0 * _EPS * entry, model.depth, model)
+    return np.full((n, n), entry), np.full(n, variances[-1]), 4.0 * _EPS * entry
 
 
 def _unequal(model: Model, inner: Array, rounding: float) -> tuple[Array, float]:

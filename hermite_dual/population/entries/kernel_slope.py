@@ -25,8 +25,9 @@ def steepest_slope(activation: Activation, variance: float) -> float:
         return float(second_moment(slope_of(activation), variance))
     except HermiteDualError:
         top = product_moment(activation, variance, variance, 1.0)[0]
-        near = integrated_kernel(activation, variance, variance, variance * (1.0 - _STEP))[0]
-        return max(0.0, top - near) / (variance * _STEP)
+        step = _STEP * activation.coarseness
+        near = integrated_kernel(activation, variance, variance, variance * (1.0 - step))[0]
+        return max(0.0, top - near) / (variance * step)
 
 
 def largest_slope(activation: Activation, variances: Array) -> float:

@@ -90,10 +90,10 @@ def layer_slopes(phi: Activation, covariance: Array) -> LayerSlopes:
         return LayerSlopes(slope, first, np.full(len(rho), float(_homogeneous_slope(phi, np.ones(1))[0])))
     table, tails = coefficient_table(phi, variances)
     slope, first = _series(table, rho, roots)
-    diagonal = on_distinct(lambda q: _diagonal_slope(phi, derivative, q), variances)
+    diagonal = on_distinct(lambda q: _diagonal_slope(phi, derivative, q), variances, derivative.coarseness)
     if not hermite_series(phi, float(variances.max())).converged:
         _integrate(phi, derivative, covariance, rho, _unresolved(table, tails, rho), slope, first)
-    np.fill_diagonal(slope, on_distinct(lambda q: second_moment(derivative, q), variances))
+    np.fill_diagonal(slope, on_distinct(lambda q: second_moment(derivative, q), variances, derivative.coarseness))
     return LayerSlopes(slope, first, diagonal)
 
 

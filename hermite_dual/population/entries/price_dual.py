@@ -118,10 +118,8 @@ def price_dual(activation: Activation, variance: float) -> PriceDual:
     if activation.parity != "odd":
         opposite = max(value + product_moment(activation, variance, variance, -1.0)[0], 0.0)
     slope, error = _slope_in_angle(derivative, variance)
-    means = (
-        _mean(slope, top),
-        _mean(lambda angle: slope(np.pi - angle), top),
-    )
+    size = derivative.coarseness * top
+    means = (_mean(slope, size), _mean(lambda angle: slope(np.pi - angle), size))
     return PriceDual(variance, value, opposite, top, slope, means, error)
 
 
@@ -140,7 +138,7 @@ def _slope_in_angle(derivative: Activation, variance: float) -> tuple[Callable[[
 
 
 def _mean(slope: Callable[[Array], Array], size: float) -> PiecewiseChebyshev:
-    """Interpolate `int_0^theta slope(s) sin(s) ds / (1 - cos(theta))` on [0, pi/2]."""
+    """Interpolate `int_0^theta slope(s) sin(s) ds / (1 - cos(theta))` on [0, pi/2], to `_TOLERANCE size`."""
     unit, weights = gauss_legendre(_NODES)
     ends = np.concatenate([[0.0], 0.5 ** np.arange(_DYADIC, -1, -1)])
     widths = np.diff(ends)

@@ -222,7 +222,7 @@ def _fixed_point(
     slope = 0.0
     for _ in range(_MAX_STEPS):
         residual = weight * value + t - c
-        if abs(residual) <= 4.0 * EPS * limit:
+        if abs(residual) <= 4.0 * activation.resolution * limit:
             return value, (error + abs(residual)) / max(1.0 - growth, EPS)
         step = min(limit, max(-limit, c + residual / (1.0 - weight * slope)))
         if step == c:

@@ -39,7 +39,7 @@ def moments(activation: Activation, variances: Array) -> Array:
 
 def moments_with_error(activation: Activation, variances: Array) -> tuple[Array, float]:
     """Return `E[phi(sqrt(q) Z)^2]` for each variance, and the relative error that interpolation adds, an estimate."""
-    return on_distinct_with_error(lambda q: moment(activation, q), variances)
+    return on_distinct_with_error(lambda q: moment(activation, q), variances, activation.coarseness)
 
 
 def fixed_point_variances(activation: Activation, weight: float, inner: Array) -> Array:
@@ -50,7 +50,7 @@ def fixed_point_variances(activation: Activation, weight: float, inner: Array) -
         weight: sigma_w^2.
         inner: the inputs' part t of the variance, not negative.
     """
-    return on_distinct(lambda t: _solve(activation, weight, t), inner)
+    return on_distinct(lambda t: _solve(activation, weight, t), inner, activation.coarseness)
 
 
 def row_variances(activation: Activation, weight: float, inputs: Array, depth: int | None) -> list[Array]:
@@ -117,12 +117,20 @@ def _root(excess: Callable[[float], float], low: float, high: float) -> float:
     return float(found * high)
 
 
-def on_distinct(function: Callable[[float], float], arguments: Array) -> Array:
-    """Return the function at each positive argument, by interpolation in logarithms where there are many."""
-    return on_distinct_with_error(function, arguments)[0]
+def on_distinct(function: Callable[[float], float], arguments: Array, coarseness: float = 1.0) -> Array:
+    """Return the function at each positive argument, by interpolation in logarithms where there are many.
+
+    Args:
+        function: positive, smooth in the logarithm.
+        arguments: any shape.
+        coarseness: that of the activation behind the function.
+    """
+    return on_distinct_with_error(function, arguments, coarseness)[0]
 
 
-def on_distinct_with_error(function: Callable[[float], float], arguments: Array) -> tuple[Array, float]:
+def on_distinct_with_error(
+    function: Callable[[float], float], arguments: Array, coarseness: float = 1.0
+) -> tuple[Array, float]:
     """Return the function at each positive argument, and the largest relative deviation seen of an interpolant."""
     distinct, index = np.unique(arguments, return_inverse=True)
     ends = [function(float(argument)) for argument in distinct[[0, -1]]]
@@ -139,7 +147,7 @@ def on_distinct_with_error(function: Callable[[float], float], arguments: Array)
     def relative(points: Array) -> Array:
         return np.array([np.log(function(middle * float(np.exp(point))) / size) - power * point for point in points])
 
-    fitted = interpolate(relative, float(low), float(high), _TOLERANCE)
+    fitted = interpolate(relative, float(low), float(high), coarseness * _TOLERANCE)
     ratios = distinct / middle
     values = size * ratios**power * np.exp(fitted(np.log(ratios)))
     return np.asarray(values[index]).reshape(arguments.shape), fitted.error
@@ -190,7 +198,7 @@ def _interpolated_table(activation: Activation, distinct: Array, count: int) -> 
         nodes = chebyshev_nodes(degree)
         values = _rows(activation, np.exp(0.5 * (low + high) + 0.5 * (high - low) * nodes), count)
         probed = _barycentric((2.0 * np.log(probes) - low - high) / (high - low), nodes) @ values
-        if (np.abs(probed - direct) / scales).max() <= _TOLERANCE:
+        if (np.abs(probed - direct) / scales).max() <= activation.coarseness * _TOLERANCE:
             return np.asarray(_barycentric((2.0 * logs - low - high) / (high - low), nodes) @ values)
     return _rows(activation, distinct, count)
 

@@ -146,7 +146,7 @@ def _limit(activation: Activation, weight: float, own: list[float], layers: list
         before = values
         values, errors = kernel_with_error(activation, q, others, weight * before)
         moved = float(np.abs(values - before).max()) * growth
-        if moved <= 2.0 * _EPS * float(np.abs(values).max()):
+        if moved <= 2.0 * activation.resolution * float(np.abs(values).max()):
             return values, (float(errors.max()) + moved) / max(1.0 - growth, _EPS)
     raise ConvergenceError(
         f"the entries of a row of zeros are not found to rounding in {_MAX_STEPS} steps (contraction {growth:.6f}): "
