@@ -15,6 +15,7 @@ from hermite_dual.certified.growth.exact_rates import common_rate
 from hermite_dual.certified.growth.monomials import TailError, monomial
 from hermite_dual.certified.growth.tails import tail
 from hermite_dual.certified.suprema.constants import derivative_bound
+from hermite_dual.certified.suprema.oscillations import oscillations
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.shape import shape_of
 
@@ -227,6 +228,15 @@ TRUE_SUPREMA = [
     (sp.tanh(x) / x, 2, mp.mpf(2) / 3),
     (sp.exp(-(10**6) * (x - sp.Rational(271, 100)) ** 2), 1, mp.sqrt(2 * mp.mpf(10) ** 6) * mp.exp(-0.5)),
     (sp.Max(sp.tanh(x), x / 2), 1, 1),
+    # Sines at infinity: |A| + sqrt(B^2 + C^2) of the limits.
+    (x * sp.sin(sp.log(1 + x**2)), 1, mp.sqrt(5)),
+    (sp.Abs(x) * sp.sin(sp.log(1 + x**2)), 1, mp.sqrt(5)),
+    (x * sp.cos(sp.log(1 + x**2)) ** 2, 1, (1 + mp.sqrt(17)) / 2),
+    (sp.sqrt(1 + x**2) * sp.sin(sp.log(1 + x**2)) + x, 1, 1 + mp.sqrt(5)),
+    (sp.tanh(x) * sp.sin(x), 1, 1),
+    (sp.sin(x) + sp.sin(sp.sqrt(2) * x), 1, 1 + mp.sqrt(2)),
+    (sp.sin(x) + sp.sin(sp.sqrt(2) * x), 2, 3),
+    (sp.sin(x) * sp.sin(sp.sqrt(3) * x), 1, mp.sqrt(3)),
 ]
 
 
@@ -237,6 +247,22 @@ def test_suprema_are_enclosed_as_tightly_as_floats_find_them(phi, order, truth):
     assert bound.lower <= truth * (1 + 1e-15)
     assert bound.upper >= truth * (1 - 1e-15)
     assert bound.upper <= bound.lower * (1 + 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("phi", "tail"),
+    [
+        (3 * sp.sin(x**2) - 4 * sp.cos(x**2) + 1, 6),
+        (sp.sin(x) + sp.sin(2 * x + 1), 2),  # commensurable: 2 is a bound that is not reached
+        (sp.sin(x) * sp.sin(sp.log(x)), 1),
+    ],
+)
+def test_lower_bounds_of_oscillations_need_phases_that_are_free(phi, tail):
+    lower, upper = oscillations(phi, x, 1).supremum(x, 1, 64)
+    seen = np.abs(sp.lambdify(x, phi)(np.linspace(1e4, 1.001e4, 400_001))).max()
+    assert lower <= seen * (1 + 1e-6)
+    assert seen <= upper
+    assert float(upper.upper()) == pytest.approx(tail, rel=1e-6)
 
 
 @pytest.mark.parametrize(

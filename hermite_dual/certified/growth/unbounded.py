@@ -62,10 +62,10 @@ def _frozen(expr: sp.Expr, symbol: sp.Symbol, side: int) -> Iterator[tuple[sp.Ex
     nodes = [node for node in expr.atoms(sp.sin, sp.cos) if node.has(symbol)]
     tried: list[sp.Expr] = []
     for phase in sorted({node.args[0] for node in nodes}, key=sp.default_sort_key):
-        if any(_multiple(phase, former, symbol) for former in tried) or not _runs_to_infinity(phase, symbol, side):
+        if any(multiple(phase, former, symbol) for former in tried) or not runs_to_infinity(phase, symbol, side):
             continue
         tried.append(phase)
-        found = [(node, _multiple(node.args[0], phase, symbol)) for node in nodes]
+        found = [(node, multiple(node.args[0], phase, symbol)) for node in nodes]
         lines = [(node, line) for node, line in found if line is not None]
         names = {node: sp.Dummy(real=True) for node, _ in lines}
         exact = all(line[0].is_Rational for _, line in lines)
@@ -75,7 +75,7 @@ def _frozen(expr: sp.Expr, symbol: sp.Symbol, side: int) -> Iterator[tuple[sp.Ex
             yield reduced, {names[n]: _value(n.func, line, theta + 2 * sp.pi * turn, exact) for n, line in lines}
 
 
-def _multiple(argument: sp.Expr, phase: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Expr, sp.Expr] | None:
+def multiple(argument: sp.Expr, phase: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Expr, sp.Expr] | None:
     """Real constants omega, c with `argument = omega phase + c`, proven by expansion; None if there are none."""
     omega = sp.simplify(argument.diff(symbol) / phase.diff(symbol))
     if omega.free_symbols or not omega.is_real:
@@ -84,9 +84,9 @@ def _multiple(argument: sp.Expr, phase: sp.Expr, symbol: sp.Symbol) -> tuple[sp.
     return None if constant.free_symbols or not constant.is_real else (omega, constant)
 
 
-def _runs_to_infinity(phase: sp.Expr, symbol: sp.Symbol, side: int) -> bool:
-    """Whether a continuous function tends to infinity or minus infinity."""
-    return _grows(phase, {}, symbol, side)
+def runs_to_infinity(phase: sp.Expr, symbol: sp.Symbol, side: int) -> bool:
+    """Whether a continuous function is proven to tend to infinity or minus infinity."""
+    return any(_grows(form, {}, symbol, direction) for form, direction in _forms(phase, symbol, side))
 
 
 def _value(function: type, line: tuple[sp.Expr, sp.Expr], theta: sp.Expr, exact: bool) -> arb:

@@ -1,5 +1,5 @@
 """Bounds of phi and its derivatives on the line and on strips.
 
-`constants` (`sup |phi^(k)|`, two-sided), `slope_regularity` (phi' between and at kinks), `envelope` (bounds on a strip
-around the line and their Gaussian integrals).
+`oscillations` (sines at infinity), `constants` (`sup |phi^(k)|`, two-sided), `slope_regularity` (phi' between and at
+kinks), `envelope` (bounds on a strip around the line and their Gaussian integrals).
 """

@@ -19,6 +19,7 @@ from hermite_dual.certified.balls.precision import interval, lower_float, magnit
 from hermite_dual.certified.growth.monomials import ONE, Expansion, TailError, monomial_sup
 from hermite_dual.certified.growth.tails import tail
 from hermite_dual.certified.growth.unbounded import grows_along_points
+from hermite_dual.certified.suprema.oscillations import Oscillations, oscillations
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.numbers import between
@@ -166,12 +167,12 @@ def _tails(derived: tuple[sp.Expr, ...], symbol: sp.Symbol, pieces: Pieces) -> D
     right, left = (sp.factor_terms(expression) for expression in (derived[-1], derived[0]))
     if not pieces.kinks and (period := period_of(right, symbol)) is not None:
         return constant_ball(period).upper(), arb(0), arb(0)
+    sides = [(expr, side, oscillations(expr, symbol, side)) for expr, side in ((right, 1), (left, -1))]
     for start in _STARTS:
         if start <= beyond:
             continue
         try:
-            expansions = [tail(right, symbol, 1, start), tail(left, symbol, -1, start)]
-            ranges = [_half_line(e) for e in expansions]
+            ranges = [_half_line(expr, symbol, side, start, waves) for expr, side, waves in sides]
         except TailError:
             continue
         if any(r is None for r in ranges):
@@ -191,8 +192,15 @@ def _tails(derived: tuple[sp.Expr, ...], symbol: sp.Symbol, pieces: Pieces) -> D
     return DerivativeBound(0.0, float("inf"), Outcome.UNDECIDED, "the derivative's growth is not understood")
 
 
-def _half_line(expansion: Expansion) -> tuple[arb, arb] | None:
+def _half_line(
+    expr: sp.Expr, symbol: sp.Symbol, side: int, start: int, waves: Oscillations | None
+) -> tuple[arb, arb] | None:
     """A lower bound (its limit) and an upper bound of the supremum on the half line; None if it is proven infinite."""
+    found = None if waves is None else waves.supremum(symbol, side, start)
+    return _range(tail(expr, symbol, side, start)) if found is None else found
+
+
+def _range(expansion: Expansion) -> tuple[arb, arb] | None:
     if not expansion.terms:
         return arb(0), arb(0)
     lead, ball = expansion.factored()

@@ -3,7 +3,7 @@
 With `f_i = phi(u_i)` as vectors of L^2, `K_ij = <f_i, f_j>`: an error e of each f, absolute, makes one of at most
 `2 sqrt(max K_ii) e` of an entry, and arrives in the next layer's f multiplied by `sigma_w L`.
 
-Derivation: docs/theory/numerics.md, "Gram matrices".
+Derivation: docs/theory/numerics.md, "Panels".
 """
 
 import numpy as np
