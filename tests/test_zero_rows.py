@@ -1,5 +1,6 @@
 """Rows of zeros without a bias, and rows of extreme norms, against closed forms of cos and identities."""
 
+import mpmath as mp
 import numpy as np
 import pytest
 
@@ -34,12 +35,46 @@ def test_entries_of_rows_of_zeros_are_those_of_the_closed_form(depth):
     C = model.gram(X[3:6], X, depth=depth)
     assert np.abs(C.matrix - K[3:6]).max() < 3e-15
     assert G.matrix[4, 5] == G.matrix[4, 4] > 0.0
-    if depth is None:
-        assert G.entry_bounds.outcome is hd.Outcome.PROVEN
-        assert (np.abs(G.matrix - K) <= G.entry_bounds.errors + 1e-16).all()
-        assert G.entry_error < 1e-13
-    else:
-        assert "phi(0)" in G.entry_bounds.reason or "variance is zero" in G.entry_bounds.reason
+    for kernel, truth in ((G, K), (N, theta)):
+        assert kernel.entry_bounds.outcome is hd.Outcome.PROVEN
+        assert (np.abs(kernel.matrix - truth) <= kernel.entry_bounds.errors + 3e-16).all()
+        assert kernel.entry_error < 1e-13
+
+
+@pytest.mark.parametrize(
+    ("phi", "at_zero", "mean"),
+    [
+        # E max(v, 0) = sqrt(q/(2 pi)), E|v - 1| by the folded normal law, E cos(v) = exp(-q/2)
+        ("max(x,0)+1", 1.0, lambda q: 1 + mp.sqrt(q / (2 * mp.pi))),
+        ("abs(x-1)", 1.0, lambda q: mp.sqrt(2 * q / mp.pi) * mp.exp(-1 / (2 * q)) + mp.erf(1 / mp.sqrt(2 * q))),
+        ("cos(x)-3", -2.0, lambda q: mp.exp(-q / 2) - 3),
+    ],
+)
+@pytest.mark.parametrize("rows", [6, 40])
+def test_the_first_layer_of_a_row_of_zeros_is_enclosed(phi, at_zero, mean, rows):
+    """`K_0j = phi(0) E phi(v_j)`, few variances and many."""
+    samples = np.random.default_rng(8).uniform(0.2, 1.0, (rows, 3))
+    samples[2] = samples[rows - 1] = 0.0
+    G = hd.DEQ(phi, 0.2).gram(samples, depth=1)
+    squares = [sum(mp.mpf(v) ** 2 for v in row) / 3 for row in samples.tolist()]
+    truth = np.array([float(at_zero * (mean(q) if q else at_zero)) for q in squares])
+    assert G.entry_bounds.outcome is hd.Outcome.PROVEN
+    for row in (2, rows - 1):
+        assert (np.abs(G.matrix[row] - truth) <= G.entry_bounds.errors[row] + 4e-16 * np.abs(truth)).all()
+        assert G.entry_bounds.errors[row].max() < 1e-13 * np.abs(truth).max()
+
+
+def test_an_error_of_a_variance_moves_the_mean_by_its_slope():
+    """Rows known to delta move `E phi(v_j)`, phi(x) = |x| + 1, by `delta sqrt(2 q/pi)`: a halved bound fails."""
+    from dataclasses import replace
+
+    from hermite_dual.population.proof.entry_bounds import entry_bounds
+
+    G = hd.DEQ("abs(x)+1", 0.2).gram(np.array([[0.0, 0.0], [1.0, 1.0]]), depth=1)
+    delta = 1e-3
+    error = entry_bounds(replace(G.model, row_error=delta), G.matrix, G.variances).errors[0, 1]
+    moved = delta * np.sqrt(2 / np.pi)
+    assert moved <= error < 2 * moved
 
 
 @pytest.mark.slow
@@ -91,8 +126,15 @@ def test_what_a_point_of_zero_has_at_zero_counts():
 def test_blocks_on_disk_have_the_rows_of_zeros_of_the_matrix_in_memory(tmp_path, name):
     pytest.importorskip("zarr")
     model = hd.DEQ(name, SIGMA_W)
-    stored = model.store_gram(X, out=tmp_path / "K", block=4)
-    assert np.abs(stored[:] - model.gram(X).matrix).max() <= 1e-15
+    for depth in (None, 2):
+        stored, G = model.store_gram(X, tmp_path / f"K{depth}", block=4, depth=depth), model.gram(X, depth=depth)
+        assert np.abs(stored[:] - G.matrix).max() <= 1e-15
+        assert stored.entry_sums.outcome is hd.Outcome.PROVEN
+        assert stored.entry_error <= 1.5 * G.entry_error
+        least = stored.least_eigenvalue()
+        assert least.outcome is hd.Outcome.PROVEN
+        assert least.lower == 0.0  # two rows of zeros are parallel
+        assert least.upper < 1e-13
 
 
 @pytest.mark.parametrize("scale", [1e-100, 1e-30, 1e30, 1e100])

@@ -97,8 +97,6 @@ def _entries(job: GramJob, left: Array, right: Array, rows: slice, columns: slic
 
 
 def _largest(job: GramJob, block: Block) -> float:
-    if not job.entries.variances.all():
-        return 0.0  # no layer has been there
     scales = (job.model.sigma_w, job.model.sigma_u, job.model.sigma_b)
     return max(largest_correlation(part, scales, job.entries.variances) for part in block.parts())
 

@@ -41,7 +41,6 @@ from hermite_dual.population.proof.entry_bounds import (
     EntrySums,
     ErrorTotal,
     contracting_lipschitz,
-    proven_lipschitz,
     unprovable,
 )
 from hermite_dual.population.proof.gram_eigenvalues import not_negative, not_negative_claim
@@ -165,7 +164,6 @@ class StoredGram:
                 raise AccuracyError(obstacle)
             bounds = self._bounds if self.depth is None else None
             if bounds is None:
-                proven_lipschitz(model)
                 total = ErrorTotal(self.shape[0], {}, f"{self.depth} layers with their errors")
             else:
                 total = ErrorTotal(self.shape[0], bounds.budget())

@@ -35,11 +35,22 @@ def contraction_error(residual: ArrayLike, factor: float) -> Array:
     return np.asarray(residual, dtype=np.float64) / (1 - factor) * UP
 
 
+def root_distance(variance: ArrayLike, error: ArrayLike) -> Array:
+    """`|sqrt(q) - sqrt(p)| <= r/(sqrt(q) + sqrt(q - r))` for `|q - p| <= r`; `sqrt(r)` where q is 0.
+
+    Args:
+        variance: the float q >= 0.
+        error: r.
+    """
+    q, r = np.asarray(variance, dtype=np.float64), np.asarray(error, dtype=np.float64)
+    both = np.sqrt(np.maximum(q, TINY)) + np.sqrt(np.maximum(q - r, 0.0))
+    return np.asarray(np.where(q > 0, r / both, np.sqrt(r)) * UP)
+
+
 def root_error(variance: ArrayLike, residual: ArrayLike, sigma_w: float, lipschitz: float) -> Array:
     """Error of `sqrt(q)` at a diagonal fixed point `q = sigma_w^2 E[phi(sqrt(q) Z)^2] + b`.
 
-    `t -> sqrt(sigma_w^2 E[phi(t Z)^2] + b)` contracts by `sigma_w L`, and `|sqrt(q) - sqrt(F(q))| <= |q -
-    F(q)|/sqrt(q)`.
+    `t -> sqrt(sigma_w^2 E[phi(t Z)^2] + b)` contracts by `sigma_w L`.
 
     Args:
         variance: the float q > 0.
@@ -47,10 +58,7 @@ def root_error(variance: ArrayLike, residual: ArrayLike, sigma_w: float, lipschi
         sigma_w: weight scale.
         lipschitz: L.
     """
-    q, r = np.asarray(variance, dtype=np.float64), np.asarray(residual, dtype=np.float64)
-    # both arguments of the square root are >= q - r, and sqrt has slope 1/(sqrt(a) + sqrt(b)) <= 1/sqrt(q)
-    step = np.where(q > 0, r / np.sqrt(np.maximum(q, TINY)), np.sqrt(r))
-    return contraction_error(step * (1 + 8 * UNIT), sigma_w * lipschitz * (1 + 4 * UNIT))
+    return contraction_error(root_distance(variance, residual), sigma_w * lipschitz * (1 + 4 * UNIT))
 
 
 def variance_error(variance: ArrayLike, error_of_root: ArrayLike) -> Array:

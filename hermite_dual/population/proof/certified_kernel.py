@@ -93,10 +93,17 @@ class CertifiedKernel:
 
     def rounded_moments(self) -> tuple[Array, Array]:
         """Floats close to the second moments and bounds of their distance, shape (n,) each."""
-        middle = np.array([float(moment.mid()) for moment in self.moments])
-        with working_precision(bits_for(40)):
-            pairs = zip(self.moments, middle.tolist(), strict=True)
-            radius = np.array([upper_float(abs(moment - arb(value))) for moment, value in pairs])
+        middle, radius = rounded(self.moments)
+        return middle[self.index], radius[self.index]
+
+    def means(self) -> tuple[Array, Array]:
+        """Floats close to `E[phi(sqrt(q_i) Z)]` and bounds of their distance, shape (n,) each."""
+        if self._rows is not None:
+            middle = self._rows.values[:, 0] * (self._rows.parity >= 0)
+            return middle[self.index], (self._rows.errors * (self._rows.parity >= 0))[self.index]
+        distinct = np.unique(self._variances)
+        series = self._all or coefficients_at(self._activation.shape, distinct, 1)
+        middle, radius = rounded([one.coefficients[0] for one in series])
         return middle[self.index], radius[self.index]
 
     def evaluate(self, rho: Array, block: Block | None = None) -> SeriesValues:
@@ -165,6 +172,15 @@ class CertifiedKernel:
         phi = self._activation
         found = homogeneous_kernel(phi.shape, rho.flat[wide])
         values.flat[wide], errors.flat[wide] = found.values, found.errors
+
+
+def rounded(balls: Sequence[arb]) -> tuple[Array, Array]:
+    """Floats close to balls, and bounds of their distance to every number in them."""
+    middle = np.array([float(ball.mid()) for ball in balls])
+    with working_precision(bits_for(40)):
+        pairs = zip(balls, middle.tolist(), strict=True)
+        radius = np.array([upper_float(abs(ball - arb(value))) for ball, value in pairs])
+    return middle, radius
 
 
 def _mirrored(values: Array, upper: tuple[Indices, Indices], shape: tuple[int, ...]) -> Array:

@@ -14,9 +14,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import sympy as sp
 
-from hermite_dual.arrays import Array
-from hermite_dual.certified.balls.rounding import TINY, UP, gamma
+from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array, Indices
+from hermite_dual.certified.balls.ball_functions import constant_ball
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
+from hermite_dual.certified.counted.entry_error import root_distance
 from hermite_dual.certified.eigenvalues.entry_norm import EntryError, RowSums
 from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
@@ -25,7 +29,7 @@ from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.inputs import EQUAL_NORMS
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.zero_rows import vanishes_at_zero, zero_rows
-from hermite_dual.population.proof.certified_kernel import CertifiedKernel
+from hermite_dual.population.proof.certified_kernel import CertifiedKernel, rounded
 from hermite_dual.population.proof.input_rows import PARAMETER_UNITS, SCALES, InputRows, Inputs
 from hermite_dual.population.proof.limit_bounds import (
     BlockSums,
@@ -196,15 +200,6 @@ def entry_sums(model: Model, matrix: Array, variances: Array) -> EntrySums:
     try:
         if obstacle := unprovable(model):
             raise AccuracyError(obstacle)
-        alive = variances > 0.0
-        if alive.any() and not alive.all() and vanishes_at_zero(model.activation):  # rows of zeros, whose entries are 0
-            others = replace(model, samples=model.samples[alive])
-            found = entry_sums(others, matrix[np.ix_(alive, alive)], variances[alive])
-            if found.error is None:
-                return found
-            sums = np.zeros(len(matrix))
-            sums[alive] = found.error.sums
-            return replace(found, error=RowSums(sums))
         bounds = limit_bounds(model, matrix, variances, contracting_lipschitz(model))
         total = ErrorTotal(len(matrix), bounds.budget())
         for rows, columns in tiles(len(matrix)):
@@ -321,6 +316,8 @@ def inputs_part(model: Model) -> Inputs:
     found = inputs.between(model.samples, model.samples, everything, everything)
     np.fill_diagonal(found.values, own.values)
     np.fill_diagonal(found.errors, own.errors)
+    zero = own.values == 0.0  # exactly so, without a bias
+    found.errors[zero] = found.errors[:, zero] = 0.0
     return found
 
 
@@ -360,42 +357,106 @@ class Layer:
 
 
 def certified_layers(model: Model, inner: Inputs, lipschitz: float | None) -> Iterator[Layer]:
-    """Compute every layer of a model of finite depth with its error, with a Lipschitz constant or without."""
+    """Compute every layer of a model of finite depth with its error, with a Lipschitz constant or without.
+
+    At most one row may be zero without a bias.
+    """
     weight = model.sigma_w**2
     t = np.diagonal(inner.values).copy()
     start = np.full_like(t, t.mean()) if np.ptp(t) <= EQUAL_NORMS * t.max() else t
     q, dq = start, np.abs(start - t) + np.diagonal(inner.errors)
     K, dK = np.zeros_like(inner.values), np.zeros_like(inner.values)
     for _ in range(model.depth or 0):
-        roots = positive_roots(q)
         covariance = weight * K + inner.values
         slack = weight * SCALES * dK + inner.errors + gamma(4 + PARAMETER_UNITS) * weight * np.abs(K)
-        rho, slack = correlations(covariance, slack, roots, roots)
-        kernel = CertifiedKernel(model.activation, q, largest_off_diagonal(rho))
-        # |sqrt(q) - sqrt(q')| <= |q - q'|/sqrt(q)
-        e = dq / roots * UP
-        if not (e < 0.5 * roots).all():
-            raise AccuracyError("a variance is known too poorly to bound the entries of its row")
-        found, norms = kernel.evaluate(rho), kernel.norms()
-        slope = local_lipschitz(model.activation, roots, e) if lipschitz is None else lipschitz
-        moved = perturbation(norms, roots, e, slope, covariance, slack, (slice(None), slice(None)))
-        middle, radius = kernel.rounded_moments()
-        K, dK = found.values, (found.errors + moved) * UP
-        change = moment_change(norms, e, slope)
-        np.fill_diagonal(K, middle)
-        np.fill_diagonal(dK, (radius + change) * UP)
-        yield Layer(q, e, covariance, slack, rho, K, dK, float(found.errors.max()), slope)
-        rounding = gamma(4 + PARAMETER_UNITS) * (weight * middle + start)
-        off = weight * SCALES * (radius + change)
-        q, dq = weight * middle + start, (off + np.abs(start - t) + np.diagonal(inner.errors) + rounding) * UP
+        make = _layer if (q > 0.0).all() else _layer_with_a_zero
+        layer = make(model.activation, q, dq, covariance, slack, lipschitz)
+        yield layer
+        K, dK = layer.matrix, layer.errors
+        own, error = np.diagonal(K), np.diagonal(dK)
+        rounding = gamma(4 + PARAMETER_UNITS) * (weight * own + start)
+        off = weight * SCALES * error
+        q, dq = weight * own + start, (off + np.abs(start - t) + np.diagonal(inner.errors) + rounding) * UP
+
+
+def _layer(
+    activation: Activation, q: Array, dq: Array, covariance: Array, slack: Array, lipschitz: float | None
+) -> Layer:
+    """Compute one layer at positive variances q, known to dq, from covariances known to a slack."""
+    roots = positive_roots(q)
+    rho, slack = correlations(covariance, slack, roots, roots)
+    kernel = CertifiedKernel(activation, q, largest_off_diagonal(rho))
+    e = root_distance(q, dq)
+    if not (e < 0.5 * roots).all():
+        raise AccuracyError("a variance is known too poorly to bound the entries of its row")
+    found, norms = kernel.evaluate(rho), kernel.norms()
+    slope = local_lipschitz(activation, roots, e) if lipschitz is None else lipschitz
+    moved = perturbation(norms, roots, e, slope, covariance, slack, (slice(None), slice(None)))
+    middle, radius = kernel.rounded_moments()
+    K, dK = found.values, (found.errors + moved) * UP
+    np.fill_diagonal(K, middle)
+    np.fill_diagonal(dK, (radius + moment_change(norms, e, slope)) * UP)
+    return Layer(q, e, covariance, slack, rho, K, dK, float(found.errors.max(initial=0.0)), slope)
+
+
+def _layer_with_a_zero(
+    activation: Activation, q: Array, dq: Array, covariance: Array, slack: Array, lipschitz: float | None
+) -> Layer:
+    """Compute the first layer where one variance is exactly 0: `K_00 = phi(0)^2`, `K_0j = phi(0) E[phi(v_j)]`.
+
+    The mean of `phi(v_j)` moves by at most L times the error of the standard deviation, as `E|Z| <= 1`.
+    """
+    zero = int(np.flatnonzero(q <= 0.0)[0])
+    others = np.flatnonzero(q > 0.0)
+    part = np.ix_(others, others)
+    exact = activation.shape.value(sp.S.Zero)
+    if exact is None:
+        raise InvalidInputError(f"{activation!r} has no value at 0, which a row of zeros asks for; set sigma_b > 0")
+    at_zero = constant_ball(exact)
+    (own,), (own_error,) = rounded([at_zero * at_zero])
+    matrix, errors = np.zeros_like(covariance), np.zeros_like(covariance)
+    rho, root_errors = np.zeros_like(covariance), np.zeros_like(q)
+    evaluation, slope = 0.0, lipschitz or 0.0
+    if others.size:
+        layer = _layer(activation, q[others], dq[others], covariance[part], slack[part], lipschitz)
+        matrix[part], errors[part], rho[part], root_errors[others] = (
+            layer.matrix,
+            layer.errors,
+            layer.rho,
+            layer.root_errors,
+        )
+        evaluation, slope = layer.evaluation, layer.lipschitz
+        slack = slack.copy()
+        slack[part] = layer.slack
+        (factor,), (factor_error,) = rounded([at_zero])
+        middle, radius = CertifiedKernel(activation, q[others], 0.0).means()
+        radius = radius + slope * layer.root_errors
+        column = factor * middle
+        off = (abs(factor) + factor_error) * radius + factor_error * np.abs(middle) + UNIT * np.abs(column)
+        matrix[zero, others] = matrix[others, zero] = column
+        errors[zero, others] = errors[others, zero] = off * UP + TINY
+    matrix[zero, zero], errors[zero, zero] = own, own_error
+    return Layer(q, root_errors, covariance, slack, rho, matrix, errors, evaluation, slope)
+
+
+def with_one_zero_row(model: Model) -> tuple[Model, Indices]:
+    """Return the model with the first alone of its rows that are zero without a bias, and where each row is in it."""
+    zero = (model.inputs_variances() == 0.0) & (model.sigma_b == 0.0)
+    kept = ~zero
+    kept[np.flatnonzero(zero)[:1]] = True
+    place = np.cumsum(kept) - 1
+    place[zero] = place[np.flatnonzero(zero)[:1]] if zero.any() else 0
+    return (model if kept.all() else replace(model, samples=model.samples[kept])), place
 
 
 def _layers(model: Model, matrix: Array, lipschitz: float | None) -> EntryBounds:
     """Compute every layer again with its error."""
+    model, place = with_one_zero_row(model)
     inner = inputs_part(model)
     evaluation = slope = 0.0
     for layer in certified_layers(model, inner, lipschitz):
         evaluation, K, dK, slope = max(evaluation, layer.evaluation), layer.matrix, layer.errors, layer.lipschitz
-    errors = (np.abs(matrix - K) + dK) * UP + TINY
+    every = np.ix_(place, place)
+    errors = (np.abs(matrix - K[every]) + dK[every]) * UP + TINY
     budget = {"inner products and scaling": float(inner.errors.max()), "kernel evaluation": evaluation}
     return EntryBounds(errors, None, Outcome.PROVEN, f"{model.depth} layers with their errors", slope, budget)

@@ -14,7 +14,7 @@ import numpy as np
 from flint import arb
 
 from hermite_dual.activation import Activation
-from hermite_dual.arrays import Array
+from hermite_dual.arrays import Array, Mask
 from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import (
@@ -25,6 +25,7 @@ from hermite_dual.certified.counted.entry_error import (
 )
 from hermite_dual.errors import AccuracyError
 from hermite_dual.numeric.spans import spans
+from hermite_dual.population.entries.zero_rows import vanishes_at_zero
 from hermite_dual.population.proof.certified_kernel import CertifiedKernel
 from hermite_dual.population.proof.input_rows import PARAMETER_UNITS, SCALES, InputRows
 
@@ -124,7 +125,7 @@ def plain_covariance(block: Block, sigma_w: float, sigma_u: float, sigma_b: floa
 
 def largest_correlation(block: Block, scales: tuple[float, float, float], variances: Array) -> float:
     """The largest `|rho_ij|`, i != j, of a block in plain floats; scales are `sigma_w`, `sigma_u`, `sigma_b`."""
-    roots = np.sqrt(variances)
+    roots = np.sqrt(np.where(variances > 0.0, variances, np.inf))  # correlations with no variance do not count
     rho = plain_covariance(block, *scales)
     rho /= np.multiply.outer(roots[block.rows], roots[block.columns])
     if block.on_diagonal:
@@ -142,7 +143,8 @@ class LimitBounds:
         lipschitz: the proven Lipschitz constant.
         inputs: the rows.
         diagonal: floats close to `K_ii`, shape (n,).
-        variances: floats close to `S_ii`, shape (n,).
+        variances: floats close to `S_ii`, shape (n,). Rows of zeros without a bias have 0 if `phi(0) = 0`, and entries
+            that are 0.
         largest: the largest correlation that will be asked for; a hint.
 
     Raises:
@@ -161,17 +163,32 @@ class LimitBounds:
     norms: Array = field(init=False)
     diagonal_errors: Array = field(init=False)
     kernel: CertifiedKernel = field(init=False)
+    empty: Mask = field(init=False)
 
     def __post_init__(self) -> None:
-        kernel = CertifiedKernel(self.activation, self.variances, self.largest)
-        roots = positive_roots(self.variances)
-        residual = self._variance_residual(kernel)
+        empty = self.variances == 0.0
+        if empty.any() and not vanishes_at_zero(self.activation):
+            positive_roots(self.variances)  # says what is missing
+        # rows that are 0 pass for rows of another norm, and their entries are set right at the end
+        filled = np.where(empty, self.variances.max() or 1.0, self.variances)
+        object.__setattr__(self, "variances", filled)
+        kernel = CertifiedKernel(self.activation, filled, self.largest)
+        roots = positive_roots(filled)
+        residual = np.where(empty, 0.0, self._variance_residual(kernel))
         e = np.asarray(root_error(self.variances, residual, self.sigma_w * SCALES, self.lipschitz))
         if not (e < 0.5 * roots).all():
             raise AccuracyError("a variance is known too poorly to bound the entries of its row")
         norms = kernel.norms()
         own = kernel.moment_distance(self.diagonal) + moment_change(norms, e, self.lipschitz)
-        found = {"kernel": kernel, "roots": roots, "root_errors": e, "norms": norms, "diagonal_errors": own}
+        own = np.where(empty, np.abs(self.diagonal), own)
+        found = {
+            "kernel": kernel,
+            "roots": roots,
+            "root_errors": e,
+            "norms": norms,
+            "diagonal_errors": own,
+            "empty": empty,
+        }
         for name, value in found.items():
             object.__setattr__(self, name, value)
 
@@ -211,6 +228,11 @@ class LimitBounds:
             "kernel evaluation": found.errors,
             "fixed-point residual": distance,
         }
+        if self.empty.any():
+            true_zeros = np.logical_or.outer(self.empty[rows], self.empty[columns])
+            errors[true_zeros] = np.abs(K[true_zeros])
+            for array in kinds.values():
+                array[true_zeros] = 0.0
         if block.on_diagonal:
             np.fill_diagonal(errors, self.diagonal_errors[rows])
             for array in kinds.values():

@@ -14,7 +14,7 @@ import numpy as np
 
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
-from hermite_dual.certified.counted.entry_error import ntk_error, variance_error
+from hermite_dual.certified.counted.entry_error import ntk_error, root_distance, variance_error
 from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
 from hermite_dual.certified.suprema.slope_regularity import SlopeRegularity, slope_regularity
 from hermite_dual.errors import AccuracyError
@@ -30,6 +30,7 @@ from hermite_dual.population.proof.entry_bounds import (
     inputs_part,
     proven_or_undecided,
     undecided,
+    with_one_zero_row,
 )
 from hermite_dual.population.proof.gram_eigenvalues import gram_lower_bounds
 from hermite_dual.population.proof.input_rows import PARAMETER_UNITS, SCALES
@@ -121,20 +122,23 @@ def _slope(model: Model, regularity: SlopeRegularity, q: Array, S: Array, dS: Ar
     """Return kdot and its errors from a preactivation covariance with the float variances on its diagonal."""
     roots = positive_roots(q)
     rho, slack = correlations(S, dS, roots, roots)
-    # |sqrt(q) - sqrt(q')| <= |q - q'|/sqrt(q)
-    e = np.diagonal(dS) / roots * UP
-    return certified_slope(model.activation, regularity, q, e, rho, slack)
+    return certified_slope(model.activation, regularity, q, root_distance(q, np.diagonal(dS)), rho, slack)
 
 
 def _layers(model: Model, matrix: Array, regularity: SlopeRegularity) -> EntryBounds:
     """Compute every layer of K and T again with its error."""
+    model, place = with_one_zero_row(model)
     inner = inputs_part(model)
     w2 = model.sigma_w**2
-    T, dT = np.zeros_like(matrix), np.zeros_like(matrix)
+    T, dT = np.zeros_like(inner.values), np.zeros_like(inner.values)
     worst = 0.0
     for layer in certified_layers(model, inner, regularity.lipschitz):
         q, e = layer.variances, layer.root_errors
-        kdot, error = certified_slope(model.activation, regularity, q, e, layer.rho, layer.slack)
+        kdot, error = np.zeros_like(T), np.zeros_like(T)
+        alive = np.ix_(q > 0.0, q > 0.0)  # where S and T are 0, kdot does not count
+        kdot[alive], error[alive] = certified_slope(
+            model.activation, regularity, q[q > 0.0], e[q > 0.0], layer.rho[alive], layer.slack[alive]
+        )
         S, dS = layer.covariance.copy(), layer.slack.copy()
         np.fill_diagonal(S, q)
         np.fill_diagonal(dS, variance_error(q, e))
@@ -143,6 +147,8 @@ def _layers(model: Model, matrix: Array, regularity: SlopeRegularity) -> EntryBo
         T = kdot * total
         dT = (np.abs(kdot) * total_error + error * (np.abs(total) + total_error) + UNIT * np.abs(T)) * UP + TINY
         K, dK, worst = layer.matrix, layer.errors, max(worst, float(error.max()))
+    every = np.ix_(place, place)
+    K, dK, T, dT = K[every], dK[every], T[every], dT[every]
     theta = K + T
     errors = (np.abs(matrix - theta) + dK + dT + 2 * UNIT * np.abs(theta)) * UP + TINY
     budget = {"inner products and scaling": float(inner.errors.max()), "dual of the derivative": worst}
