@@ -54,9 +54,9 @@ def real_array(value: Any, name: str) -> NDArray[Any]:
     if array.dtype.kind == "O":
         for index, entry in np.ndenumerate(array):
             if not _is_real(entry):
-                place = ", ".join(map(str, index))
+                place = f"[{', '.join(map(str, index))}]" if index else ""
                 raise InvalidInputError(
-                    f"{name}[{place}] = {entry!r} is no finite real number; allowed are real numbers. Replace it, or "
+                    f"{name}{place} = {entry!r} is no finite real number; allowed are real numbers. Replace it, or "
                     "leave its row out."
                 )
     return array
