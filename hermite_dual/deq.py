@@ -5,7 +5,7 @@ import dataclasses
 import math
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -30,6 +30,7 @@ from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.gram import FloatType, Gram, population_gram
 from hermite_dual.population.ntk import population_ntk
+from hermite_dual.progress import Progress
 from hermite_dual.validation import ValidationReport, validate
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ class DEQ:
         block: int | None = None,
         client: Any = None,
         memory: str | float | None = None,
-        progress: Callable[[str, int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> "StoredGram":
         """Write the population Gram matrix of the samples to disk in blocks, for matrices beyond memory.
 
@@ -431,7 +432,7 @@ class DEQ:
         scale_tolerance: float = 0.05,
         entry_tolerance: float = 0.1,
         store: str | os.PathLike[str] | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> ValidationReport:
         """Hold the population Gram matrix against simulated networks.
 
@@ -446,7 +447,7 @@ class DEQ:
             entry_tolerance: error of a typical entry, in units of the mean diagonal, that AGREE must be able to see.
             store: a folder that keeps every finished network, so that an interrupted run goes on where it stopped;
                 widths and replicas may grow, and other populations may be tested, in the same folder.
-            progress: called with the numbers of networks done and to do.
+            progress: called with "networks", and how many of how many are done.
 
         Raises:
             InvalidInputError: an argument lies outside what is stated above, or the store belongs to something else.

@@ -12,7 +12,7 @@ from tests.import_graph import FILES, PACKAGE, imports
 
 DOCS = PACKAGE.parent / "docs"
 ROOMS = """
-_version arrays errors notebook outcome precision_lock showing symbols versions
+_version arrays errors notebook outcome precision_lock progress showing symbols versions
 exact_numbers float_state cached_property certified.balls
 data namespaces
 certified.growth

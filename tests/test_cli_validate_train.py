@@ -170,8 +170,8 @@ def test_an_interrupted_study_keeps_the_runs_done(tmp_path, monkeypatch):
 
 
 def test_ctrl_c_within_a_run_ends_the_study():
-    def stop(name, width, epoch, loss):
-        if epoch == 2:
+    def stop(what, done, total):
+        if done == 3:
             raise KeyboardInterrupt
 
     study = training_study(("tanh", "relu"), "sphere", (30, 40), samples=4, inputs=3, epochs=5, progress=stop)

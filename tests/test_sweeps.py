@@ -164,11 +164,11 @@ def test_damaged_records_and_samples_are_written_again(tmp_path):
 
 def test_progress_counts_what_is_there_and_what_is_done(tmp_path):
     seen = []
-    _theory(tmp_path, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(done, 4) for done in range(5)]
+    _theory(tmp_path, progress=lambda *news: seen.append(news))
+    assert seen == [("points", done, 4) for done in range(5)]
     seen.clear()
-    _theory(tmp_path, sigmas=(0.2, 0.25), progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(2, 4), (3, 4), (4, 4)]
+    _theory(tmp_path, sigmas=(0.2, 0.25), progress=lambda *news: seen.append(news))
+    assert seen == [("points", done, 4) for done in (2, 3, 4)]
 
 
 def test_results_are_read_in_the_ways_people_read_them(tmp_path):
@@ -199,7 +199,7 @@ def test_a_sweep_that_was_killed_goes_on(tmp_path):
         import hermite_dual as hd
         X = hd.on_sphere(np.random.default_rng(0).standard_normal((8, 5)))
         hd.sweep(["tanh", "relu"], [0.2, 0.25], (64, 128), (0, 1), X=X, out=sys.argv[1], replicas=2,
-                 progress=lambda done, total: print(done, flush=True))
+                 progress=lambda what, done, total: print(done, flush=True))
         """
     )
     folder = tmp_path / "s.zarr"
@@ -231,7 +231,7 @@ def test_a_cluster_finds_the_same_numbers_to_the_last_bit(tmp_path):
 
 
 def test_an_interrupted_sweep_keeps_what_was_finished(tmp_path):
-    def interrupt(done, total):
+    def interrupt(what, done, total):
         if done == 2:
             raise KeyboardInterrupt
 

@@ -188,15 +188,16 @@ def test_divergence_names_the_step_and_the_remedy():
 def test_progress_and_interruption():
     seen = []
 
-    def progress(epoch, value):
-        seen.append((epoch, value))
+    def progress(what, epoch, epochs):
+        seen.append((epoch, what))
+        assert epochs == 50
         if epoch == 3:
             raise KeyboardInterrupt
 
     net = network(width=30)
     run = net.train(X, Y, 1e-3, 50, progress=progress)
     assert [epoch for epoch, _ in seen] == [0, 1, 2, 3]
-    assert [value for _, value in seen] == run.loss.tolist()
+    assert [what for _, what in seen] == [f"epochs, loss {value:.3g}" for value in run.loss.tolist()]
     assert run.stopped == "interrupted after epoch 3"
     np.testing.assert_array_equal(run.network.W, net.train(X, Y, 1e-3, 3).network.W)
 

@@ -73,7 +73,8 @@ def test_json_holds_the_runs(study):
 def test_progress_is_told_what_runs():
     seen = []
     training_study(("tanh",), "sphere", (20,), samples=3, inputs=4, epochs=1, progress=lambda *news: seen.append(news))
-    assert [news[:3] for news in seen] == [("tanh", 20, 0), ("tanh", 20, 1)]
+    assert [news[1:] for news in seen] == [(1, 2), (2, 2)]
+    assert all(news[0].startswith("tanh, width 20: epochs, loss ") for news in seen)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def records(folder):
 
 
 def stop_after(networks):
-    def progress(done, total):
+    def progress(what, done, total):
         if done == networks:
             raise KeyboardInterrupt
 

@@ -109,8 +109,8 @@ def test_json_holds_every_field(report):
 
 def test_progress_counts_every_network():
     seen = []
-    run(widths=(16, 32), replicas=2, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    run(widths=(16, 32), replicas=2, progress=lambda *news: seen.append(news))
+    assert seen == [("networks", done, 4) for done in (1, 2, 3, 4)]
 
 
 def test_networks_without_fluctuation_are_compared_to_rounding():

@@ -43,7 +43,7 @@ def demo(
 
         model = model_of(activation, sigma_w, sigma_w2)
         X, source = samples_of(data, samples)
-        with progress_bar("networks") as progress:
+        with progress_bar() as progress:
             result = run_demo(
                 hd.dual(activation),
                 model,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hermite_dual.outofcore.cost import GramCost
     from hermite_dual.outofcore.samples import Samples
     from hermite_dual.outofcore.stored_gram import StoredGram
+    from hermite_dual.progress import Progress
 
 _EXTRA = ("zarr", "numcodecs.blosc", "google_crc32c")
 _CONNECT_WITHIN = 15.0
@@ -187,7 +188,7 @@ def _bar(cost: "GramCost") -> "Iterator[_Progress]":
 class _Progress:
     """A bar: call it with what is done; `say` prints above it."""
 
-    report: Callable[[str, int, int], None]
+    report: "Progress"
     say: Callable[[str], None]
 
     def __call__(self, what: str, done: int, total: int) -> None:

@@ -73,7 +73,7 @@ def table(
         if samples is not None and sphere:
             samples = hd.on_sphere(samples)
         names = [entry.name for entry in hd.catalogue()] if activations == ["all"] else activations
-        with progress_bar("activations") as progress:
+        with progress_bar() as progress:
             found = hd.table(
                 names,
                 None if columns is None else [key.strip() for key in columns.split(",")],

@@ -1,6 +1,5 @@
 """`hermite-dual train`: gradient descent on finite networks, and the theorem's claims held against every epoch."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,7 +74,7 @@ def train(
         chosen = _data(data, targets, sphere=sphere)
         dimension = samples if inputs is None else inputs
         listed = widths_of(widths)
-        with progress_bar("epochs") as progress:
+        with progress_bar() as progress:
             study = training_study(
                 functions,
                 chosen,
@@ -86,7 +85,7 @@ def train(
                 epochs=epochs,
                 step=step,
                 seed=seed,
-                progress=_counting(progress, len(functions) * len(listed), epochs),
+                progress=progress,
             )
         X = study_data(chosen, samples, dimension, seed)[1]
         trained = {item.activation for item in study.runs}
@@ -125,18 +124,6 @@ def _data(name: str, targets: Path | None, *, sphere: bool) -> Any:
             f"--targets {str(targets)!r} has the shape {column.shape}; allowed is one column, a number per sample."
         )
     return (hd.on_sphere(X) if sphere else X), column.ravel()
-
-
-def _counting(progress: Callable[[int, int], None], runs: int, epochs: int) -> Callable[[str, int, int, float], None]:
-    """Count epochs over all runs; a run that ends early counts as whole once the next one starts."""
-    seen: list[tuple[str, int]] = []
-
-    def report(name: str, width: int, epoch: int, _: float) -> None:
-        if (name, width) not in seen:
-            seen.append((name, width))
-        progress((len(seen) - 1) * (epochs + 1) + epoch + 1, runs * (epochs + 1))
-
-    return report
 
 
 def _leave(study: "TrainingStudy") -> None:

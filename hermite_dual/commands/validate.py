@@ -73,7 +73,7 @@ def validate(
         model = model_of(activation, sigma_w, sigma_w2)
         X, _ = samples_of(data, samples)
         matrix = None if population is None else read_data(population)
-        with progress_bar("networks") as progress:
+        with progress_bar() as progress:
             report = model.validate(
                 hd.on_sphere(X) if sphere else X,
                 widths=widths_of(widths),

@@ -1,6 +1,5 @@
 """A deep equilibrium model of finite width: its parameters, equilibrium, Gram matrix, tangent kernel and training."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from hermite_dual.finite.untied import check_columns, gram_eigenvalues
 from hermite_dual.finite.weights import DrawnMatrix
 from hermite_dual.float_state import own_float_state
 from hermite_dual.namespaces import AnyArray, check_array, moved, namespace_of
+from hermite_dual.progress import Progress
 
 if TYPE_CHECKING:
     from hermite_dual.finite.training_run import TrainingRun
@@ -231,7 +231,7 @@ class FiniteDEQ:
         *,
         parameters: tuple[str, ...] | None = None,
         require_contraction: bool = True,
-        progress: Callable[[int, float], None] | None = None,
+        progress: Progress | None = None,
     ) -> "TrainingRun":
         """Train by gradient descent on `1/2 |a^T Z - y|^2`, all samples at once, and measure the theory's claims.
 
@@ -245,7 +245,7 @@ class FiniteDEQ:
             epochs: Steps to take, >= 0.
             parameters: Which of "a", "W", "U", "b" are trained; by default all, without b where sigma_b = 0.
             require_contraction: Stop where `L ||W||_2 >= 1`, beyond which an equilibrium need not be unique.
-            progress: Called after every epoch with its number and the loss.
+            progress: Called after every epoch with the loss as text, the epoch's number and that of the last one.
 
         Returns:
             Loss, `||W||_2` and `lambda_min(Z^T Z)` of every epoch, each claim with the first epoch at which it

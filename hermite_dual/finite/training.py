@@ -9,7 +9,6 @@ epochs, start the iterations of the next.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from hermite_dual.finite.spectral_norm import norm_estimate
 from hermite_dual.finite.training_run import TrainingRun
 from hermite_dual.finite.untied import check_columns
 from hermite_dual.namespaces import check_array, namespace_of
+from hermite_dual.progress import Progress
 
 if TYPE_CHECKING:
     from hermite_dual.finite.network import FiniteDEQ
@@ -55,7 +55,7 @@ def train(
     *,
     parameters: tuple[str, ...] | None = None,
     require_contraction: bool = True,
-    progress: Callable[[int, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> TrainingRun:
     """Train a network; see `FiniteDEQ.train`."""
     samples, targets = _check_data(network, X, y)
@@ -73,7 +73,7 @@ def train(
             trained = descent.network
             records.append(measured)
             if progress is not None:
-                progress(epoch, measured.loss)
+                progress(f"epochs, loss {measured.loss:.3g}", epoch, epochs)
             if measured.norm >= limit:
                 stopped = _contraction_lost(epoch, measured.norm, descent)
             elif epoch < epochs and measured.loss <= descent.resolution():

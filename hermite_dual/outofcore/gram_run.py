@@ -1,7 +1,6 @@
 """Computes a population Gram matrix block by block into a Zarr group, or opens the one that is there."""
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +31,7 @@ from hermite_dual.population.entries.narrow_values import narrow_error
 from hermite_dual.population.entries.zero_rows import check_variances
 from hermite_dual.population.gram import storage_error
 from hermite_dual.population.proof.input_rows import InputRows
+from hermite_dual.progress import Progress, silent
 
 _CACHE_SHARE = 0.25
 """Of the memory for blocks of a factor that are read again and again."""
@@ -46,7 +46,7 @@ def stored_gram(
     block: int | None = None,
     client: Any = None,
     memory: str | float | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> StoredGram:
     """Compute the Gram matrix of X into `out`, or what of it is missing there.
 
@@ -90,7 +90,7 @@ def stored_gram(
     gram = BlockArray.create_or_open(folder, "gram", (n, n), (size, size), dtype)
     largest = BlockArray.create_or_open(folder, "largest_correlation", (count, count), (1, 1), np.float64)
     job = GramJob(model, UnchangedSamples(samples, size, found.sums), entries, gram, largest)
-    tell = progress or _silent
+    tell = progress or silent
     computed, top = _run(job, runner, tell)
     room = 0.5 * machine_memory() if memory is None or client is not None else parse_memory(memory) - BASE
     inputs = InputRows(found.squares, found.errors, d, model.sigma_u, model.sigma_b)
@@ -114,7 +114,7 @@ def known_block(out: str | os.PathLike[str], n: int) -> int | None:
     return known if isinstance(known, int) and 1 <= known <= n else None
 
 
-def _run(job: GramJob, runner: Runner, progress: Callable[[str, int, int], None]) -> tuple[int, float]:
+def _run(job: GramJob, runner: Runner, progress: Progress) -> tuple[int, float]:
     """Compute or check all blocks."""
     count = job.gram.grid[0]
     shared = runner.share(job)
@@ -144,7 +144,3 @@ def _key(model: Model, samples: Samples, found: Scan, block: int, dtype: type[An
         "dtype": np.dtype(dtype).name,
         "block": block,
     }
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    """Say nothing."""

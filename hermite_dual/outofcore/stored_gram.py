@@ -35,7 +35,7 @@ from hermite_dual.notebook import facts, number
 from hermite_dual.outcome import Outcome
 from hermite_dual.outofcore.gram_tiles import GramJob, Tile, bound_tile, power_tile
 from hermite_dual.outofcore.stored_matrix import StoredMatrix, run_in_order
-from hermite_dual.outofcore.tasks import Count, Progress, Runner, Task
+from hermite_dual.outofcore.tasks import Count, Runner, Task
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.proof.entry_bounds import (
     EntrySums,
@@ -47,6 +47,7 @@ from hermite_dual.population.proof.gram_eigenvalues import not_negative, not_neg
 from hermite_dual.population.proof.input_rows import InputRows
 from hermite_dual.population.proof.limit_bounds import LimitBounds
 from hermite_dual.population.proof.variance_coefficients import coefficients_within
+from hermite_dual.progress import Progress
 
 _RTOL = 1e-6
 _CHECKED_RTOL = 1e-8

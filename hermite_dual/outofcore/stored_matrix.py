@@ -22,7 +22,8 @@ from hermite_dual.certified.eigenvalues.rayleigh import BITS, quadratic_form
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.compute_lock import compute_lock
 from hermite_dual.outofcore.factor_tiles import FactorJob, factor_tile
-from hermite_dual.outofcore.tasks import Count, Progress, Runner, Task, run_tasks
+from hermite_dual.outofcore.tasks import Count, Runner, Task, run_tasks
+from hermite_dual.progress import Progress
 
 Tile = tuple[int, int]
 

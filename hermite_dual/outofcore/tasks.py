@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, Protocol, TypeVar
 
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.progress import Progress
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -30,10 +31,6 @@ class Task:
     arguments: tuple[Any, ...] = ()
     after: tuple[Hashable, ...] = ()
     priority: float = 0.0
-
-
-Progress = Callable[[str, int, int], None]
-"""Takes what is done, and how many of how many tasks."""
 
 
 class Count:

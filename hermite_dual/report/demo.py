@@ -1,6 +1,5 @@
 """The main job from an activation to a verdict, with its figures and every number in one JSON file."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from hermite_dual.data.json_files import write_json
 from hermite_dual.deq import DEQ
 from hermite_dual.dual import Dual
 from hermite_dual.population.gram import Gram
+from hermite_dual.progress import Progress
 from hermite_dual.report.plot import plot_dual_kernel, plot_error_by_width, plot_spectrum
 from hermite_dual.report.style import save_figure
 from hermite_dual.validation import ValidationReport, validate
@@ -82,7 +82,7 @@ def run_demo(
     widths: tuple[int, ...] = (256, 512, 1024),
     replicas: int = 8,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> DemoResult:
     """Compute the population Gram matrix and its least eigenvalue, and hold finite networks against it.
 
@@ -94,7 +94,7 @@ def run_demo(
         widths: Widths of the networks.
         replicas: Networks per width.
         seed: Seed of the networks.
-        progress: Called after each network with the numbers of networks done and in all.
+        progress: Called after each network with "networks", and how many of how many are done.
 
     Returns:
         Everything computed.

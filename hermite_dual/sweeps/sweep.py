@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -20,6 +20,7 @@ from hermite_dual.outofcore.cluster import Cluster
 from hermite_dual.outofcore.local_threads import LocalThreads
 from hermite_dual.outofcore.manifest import open_folder
 from hermite_dual.outofcore.tasks import Runner, Task, run_tasks
+from hermite_dual.progress import Progress, silent
 from hermite_dual.sweeps.points import Point, Scales, compute_point, points_of
 from hermite_dual.sweeps.records import Record, Records
 from hermite_dual.sweeps.result import SweepResult
@@ -46,7 +47,7 @@ def sweep(
     replicas: int = 8,
     coefficients: int = 4,
     error_probability: float = 0.01,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> SweepResult:
     """Validate and tabulate models over activations, scales and seeds; an interrupted sweep goes on where it stopped.
 
@@ -115,12 +116,12 @@ def sweep(
         for name, point in wanted.items()
         if name not in finished
     }
-    report = progress or (lambda done, total: None)
-    report(len(finished), len(wanted))
+    report = progress or silent
+    report("points", len(finished), len(wanted))
 
     def on_done(name: bytes, record: Record) -> None:
         finished[name] = record
-        report(len(finished), len(wanted))
+        report("points", len(finished), len(wanted))
 
     run_tasks(tasks, runner, on_done)
     rows = _rows(points, finished, scales)

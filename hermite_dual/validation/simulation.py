@@ -1,7 +1,7 @@
 """The networks of a validation, drawn and solved, or read from a store where they are there already."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from hermite_dual._version import __version__
 from hermite_dual.arrays import Array, Indices
 from hermite_dual.data.store import RecordStore, digest_of_array
 from hermite_dual.identity import identity
+from hermite_dual.progress import Progress
 from hermite_dual.validation.variates import control_variates
 from hermite_dual.validation.wide_model import WideModel
 
@@ -92,7 +93,7 @@ def simulate(
     design: Design,
     *,
     store: RecordStore | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[tuple[int, Array, Array]]:
     """Give width, Gram matrix and control of every network, in order.
 
@@ -103,7 +104,7 @@ def simulate(
         coefficients: Of the control variates, shape (2,).
         design: Which networks.
         store: Where finished networks are kept.
-        progress: Called after each network with the numbers of networks done and in all.
+        progress: Called after each network with "networks", and how many of how many are done.
 
     Yields:
         The width m, `Z^T Z / m` and the combination of the control variates, shapes (n, n).
@@ -121,7 +122,7 @@ def simulate(
                 store.save(name, record)
         yield width, _symmetric(record["gram"], upper), _symmetric(record["control"], upper)
         if progress is not None:
-            progress(done, design.networks)
+            progress("networks", done, design.networks)
 
 
 def _symmetric(values: Array, upper: tuple[Indices, Indices]) -> Array:

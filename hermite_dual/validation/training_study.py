@@ -7,7 +7,7 @@ widths, on points of a sphere and on images, at `s^2 = 0.08`; `lambda_min(Z^T Z)
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -27,6 +27,7 @@ from hermite_dual.exact_numbers import check_count
 from hermite_dual.finite import FiniteDEQ, sample_network
 from hermite_dual.finite.training_run import TrainingRun
 from hermite_dual.population.entries.inputs import on_sphere
+from hermite_dual.progress import Progress
 from hermite_dual.versions import versions
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def training_study(
     epochs: int = 60,
     step: float | None = None,
     seed: int = 0,
-    progress: Callable[[str, int, int, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> TrainingStudy:
     """Train networks of every activation and width by gradient descent, and hold the theorem's claims against them.
 
@@ -207,7 +208,8 @@ def training_study(
         epochs: Steps of gradient descent, >= 0.
         step: Step size for all runs; by default half of each network's `stable_step`.
         seed: Seed of data and networks, >= 0.
-        progress: Called after every epoch with the activation's name, the width, the epoch and the loss.
+        progress: Called after every epoch with the activation's name, the width and the loss as text, and how many of
+            how many epochs of all runs are done; a run that ends early counts as whole.
 
     Returns:
         The runs. One that cannot start or go on, such as one with `sigma_w` too large, says why. Ctrl-C ends the
@@ -225,8 +227,9 @@ def training_study(
     name, X, y = study_data(data, samples, inputs, seed)
     runs: list[StudyRun] = []
     interrupted = False
-    for phi, width in product(map(activation, activations), widths):
-        report = None if progress is None else _bound_progress(progress, phi.name, width)
+    planned = list(product(map(activation, activations), widths))
+    for number, (phi, width) in enumerate(planned):
+        report = None if progress is None else _within(progress, f"{phi.name}, width {width}", number, len(planned))
         try:
             net = sample_network(
                 phi,
@@ -280,7 +283,7 @@ def _run(
     y: Array,
     step: float | None,
     epochs: int,
-    progress: Callable[[int, float], None] | None,
+    progress: Progress | None,
 ) -> StudyRun:
     try:
         chosen = _STEP_PART * net.stable_step(X, _PARAMETERS) if step is None else step
@@ -290,10 +293,13 @@ def _run(
     return StudyRun(name, net.width, run, None, run.lipschitz)
 
 
-def _bound_progress(
-    progress: Callable[[str, int, int, float], None], name: str, width: int
-) -> Callable[[int, float], None]:
-    return lambda epoch, loss: progress(name, width, epoch, loss)
+def _within(progress: Progress, run: str, number: int, runs: int) -> Progress:
+    """Tell of one run's epochs as of a part of those of all runs."""
+
+    def report(what: str, epoch: int, epochs: int) -> None:
+        progress(f"{run}: {what}", number * (epochs + 1) + epoch + 1, runs * (epochs + 1))
+
+    return report
 
 
 def study_data(data: str | tuple[ArrayLike, ArrayLike], n: int, d: int, seed: int) -> tuple[str, Array, Array]:

@@ -9,7 +9,7 @@ probability, up to terms `1/m^2` of the bias and the departure of averages over 
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from hermite_dual.arrays import Array
 from hermite_dual.data.files import check_samples
 from hermite_dual.data.store import RecordStore, digest_of_array
 from hermite_dual.exact_numbers import check_count
+from hermite_dual.progress import Progress
 from hermite_dual.validation.comparison import CLOSED_FORM, GIVEN, NUMERIC, compare
 from hermite_dual.validation.depth_one import depth_one_fits, neurons_of
 from hermite_dual.validation.directions import Plan, make_plan
@@ -48,7 +49,7 @@ def validate(
     scale_tolerance: float = 0.05,
     entry_tolerance: float = 0.1,
     store: str | os.PathLike[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ValidationReport:
     """Hold networks of finite width against the Gram matrix of infinite width.
 
@@ -65,7 +66,7 @@ def validate(
             of the diagonal, would have been seen.
         store: Folder that keeps every finished network, so that an interrupted run goes on where it stopped, with the
             same numbers. Widths and replicas may grow, and other populations may be tested, in the same folder.
-        progress: Called after each network with the numbers of networks done and in all.
+        progress: Called after each network with "networks", and how many of how many are done.
 
     Returns:
         The report, its verdict first.

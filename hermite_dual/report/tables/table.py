@@ -18,6 +18,7 @@ from hermite_dual.deq import DEQ
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import check_count
 from hermite_dual.float_state import own_float_state
+from hermite_dual.progress import Progress
 from hermite_dual.report.tables import html, latex, markdown, plain
 from hermite_dual.report.tables.cells import Cell, Text
 from hermite_dual.report.tables.columns import Column, read_columns
@@ -172,7 +173,7 @@ def table(
     sigma_b: float = 0.0,
     coefficients: int = 4,
     digits: int = 6,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Table:
     """Return a table of activations with exact formulas and proven digits.
 
@@ -193,7 +194,7 @@ def table(
         sigma_b: bias scale, with sigma_w.
         coefficients: how many Hermite coefficients `"coefficients"` stands for.
         digits: significant digits, 1 to 12; fewer are shown where fewer are proven.
-        progress: called with the numbers of activations done and to do.
+        progress: called with "activations", and how many of how many are done.
 
     Raises:
         InvalidInputError: an activation, a column or an option is not known or out of range, or a column needs data.
@@ -220,7 +221,7 @@ def table(
         subject = Subject(phi, _model(phi, sigma_w2, sigma_w, sigma_u, sigma_b), samples, digits)
         rows.append(tuple(column.of(subject) for column in chosen))
         if progress is not None:
-            progress(index + 1, len(named))
+            progress("activations", index + 1, len(named))
     return Table(tuple(chosen), tuple(rows), _parameters(subject.model, samples, digits))
 
 
