@@ -14,7 +14,7 @@ import hermite_dual as hd
 from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.certified.counted.counted_exponential import EXPONENTIAL_UNITS, HIGHEST, LOWEST, exponentials
 from hermite_dual.certified.counted.curved_kink_integrals import CURVED
-from hermite_dual.certified.counted.kink_integrals import STRAIGHT, KinkTable, kink_integrals, rule_error, rules
+from hermite_dual.certified.counted.kink_integrals import STRAIGHT, KinkTable, error_up_to, kink_integrals, rules
 from hermite_dual.certified.counted.piecewise_quadratic import is_piecewise_quadratic, piecewise_rows
 from hermite_dual.certified.enclosures.kernel import kernel_ball
 from hermite_dual.certified.second_proof.certificate import STATEMENTS, make_certificate, verify
@@ -80,8 +80,8 @@ def test_every_rule_errs_by_no_more_than_its_bound():
             sums = [mp.mpf(w) * (ends - mp.tanh(p)) / mp.cosh(p) for w, p in zip(weights.tolist(), points, strict=True)]
             gap = abs(long * mp.fsum(sums) - exact)
         with working_precision(100):
-            assert gap <= float(rule_error(int(order), long, STRAIGHT).upper()) + 1e-15 * long
-            assert rule_error(int(order), float(length), STRAIGHT) <= arb(rule.errors[level])
+            assert gap <= float(error_up_to(int(order), long, STRAIGHT).upper()) + 1e-15 * long
+            assert error_up_to(int(order), float(length), STRAIGHT) <= arb(rule.errors[level])
         assert rule.errors[level] < 5e-16
 
 
@@ -229,7 +229,7 @@ def test_the_rules_of_curved_pieces_meet_their_goal():
     rule = rules(CURVED)
     for order, length, error in zip(np.diff(rule.starts), rule.longest, rule.errors, strict=True):
         with working_precision(100):
-            assert rule_error(int(order), float(length), CURVED) <= arb(error)
+            assert error_up_to(int(order), float(length), CURVED) <= arb(error)
         assert error < 5e-16
     assert rule.longest[-1] == 18.0
 

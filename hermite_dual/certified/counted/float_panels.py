@@ -108,6 +108,11 @@ def _cover(function: BallFunction, stack: list[tuple[float, float]], floor: floa
     return found
 
 
+def interpolation_error(size: arb, parameter: arb, degree: int) -> arb:
+    """`4 M s^-D/(s - 1)`: what interpolation in D + 1 Chebyshev points errs on [-1, 1], M on the ellipse of s."""
+    return 4 * size * parameter**-degree / (parameter - 1)
+
+
 def _panel(function: BallFunction, low: float, high: float, floor: float) -> _Panel | None:
     centre, half = arb((low + high) / 2), arb((high - low) / 2)
     sizes = [abs(float(function(arb(v)).mid())) for v in (low, (low + high) / 2, high)]
@@ -117,8 +122,7 @@ def _panel(function: BallFunction, low: float, high: float, floor: float) -> _Pa
         box, _, _ = ellipse_box(arb(low), arb(high), parameter)
         value = function(box, analytic=True)
         if value.is_finite():
-            s = arb(parameter)
-            rest = min(rest, upper_float(4 * magnitude(value) * s**-_DEGREE / (s - 1)))
+            rest = min(rest, upper_float(interpolation_error(magnitude(value), arb(parameter), _DEGREE)))
     if not rest <= goal:
         return None
     nodes, inverse = _interpolation()

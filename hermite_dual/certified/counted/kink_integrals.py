@@ -24,7 +24,7 @@ from hermite_dual.certified.balls.precision import upper_float, working_precisio
 from hermite_dual.certified.balls.rounding import UNIT, UP
 from hermite_dual.certified.counted.counted_exponential import exponentials
 from hermite_dual.certified.counted.entry_error import SeriesValues
-from hermite_dual.certified.enclosures.panels import gauss_legendre
+from hermite_dual.certified.enclosures.panels import gauss_legendre, rule_error
 from hermite_dual.numeric.jit import helper, kernel, prange
 
 _BITS = 128  # of the moments in balls
@@ -88,23 +88,23 @@ def rules(shape: Shape) -> Rules:
                 nodes.append(float(((1 + node) / 2).mid()))
                 weights.append(float((weight / 2).mid()))
             longest.append(_reach(order, shape))
-            errors.append(upper_float(rule_error(order, longest[-1], shape)))
+            errors.append(upper_float(error_up_to(order, longest[-1], shape)))
     starts = np.concatenate([[0], np.cumsum(_ORDERS)]).astype(np.intp)
     return Rules(starts, np.array(nodes), np.array(weights), np.array(longest), np.array(errors))
 
 
-def rule_error(order: int, length: float, shape: Shape) -> arb:
-    """Bound of the rule's error on [0, T]: `8 c M s^(1-2m)/(s-1)`, `c = T/2`, the ellipse of half height `pi/parts`."""
+def error_up_to(order: int, length: float, shape: Shape) -> arb:
+    """Bound of the rule's error on [0, T] by the ellipse of half height `pi/parts`."""
     c = arb(length) / 2
     v = arb.pi() / (shape.parts * c)
     s = v + (v * v + 1).sqrt()
-    return 8 * c * arb(shape.supremum) * s ** (1 - 2 * order) / (s - 1)
+    return rule_error(c, arb(shape.supremum), s, order)
 
 
 def _reach(order: int, shape: Shape) -> float:
     """The largest T, in 64ths, at which the rule meets the goal."""
     steps = 1
-    while rule_error(order, (steps + 1) / 64, shape) < _GOAL and (steps + 1) / 64 < FARTHEST:
+    while error_up_to(order, (steps + 1) / 64, shape) < _GOAL and (steps + 1) / 64 < FARTHEST:
         steps += 1
     return FARTHEST if order == _ORDERS[-1] else steps / 64
 

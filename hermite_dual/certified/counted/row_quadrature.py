@@ -21,7 +21,7 @@ from hermite_dual.certified.balls.ball_functions import BallFunction
 from hermite_dual.certified.balls.precision import interval, magnitude, upper_float, working_precision
 from hermite_dual.certified.counted.hermite_functions import exact_ball, split_exactly, wide_unit
 from hermite_dual.certified.enclosures.hermite_sums import density, weighted_bound, weighted_prefactor
-from hermite_dual.certified.enclosures.panels import ellipse_box, gauss_legendre
+from hermite_dual.certified.enclosures.panels import ellipse_box, gauss_legendre, rule_error
 from hermite_dual.certified.enclosures.trapezoid import best_strip, dyadic_below
 from hermite_dual.certified.suprema.envelope import Envelope, line_envelope
 from hermite_dual.errors import AccuracyError
@@ -214,7 +214,7 @@ def _panel(
         return None
 
     def rest(order: int, which: int) -> arb:
-        bounds = [8 * half * c[which] * c[0] ** (1 - 2 * order) / (c[0] - 1) for c in choices]
+        bounds = [rule_error(half, c[which], c[0], order) for c in choices]
         return min(bounds, key=float).upper()
 
     moved = [

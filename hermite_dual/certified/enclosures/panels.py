@@ -53,6 +53,27 @@ def gauss_legendre(order: int) -> list[tuple[arb, arb]]:
     return _rule(order, int(flint.ctx.prec))
 
 
+def rule_error(half: arb, size: arb, parameter: arb, order: int) -> arb:
+    """`8 c M s^(1-2m)/(s-1)`: what the m-point rule errs on a panel of half width c.
+
+    Args:
+        half: c.
+        size: M, a bound of the modulus on the ellipse.
+        parameter: s > 1.
+        order: m.
+    """
+    return 8 * half * size * parameter ** (1 - 2 * order) / (parameter - 1)
+
+
+def order_for(half: arb, size: arb, parameter: arb, eps: arb) -> int | None:
+    """The least multiple of 4 nodes that errs by at most eps; None where no number does."""
+    constant = rule_error(half, size, parameter, 0)
+    if constant.is_zero():
+        return 4
+    need = float((constant / eps).log()) / (2 * math.log(float(parameter)))
+    return max(4, math.ceil(need / 4) * 4) if math.isfinite(need) else None
+
+
 def ellipse_box(low: arb, high: arb, parameter: float) -> tuple[acb, arb, arb]:
     """The bounding box of a Bernstein ellipse, a lower bound of `|Re z|` on it and its height."""
     centre, half = (low + high) / 2, (high - low) / 2
@@ -113,15 +134,11 @@ class PanelPlan:
             if not value.is_finite():
                 continue
             size = magnitude(value) * weighted_bound(self.degrees - 1, nearest, height)
-            constant = 8 * (high - low) / 2 * size / (arb(parameter) - 1)
-            if constant.is_zero():
+            if size.is_zero():
                 return True
-            need = float((constant / self.eps).log()) / (2 * math.log(parameter)) + 0.5
-            if not math.isfinite(need):
-                continue
-            order = max(4, math.ceil(need / 4) * 4)
-            if best is None or order < best[0]:
-                best = (order, (constant * arb(parameter) ** (1 - 2 * order)).upper())
+            order = order_for((high - low) / 2, size, arb(parameter), self.eps)
+            if order is not None and (best is None or order < best[0]):
+                best = (order, rule_error((high - low) / 2, size, arb(parameter), order).upper())
         if best is None or best[0] > self.max_order:
             return False
         self.error += best[1]

@@ -14,7 +14,7 @@ from flint import arb
 from hermite_dual.certified.balls.ball_functions import BallFunction
 from hermite_dual.certified.balls.precision import interval, magnitude, working_precision
 from hermite_dual.certified.enclosures.kink_lines import Strip
-from hermite_dual.certified.enclosures.panels import ellipse_box, gauss_legendre
+from hermite_dual.certified.enclosures.panels import ellipse_box, gauss_legendre, order_for, rule_error
 
 _ELLIPSES = (30.0, 12.0, 7.0, 4.0, 2.5, 1.8, 1.4)  # tried in turn, the one with the least error is taken
 _MAX_CELLS = 5000  # at which the accuracy is given up
@@ -97,13 +97,10 @@ class Cells:
                 if not size.is_finite():
                     continue
                 # half the width of this variable times the width of the other
-                constant = 4 * (span[1] - span[0]) * (other[1] - other[0]) * size / (arb(parameter) - 1)
-                need = float((constant / self.eps).log()) / (2 * math.log(parameter)) + 0.5 if constant > 0 else 1.0
-                if not math.isfinite(need):
-                    continue
-                order = max(4, math.ceil(need / 4) * 4)
-                if order < best:
-                    best, bound = order, arb((constant * arb(parameter) ** (1 - 2 * order)).upper())
+                half = (span[1] - span[0]) / 2 * (other[1] - other[0])
+                order = order_for(half, size, arb(parameter), self.eps)
+                if order is not None and order < best:
+                    best, bound = order, arb(rule_error(half, size, arb(parameter), order).upper())
         return best, bound
 
     def _small(self, strip: Strip, t: tuple[arb, arb], y: tuple[arb, arb]) -> bool:

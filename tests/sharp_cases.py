@@ -1,0 +1,642 @@
+"""Cases at which a bound of the proofs is nearly attained: what it claims, and what is measured by exact arithmetic.
+
+A bound is right if `measured <= claim` at every case, and sharp within `factor` if `claim <= factor measured`: a
+constant that is smaller by more than the factor fails here. Constants that count roundings are attained by none of the
+orders in which BLAS adds, and have factors of their own.
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import mpmath as mp
+import numpy as np
+import sympy as sp
+from flint import arb
+
+from hermite_dual.arrays import Array
+from hermite_dual.certified.balls.precision import working_precision
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
+from hermite_dual.certified.counted import entry_error, float_panels, inner_products, pair_series
+from hermite_dual.certified.counted.hermite_functions import hermite_functions
+from hermite_dual.certified.counted.power_series import VarianceSeries, evaluate_series
+from hermite_dual.certified.counted.row_coefficients import RowCoefficients
+from hermite_dual.certified.eigenvalues import (
+    entry_norm,
+    float_cholesky,
+    rayleigh,
+    spectrum,
+    theory_bounds,
+)
+from hermite_dual.certified.enclosures import hermite_sums, panels, trapezoid
+from hermite_dual.certified.enclosures.kernel import mehler_ball
+from hermite_dual.certified.second_proof import plain_bounds
+from hermite_dual.certified.suprema.envelope import Envelope
+from hermite_dual.population.proof import limit_bounds
+from hermite_dual.population.proof.input_rows import InputRows
+from hermite_dual.shape.shape import shape_of
+
+x = sp.Symbol("x", real=True)
+mp.mp.dps = 60
+
+
+@dataclass(frozen=True)
+class Case:
+    """A bound at one place.
+
+    Attributes:
+        name: what is bounded.
+        source: page and section of the theory.
+        both: computes what is claimed and what is measured.
+        factor: within which the claim is attained.
+    """
+
+    name: str
+    source: str
+    both: Callable[[], tuple[float, float]]
+    factor: float
+
+
+CASES: list[Case] = []
+
+
+def case(name: str, source: str, factor: float) -> Callable[[Callable[[], tuple[float, float]]], Callable]:
+    """Enter a function into the table."""
+
+    def enter(both: Callable[[], tuple[float, float]]) -> Callable:
+        CASES.append(Case(name, source, both, factor))
+        return both
+
+    return enter
+
+
+# Units in which roundings are counted
+
+
+@case("UNIT: the largest relative rounding", "entries: Entries of a Gram matrix", 1.001)
+def _unit():
+    exact = Fraction(1) + Fraction(1, 2**53)  # halfway between two floats
+    return UNIT, float((exact - Fraction(float(exact))) / exact)
+
+
+@case("TINY: a flushed operand of a product", "eigenvalues: Least eigenvalue: lower bound", 2.001)
+def _tiny():
+    return TINY, float(np.finfo(float).tiny)  # the smallest that flush-to-zero leaves
+
+
+@case("gamma_m", "entries: Entries of a Gram matrix", 1.001)
+def _gamma():
+    m = 1000
+    return gamma(m), float(Fraction(m, 2**53) / (1 - Fraction(m, 2**53)))
+
+
+@case("UP: roundings of 8,000 operations", "entries: Entries of a Gram matrix", 2.001)
+def _up():
+    return UP - 1.0, 4000 * 2.0**-52  # each of 8,000 may lose half a last digit
+
+
+# Inner products
+
+
+@case("inner products: roundings of a chunk", "entries: Entries of a Gram matrix", 20)
+def _products():
+    best = 0.0
+    claim = 1.0
+    rng = np.random.default_rng(0)
+    for d in (4, 6, 9, 16):
+        for _ in range(300):
+            row = rng.uniform(1, 2, d)
+            X = np.array([row, row * rng.uniform(0.9, 1.1, d)])
+            values, bounds = inner_products.inner_products(X)
+            exact = sum(Fraction(a) * Fraction(b) for a, b in zip(*X.tolist(), strict=True))
+            ratio = abs(float(Fraction(values[0, 1]) - exact)) / bounds[0, 1]
+            if ratio > best:
+                best, claim = ratio, bounds[0, 1]
+    return claim, best * claim
+
+
+@case("squared norms: the last rounding", "entries: Entries of a Gram matrix", 1.2)
+def _squares():
+    best = (1.0, 0.0)
+    for value in 1.0 + np.random.default_rng(1).uniform(0, 1e-3, 4000):
+        squares, errors = inner_products.squared_norms(np.array([[value]]))
+        wrong = abs(float(Fraction(squares[0]) - Fraction(value) ** 2))
+        best = max(best, (errors[0], wrong), key=lambda pair: pair[1] / pair[0])
+    return best
+
+
+@case("rows within delta: their inner products", "entries: Entries of a Gram matrix", 1.001)
+def _meant():
+    delta = 1e-3
+    inputs = InputRows.of(np.array([[1.0], [1.0]]), 1.0, 0.0, delta)
+    everything = slice(None)
+    found = inputs.between(np.ones((2, 1)), np.ones((2, 1)), everything, everything)
+    return found.errors[0, 1], float((1 + Fraction(delta)) ** 2 - 1)
+
+
+# Entries at a fixed point
+
+
+@case("residual over contraction", "entries: Entries at a fixed point", 1.001)
+def _contraction():
+    return float(entry_error.contraction_error(1e-9, 0.75)), 4e-9  # F(x) = 0.75 x + b
+
+
+@case("distance of roots", "entries: Entries of a Gram matrix", 1.001)
+def _root():
+    return float(entry_error.root_distance(1.0, 0.5)), float(1 - mp.sqrt(mp.mpf(1) / 2))
+
+
+@case("distance of roots from 0", "entries: Entries of a Gram matrix", 1.001)
+def _root_of_zero():
+    return float(entry_error.root_distance(0.0, 0.25)), 0.5
+
+
+@case("error of a fixed point's root", "entries: Entries of a Gram matrix", 1.01)
+def _root_error():
+    # phi = L x: q = (s L)^2 q + t; q is off by r/(1 - (s L)^2), its root by half of that to first order
+    factor, r = 0.5, 1e-6
+    claim = float(entry_error.root_error(1.0, r, factor, 1.0))
+    true = mp.sqrt((1 - factor**2 + mp.mpf(r)) / (1 - mp.mpf(factor) ** 2)) - 1
+    return claim * (1 - factor) / (1 - factor**2), float(true)  # contraction by s L in place of (s L)^2
+
+
+@case("error of a variance from its root's", "entries: Entries of a Gram matrix", 1.001)
+def _variance_error():
+    return float(entry_error.variance_error(1.0, 0.25)), 1.25**2 - 1
+
+
+@case("kernel moved by its covariance", "entries: Entries at a fixed point", 1.001)
+def _moved_covariance():
+    # phi = 2 x: k = 4 c
+    return float(entry_error.kernel_perturbation(2.0, 2.0, 1.0, 1.0, 0.5, (0.0, 0.0), 1e-3, 2.0)), 4e-3
+
+
+@case("kernel moved by its variances", "entries: Entries at a fixed point", 1.6)
+def _moved_roots():
+    # phi = |x| at covariance 0: k = (2/pi) t1 t2
+    e = 0.125
+    claim = float(entry_error.kernel_perturbation(1.0, 1.0, 1.0, 1.0, 0.0, (e, e), 0.0, 1.0))
+    return claim, float(2 / mp.pi * ((1 + mp.mpf(e)) ** 2 - 1))
+
+
+@case("kernel moved by one variance, in second order", "entries: Entries at a fixed point", 1.6)
+def _moved_second_order():
+    e = 0.25
+    both = float(entry_error.kernel_perturbation(1.0, 1.0, 1.0, 1.0, 0.0, (e, e), 0.0, 1.0))
+    single = float(entry_error.kernel_perturbation(1.0, 1.0, 1.0, 1.0, 0.0, (e, 0.0), 0.0, 1.0))
+    return both - 2 * single, float(2 / mp.pi * e * e)
+
+
+@case("kernel moved by the correlation that a variance changes", "entries: Entries at a fixed point", 3.1)
+def _moved_correlation():
+    # phi = x - x^3/100 is close to linear: at fixed c the kernel hardly moves, its part at fixed correlation does
+    e = 1e-3
+    claim = float(entry_error.kernel_perturbation(0.0, 0.0, 1.0, 1.0, 1.0, (e, e), 0.0, 1.0))
+    return claim, 2 * e  # |dk/drho| |rho' - rho| = 2 e for phi = x
+
+
+@case("an entry's contraction", "entries: Entries at a fixed point", 1.001)
+def _off_diagonal():
+    return float(entry_error.off_diagonal_error(1e-9, 2e-9, 0.5, 1.0)), 3e-9 / 0.75
+
+
+@case("second moment moved by its variance", "entries: Entries of a Gram matrix", 1.001)
+def _moment():
+    e = 0.125  # phi = 2 x: 4 (1 + e)^2 - 4
+    return float(limit_bounds.moment_change(np.array([2.0]), np.array([e]), 2.0)[0]), 4 * ((1 + e) ** 2 - 1)
+
+
+@case("slack of a clipped correlation", "entries: Entries of a Gram matrix", 1.001)
+def _slack():
+    found = limit_bounds.correlations(np.array([[0.5]]), np.array([[1e-3]]), np.ones(1), np.ones(1))
+    return float(found[1][0, 0]), 1e-3
+
+
+@case("tangent kernel moved by K, S and kdot", "tangent_kernel: Proven entries", 1.02)
+def _ntk():
+    K, S, d, w = 0.5, 2.0, 0.6, 0.25
+    ek, es, ed = 1e-4, 2e-4, 1e-3
+
+    def theta(k, s, slope):
+        return k + s * slope / (1 - mp.mpf(w) * slope)
+
+    claim = float(entry_error.ntk_error(K, S, d, (ek, es, ed), math.sqrt(w), 1.0))
+    return claim, float(theta(mp.mpf(K) + ek, mp.mpf(S) + es, mp.mpf(d) + ed) - theta(K, S, mp.mpf(d)))
+
+
+# Series
+
+
+@lru_cache(maxsize=1)
+def _relu_coefficients() -> list[arb]:
+    """`a_0 = 1/sqrt(2 pi)`, `a_1 = 1/2`, `a_2k = (-1)^(k+1) (2k-3)!!/sqrt(2 pi (2k)!)`."""
+    with working_precision(256):
+        found = []
+        for r in range(64):
+            if r < 2:
+                found.append(1 / (2 * arb.pi()).sqrt() if r == 0 else arb(1) / 2)
+            elif r % 2:
+                found.append(arb(0))
+            else:
+                odd = math.prod(range(1, r - 2, 2))
+                found.append((-1) ** (r // 2 + 1) * arb(odd) / (2 * arb.pi() * arb(math.factorial(r))).sqrt())
+        return found
+
+
+def _relu_kernel(rho):
+    return (mp.sqrt(1 - rho**2) + rho * (mp.pi - mp.acos(rho))) / (2 * mp.pi)
+
+
+NEAR_ONE = 1 - 2.0**-40
+
+
+@case("Parseval remainder, one variance (ReLU at 1 - 2^-40)", "entries: Entries of a Gram matrix", 1.01)
+def _one_variance():
+    with working_precision(256):
+        series = VarianceSeries(1.0, _relu_coefficients()[:32], arb("0.5"))
+    found = evaluate_series(series, np.array([NEAR_ONE]))
+    return found.errors[0], float(abs(_relu_kernel(mp.mpf(NEAR_ONE)) - mp.mpf(found.values[0])))
+
+
+@case("Parseval remainder, separable series (ReLU)", "entries: Entries of a Gram matrix", 1.01)
+def _separable():
+    with working_precision(256):
+        a = _relu_coefficients()[:32]
+        tail = arb("0.5") - sum((v * v for v in a), arb(0))
+        found = entry_error.separable_series([a, a], [tail, tail], np.array([[1.0, NEAR_ONE], [NEAR_ONE, 1.0]]))
+    return found.errors[0, 1], float(abs(_relu_kernel(mp.mpf(NEAR_ONE)) - mp.mpf(found.values[0, 1])))
+
+
+def _relu_rows(count: int, error: float) -> RowCoefficients:
+    values = np.array([[float(a.mid()) for a in _relu_coefficients()[:count]]] * 2)
+    return RowCoefficients(values, np.full(2, error), np.full(2, 0.5), np.full(2, 1e-17), 0)
+
+
+@case("Parseval remainder, rows (ReLU)", "entries: Many variances at once", 1.01)
+def _rows():
+    found = pair_series.pair_series(_relu_rows(32, 1e-17), np.arange(2), None, np.array([[1, NEAR_ONE], [NEAR_ONE, 1]]))
+    return found.errors[0, 1], float(abs(_relu_kernel(mp.mpf(NEAR_ONE)) - mp.mpf(found.values[0, 1])))
+
+
+@case("Parseval remainder, balls (ReLU)", "enclosures: Kernels", 1.01)
+def _mehler():
+    with working_precision(256):
+        ball = mehler_ball(shape_of(sp.Max(x, 0), x), (arb(1), arb(1)), arb(NEAR_ONE), 32, 20)
+        return float(ball.rad()), float(abs(_relu_kernel(mp.mpf(NEAR_ONE)) - mp.mpf(ball.mid().str(50, radius=False))))
+
+
+@case("errors of rows' coefficients", "entries: Many variances at once", 2.6)
+def _spread():
+    e, count = 1e-3, 64
+    found = pair_series.pair_series(_relu_rows(count, e), np.arange(2), None, np.array([[1.0, 1.0], [1.0, 1.0]]))
+    plain = pair_series.pair_series(_relu_rows(count, 0.0), np.arange(2), None, np.array([[1.0, 1.0], [1.0, 1.0]]))
+    a = np.abs(_relu_rows(count, e).values[0])
+    moved = float(np.sum((a + e) ** 2) - np.sum(a * a))
+    # the remainder counts the same errors once more
+    return found.errors[0, 1] - plain.errors[0, 1], moved
+
+
+@case("radii of coefficients, by Cauchy-Schwarz", "entries: Entries of a Gram matrix", 1.001)
+def _radii():
+    a = np.array([[0.5, 0.25, 0.125]] * 2)
+    claim = entry_error._coefficient_error(a, 1e-2 * a, np.arange(2), np.arange(2))
+    return claim[0, 1], float(np.sum(a[0] ** 2) * (1.01**2 - 1))
+
+
+def _horner_ratio(evaluate: Callable[[Array, float], tuple[float, float]], degrees: int) -> tuple[float, float]:
+    """Search alternating sums for the rounding closest to its running bound."""
+    rng = np.random.default_rng(5)
+    best = (1.0, 0.0)
+    for _ in range(400):
+        a = np.sqrt(rng.uniform(0.5, 1.0, degrees))
+        rho = -float(rng.uniform(0.7, 1.0))
+        value, error = evaluate(a, rho)
+        squares = [float(v) * float(v) for v in a]
+        exact = sum(mp.mpf(s) * mp.mpf(rho) ** r for r, s in enumerate(squares))
+        best = max(best, (error, float(abs(mp.mpf(value) - exact))), key=lambda pair: pair[1] / pair[0])
+    return best
+
+
+@case("running bound of Horner's rule, one variance", "entries: Entries of a Gram matrix", 20)
+def _horner_one():
+    def evaluate(a, rho):
+        squares = [float(v) * float(v) for v in a]
+        with working_precision(256):
+            series = VarianceSeries(1.0, [arb(s).sqrt() for s in squares], arb(sum(map(Fraction, squares)).__float__()))
+        values, errors = _horner(series.coefficients, np.array([rho]))
+        return values[0], errors[0]
+
+    from hermite_dual.certified.counted.power_series import _horner
+
+    return _horner_ratio(evaluate, 4)
+
+
+@case("running bound of Horner's rule, separable series", "entries: Entries of a Gram matrix", 20)
+def _horner_separable():
+    def evaluate(a, rho):
+        # a row of ones makes the products exact
+        packed, ones = np.array([np.array([float(v) * float(v) for v in a])]), np.ones((1, len(a)))
+        values, errors = entry_error._evaluate(packed, ones, np.array([[rho]]), 1, False, False, UNIT)
+        return values[0, 0], errors[0, 0]
+
+    return _horner_ratio(evaluate, 4)
+
+
+@case("running bound of Horner's rule, rows", "entries: Many variances at once", 40)
+def _horner_rows():
+    def evaluate(a, rho):
+        values = np.zeros((2, 32))
+        values[0, : len(a)], values[1, : len(a)] = [float(v) * float(v) for v in a], 1.0
+        rows = RowCoefficients(values, np.zeros(2), np.sum(values**2, axis=1), np.zeros(2), 0)
+        found = pair_series.pair_series(rows, np.array([0, 1]), None, np.array([[1.0, rho], [rho, 1.0]]))
+        tails = np.sqrt(rows.tails(32))
+        return found.values[0, 1], found.errors[0, 1] - float(tails[0] * tails[1]) * abs(rho) ** 32
+
+    return _horner_ratio(evaluate, 4)
+
+
+@case("remainder of rows: rounding of the sum of squares", "entries: Many variances at once", 20)
+def _tails():
+    rng = np.random.default_rng(3)
+    best = (1.0, 0.0)
+    for _ in range(300):
+        values = rng.uniform(0.5, 1.0, (1, 32))
+        moment = float(sum(Fraction(v) ** 2 for v in values[0]))
+        rows = RowCoefficients(values, np.zeros(1), np.array([moment]), np.zeros(1), 0)
+        true = Fraction(moment) - sum(Fraction(v) ** 2 for v in values[0])
+        best = max(best, (float(rows.tails(32)[0]), float(true)), key=lambda pair: pair[1] / pair[0])
+    return best
+
+
+@case("remainder of rows: errors of the coefficients", "entries: Many variances at once", 1.01)
+def _tails_lost():
+    values, e = np.array([[0.5, 0.25, 0.125, 0.0]]), 1e-6
+    rows = RowCoefficients(values, np.array([e]), np.array([float(np.sum(values**2))]), np.zeros(1), 0)
+    return float(rows.tails(4)[0]), float(2 * e * values.sum() - 4 * e * e)
+
+
+# Quadrature
+
+
+@case("Gauss-Legendre on an ellipse (Chebyshev polynomial of degree 2m)", "enclosures: Coefficients, other cases", 3)
+def _gauss():
+    order, s = 6, mp.mpf(12)
+    with working_precision(256):
+        claim = float(panels.rule_error(arb(1), arb(1), arb(12), order))
+    # T_2m has the modulus (s^2m + s^-2m)/2 on the ellipse and is integrated over [-1, 1]
+    nodes = mp.polyroots(mp.taylor(lambda t: mp.legendre(order, t), 0, order)[::-1], maxsteps=500, extraprec=500)
+    rule = mp.mpf(0)
+    for node in nodes:
+        slope = order * (node * mp.legendre(order, node) - mp.legendre(order - 1, node)) / (node**2 - 1)
+        rule += 2 / ((1 - node**2) * slope**2) * mp.chebyt(2 * order, node)
+    exact = mp.mpf(-2) / (4 * order**2 - 1)
+    return claim, float(abs(rule - exact) / ((s ** (2 * order) + s ** (-2 * order)) / 2))
+
+
+@case("interpolation of phi on panels (Chebyshev polynomial beyond the degree)", "entries: Many variances at once", 2.2)
+def _interpolation():
+    # f = T_(D+1) vanishes at the nodes, so the interpolant is 0 and errs by 1; its modulus on the ellipse is known
+    degree, s = 18, 32.0
+    return float(
+        float_panels.interpolation_error(arb((s ** (degree + 1) + s ** -(degree + 1)) / 2), arb(s), degree)
+    ), 1.0
+
+
+@case("rounding of phi on panels", "entries: Many variances at once", 20)
+def _panel_rounding():
+    from hermite_dual.certified.balls.ball_functions import BallFunction
+
+    function = BallFunction(sp.exp(x), x)
+    with working_precision(128):
+        low, high, row, error = float_panels._panel(function, 1.0, 2.0, 1.0)
+    panels = float_panels.FloatPanels(
+        np.array([low, high]), np.array([1.5]), np.array([2.0]), np.array([row]), np.array([error])
+    )
+    points = np.random.default_rng(0).uniform(1.0, 2.0, 3000)
+    values, _ = panels.evaluate(points)
+    gaps = [abs(mp.mpf(v) - mp.exp(mp.mpf(p))) for v, p in zip(values.tolist(), points.tolist(), strict=True)]
+    return error, float(max(gaps))
+
+
+@case("trapezoidal rule on a strip (phi = 1)", "enclosures: Coefficients, analytic case", 1.01)
+def _strip():
+    step = 0.5
+    with working_precision(256):
+        height = 2 * arb.pi() / arb(step)
+        envelope = Envelope(arb(1), arb(0), arb(0), height, arb(0))
+        claim = float(trapezoid.Strip(envelope, arb(1)).error(arb(step), 1))
+    with mp.workdps(120):
+        total = step * mp.nsum(lambda k: mp.npdf(k * mp.mpf(step)), [-80, 80])
+        return claim, float(abs(total - 1))
+
+
+@case("trapezoidal rule on a strip (phi = 1/(1 + x^2))", "enclosures: Coefficients, analytic case", 200)
+def _strip_of_a_pole():
+    pieces = shape_of(1 / (1 + x**2), x).pieces
+    step = 0.25
+    with working_precision(128):
+        strips = [trapezoid.make_strip(pieces, arb(1), arb(h)) for h in (0.8, 0.85, 0.9, 0.93, 0.95)]
+        claim = min(float(strip.error(arb(step), 1)) for strip in strips if strip is not None)
+    with mp.workdps(50):
+        total = step * sum(mp.npdf(k * mp.mpf(step)) / (1 + (k * mp.mpf(step)) ** 2) for k in range(-80, 81))
+        true = mp.sqrt(mp.pi / 2) * mp.exp(0.5) * mp.erfc(1 / mp.sqrt(2))
+        return claim, float(abs(total - true))
+
+
+@case("tail of an envelope (the envelope itself)", "activations_in_balls: Envelopes", 1.001)
+def _tail():
+    with working_precision(128):
+        envelope = Envelope(arb(2), arb("0.5"), arb("0.1"), arb(0), arb(0))
+        claim = float(envelope.tail_integral(arb(3), arb("0.5")))
+    return claim, float(2 * mp.quad(lambda t: 2 * mp.exp(t / 2 - 0.4 * t * t), [3, 6, 30]) / mp.sqrt(2 * mp.pi))
+
+
+@case("Hermite polynomials with their weight, degree 0", "enclosures: Two facts about Hermite polynomials", 1.3)
+def _weighted_zero():
+    with working_precision(64):
+        claim = min(float(hermite_sums.weighted_bound(0, arb(v), arb(0))) / float(mp.npdf(v)) for v in (0.0, 0.5, 1.0))
+    return claim, 1.0
+
+
+@case("Hermite polynomials with their weight, degree 20", "enclosures: Two facts about Hermite polynomials", 3)
+def _weighted_high():
+    degree, best = 20, (1.0, 0.0)
+    for place in np.linspace(0.0, 12.0, 121).tolist():
+        with working_precision(64):
+            claim = float(hermite_sums.weighted_bound(degree, arb(place), arb(0)))
+        value = abs(mp.hermite(degree, place / mp.sqrt(2)) / mp.sqrt(2**degree * mp.factorial(degree)) * mp.npdf(place))
+        best = max(best, (claim, float(value)), key=lambda pair: pair[1] / pair[0])
+    return best
+
+
+@case("Hermite functions by the recurrence", "entries: Many variances at once", 400)
+def _recurrence():
+    points = np.array([0.5], dtype=np.longdouble)
+    degrees = 600
+    found = hermite_functions(points, [arb(1)], degrees)
+    worst, former, current = mp.mpf(0), mp.mpf(0), mp.mpf(1)
+    for r in range(degrees):
+        worst = max(worst, abs(current - mp.mpf(found.values[r, 0])))
+        former, current = current, (mp.mpf("0.5") * current - mp.sqrt(r) * former) / mp.sqrt(r + 1)
+    return found.error, float(worst)
+
+
+# Eigenvalues
+
+
+@case("norm of an entrywise error", "eigenvalues: Least eigenvalue: upper bound", 1.001)
+def _entry_norm():
+    return entry_norm.entry_norm(np.full((4, 4), 0.25), 4), 1.0
+
+
+@case("norm of an equal error of all entries", "eigenvalues: Least eigenvalue: upper bound", 1.001)
+def _entry_norm_scalar():
+    return entry_norm.entry_norm(0.25, 4), 1.0
+
+
+@case("quadratic form of an error", "eigenvalues: Least eigenvalue: upper bound", 1.001)
+def _entry_form():
+    return float(entry_norm.entry_form(np.full((4, 4), 0.25), np.full(4, 0.5))), 1.0
+
+
+@case("quadratic form of row sums", "eigenvalues: Beyond memory", 1.001)
+def _entry_form_sums():
+    return float(entry_norm.entry_form(entry_norm.RowSums(np.full(4, 1.0)), np.full(4, 0.5))), 1.0
+
+
+def _sequential(A: Array) -> Array:
+    """Cholesky's factor by the textbook, every product subtracted by itself."""
+    n = len(A)
+    R = np.zeros((n, n))
+    for j in range(n):
+        for i in range(j + 1):
+            total = A[i, j]
+            for k in range(i):
+                total = total - R[k, i] * R[k, j]
+            R[i, j] = math.sqrt(total) if i == j else total / R[i, i]
+    return R
+
+
+@case("Cholesky: 64 subtractions that all round down", "eigenvalues: Least eigenvalue: lower bound", 2.3)
+def _cholesky():
+    n = 64
+    A = np.zeros((n, n))
+    small = 2.0**-27 * (1 - 2.0**-20)
+    A[: n - 1, : n - 1] = np.eye(n - 1) * 2.0**-54
+    A[-1, :-1] = A[:-1, -1] = 2.0**-27 * small
+    A[-1, -1] = 1.0
+    R = _sequential(A)
+    last = sum(Fraction(v) ** 2 for v in R[:, -1].tolist()) - Fraction(A[-1, -1])
+    claim = float_cholesky.trace_error(A.diagonal(), float_cholesky.error_units(n))
+    return claim, float(abs(last))
+
+
+@case("Cholesky: rounding of the shift", "eigenvalues: Least eigenvalue: lower bound", 80)
+def _cholesky_shift():
+    # one row: the shifted diagonal rounds by u, the factor's square by about 2 u
+    best = (1.0, 0.0)
+    for value in np.random.default_rng(7).uniform(1, 2, 2000).tolist():
+        found = float_cholesky.shifted_cholesky(np.array([[value]]), 2.0**-30)
+        root = Fraction(float(found.tiles[0, 0][0, 0]))
+        wrong = abs(float(root**2 - (Fraction(value) - Fraction(1, 2**30))))
+        best = max(best, (found.error, wrong), key=lambda pair: pair[1] / pair[0])
+    return best
+
+
+@case("Rayleigh quotient: rows in twice the precision", "eigenvalues: Least eigenvalue: upper bound", 150)
+def _rayleigh():
+    rng = np.random.default_rng(2)
+    best = (1.0, 0.0)
+    for _ in range(2000):
+        a, v = rng.uniform(-1, 1, 3), rng.uniform(-1, 1, 3)
+        a[2] = -(a[0] * v[0] + a[1] * v[1]) / v[2]  # what is left is rounding
+        with working_precision(256):
+            ball = rayleigh.quadratic_form(a[None, :], v, np.array([1.0]))
+            exact = sum((Fraction(s) * Fraction(t) for s, t in zip(a.tolist(), v.tolist(), strict=True)), Fraction(0))
+            true = arb(exact.numerator) / exact.denominator
+            best = max(best, (float(ball.rad()), float(abs(ball.mid() - true))), key=lambda pair: pair[1] / pair[0])
+    return best
+
+
+@case("all eigenvalues: residual and a frame that is too short", "eigenvalues: All eigenvalues", 1.001)
+def _spectrum():
+    # the vector is 0.8 of a unit vector, the value off by 1/8
+    return spectrum.spectrum_radius(np.array([[1.0]]), np.array([1.125]), np.array([[0.8]])), 0.125
+
+
+@case("all eigenvalues: rounding of products", "eigenvalues: All eigenvalues", 60)
+def _spectrum_rounding():
+    best = (1.0, 0.0)
+    for value in np.random.default_rng(4).uniform(1, 2, 500).tolist():
+        A = np.array([[value, 0.5], [0.5, 1.0]])
+        values, vectors = np.linalg.eigh(A)
+        half, gap = (mp.mpf(value) + 1) / 2, mp.sqrt(((mp.mpf(value) - 1) / 2) ** 2 + mp.mpf(1) / 4)
+        true = max(abs(half - gap - mp.mpf(values[0])), abs(half + gap - mp.mpf(values[1])))
+        best = max(
+            best, (spectrum.spectrum_radius(A, values, vectors), float(true)), key=lambda pair: pair[1] / pair[0]
+        )
+    return best
+
+
+def _gap(bound: theory_bounds.TheoryBound, true: float) -> tuple[float, float]:
+    return true, bound.value  # a lower bound: the eigenvalue is the claim's limit
+
+
+@case("Ling's bound (equal negative correlations, odd degree)", "eigenvalues: The theory's bounds", 1.001)
+def _ling():
+    n, beta, a = 4, 0.25, 0.5
+    lower = np.zeros((4, n))
+    lower[3] = a
+    return _gap(theory_bounds.ling_bound(beta, lower), a * a * (1 - (n - 1) * beta**3))
+
+
+@case("Hermite-Gershgorin (equal negative correlations, odd degree)", "eigenvalues: The theory's bounds", 1.001)
+def _gershgorin():
+    n, beta, a = 4, 0.25, 0.5
+    rows = np.zeros((4, n))
+    rows[3] = a
+    moduli = np.full((n, n), beta)
+    np.fill_diagonal(moduli, 1.0)
+    return _gap(theory_bounds.hermite_gershgorin_bound(moduli, rows, rows), a * a * (1 - (n - 1) * beta**3))
+
+
+@case("Khatri-Rao", "eigenvalues: The theory's bounds", 1.001)
+def _khatri_rao():
+    S = np.array([[1.0, -0.5], [-0.5, 1.0]])
+    lower = np.zeros((4, 2))
+    lower[3] = 0.5
+    moduli = np.abs(S)
+    return _gap(theory_bounds.khatri_rao_bound(S, 0.0, lower, moduli, 3), 0.25 * (1 - 0.125))
+
+
+@case("correlations with the error of their covariances", "eigenvalues: The theory's bounds", 1.001)
+def _moduli():
+    S, e = np.array([[1.0, 0.5], [0.5, 1.0]]), 1e-3
+    return theory_bounds.correlation_moduli(S, e)[0][0, 1], float(mp.mpf("0.501") / (1 - mp.mpf(e)))
+
+
+# The second proof
+
+
+@case("second proof: residual of a factorization", "certificates: Certificates of claims", 40)
+def _second_residual():
+    best = (1.0, 0.0)
+    for value in np.random.default_rng(9).uniform(1, 2, 400).tolist():
+        A = np.array([[value]])
+        claim = plain_bounds._residual(A, 0.0)
+        root = Fraction(float(np.linalg.cholesky(A)[0, 0]))
+        best = max(best, (claim, abs(float(root**2 - Fraction(value)))), key=lambda pair: pair[1] / pair[0])
+    return best
+
+
+def table() -> list[tuple[str, str, float, float, float, float]]:
+    """Name, source, claim, measured, their ratio and the factor of every case."""
+    rows = []
+    for one in itertools.chain(CASES):
+        claim, measured = one.both()
+        rows.append((one.name, one.source, claim, measured, claim / measured if measured else math.inf, one.factor))
+    return rows
