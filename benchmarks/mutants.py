@@ -81,8 +81,8 @@ MUTANTS = [
     Mutant(PRECISION, "if upwards and arb(value) < ball:", "if not upwards and arb(value) < ball:", (SHARP, BALLS)),
     Mutant(PRECISION, "return value.abs_upper()", "return value.abs_lower()", (BALLS, COEFFICIENTS)),
     # growth and suprema
-    Mutant(MONOMIALS, "for t in candidates if not t < start", "for t in candidates[:1] if not t < start", (GROWTH,)),
-    Mutant(MONOMIALS, "total += magnitude(value) * monomial_sup", "total += value.real * monomial_sup", (GROWTH,)),
+    Mutant(MONOMIALS, "for t in candidates if not t < start", "for t in candidates[:1] if not t < start", (SHARP,)),
+    Mutant(MONOMIALS, "total += magnitude(value) * monomial_sup", "total += value.real * monomial_sup", (SHARP,)),
     Mutant(ENVELOPE, "* (root * cut - self.rate / (2 * root)).erfc()", "* (root * cut).erfc()", (SHARP,)),
     Mutant(
         ENVELOPE,
@@ -92,7 +92,7 @@ MUTANTS = [
     ),
     Mutant(SUPREMA, "top = top.min(ends)", "top = top.min(ends / 2)", (BALLS, GROWTH)),
     Mutant(SUPREMA, "upper = settled.max(arb(-heap[0][0])) if heap else settled", "upper = settled", (BALLS, GROWTH)),
-    Mutant(SUPREMA, "found = _jump(pieces, order)", "found = None", (BALLS, GROWTH, CHECK)),
+    Mutant(SUPREMA, "obstacle = _jump(pieces, order)", "obstacle = None", (BALLS, GROWTH, CHECK)),
     Mutant(WAVES, "upper += square[1].sqrt()", "upper = upper.max(square[1].sqrt())", (GROWTH,)),
     Mutant(WAVES, "independent = len(phases) == 1", "independent = True", (GROWTH,)),
     Mutant(SLOPES, "total += abs(right - left)", "total += right - left", (TANGENT,)),
@@ -154,7 +154,7 @@ MUTANTS = [
         ERROR, "remainder = np.multiply.outer(roots[rows], roots[others]) * power", "remainder = 0.0 * power", (SHARP,)
     ),
     Mutant(LIMIT, "lipschitz * e * (2.0 * norms + lipschitz * e)", "lipschitz * e * norms", (SHARP,)),
-    Mutant(LIMIT, "distance = np.abs(K - found.values) + found.errors", "distance = found.errors", (ENTRIES,)),
+    Mutant(LIMIT, "distance = np.abs(K - series.values) + series.errors", "distance = series.errors", (ENTRIES,)),
     Mutant(LIMIT, "slack = inner.errors + gamma(4", "slack = gamma(4", (ENTRIES,)),
     Mutant(LAYERS, "off = weight * SCALES * error", "off = 0.0 * error", (ENTRIES, ZERO)),
     Mutant(

@@ -397,9 +397,9 @@ def _from_expression(expr: sp.Expr, name: str, *, source: str = "", lipschitz: s
         if expr.free_symbols <= {x} and expr.has(*SINGULAR) and not expr.has(sp.Piecewise):
             # before a thousand zeros are isolated of what is refused anyway, such as sqrt(sin(x*abs(x)))
             _check_real(float_function(expr, x), name)
-        found = Activation(expr, _function_of(expr), name, source=source, lipschitz=lipschitz)
+        phi = Activation(expr, _function_of(expr), name, source=source, lipschitz=lipschitz)
         if expr.free_symbols <= {x}:
-            _check_values(found)
+            _check_values(phi)
     except _SYMPY_ERRORS as error:
         if isinstance(error, HermiteDualError):
             raise
@@ -407,7 +407,7 @@ def _from_expression(expr: sp.Expr, name: str, *, source: str = "", lipschitz: s
             f"activation {name} cannot be evaluated on the real line ({error}): give a formula that is finite and real "
             "there, or a Python function"
         ) from error
-    return found
+    return phi
 
 
 def _formula_again(expr: sp.Expr, name: str, source: str, lipschitz: sp.Expr | None) -> Activation:

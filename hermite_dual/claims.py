@@ -98,13 +98,13 @@ def check_claim(
     gram = model.gram(rows)
     source = replace(gram.model, row_error=scaling_error(rows)) if sphere else gram.model
     entries = entry_bounds(source, gram.matrix, gram.variances)
-    found = gram_check_lower_bound(gram.matrix, entries, value)
+    check = gram_check_lower_bound(gram.matrix, entries, value)
     certificate = None
-    if found.outcome is not Outcome.UNDECIDED:
+    if check.outcome is not Outcome.UNDECIDED:
         parameters = parameters_of(activation, sigma_w2, sigma_w, sphere)
-        certificate = make_certificate(_claim(found, value), samples, parameters)
+        certificate = make_certificate(_claim(check, value), samples, parameters)
     estimate = gram_least_eigenvalue(gram.matrix, entries).estimate
-    return ClaimResult(found.outcome, value, found.reason, found.margin, estimate, entries, certificate)
+    return ClaimResult(check.outcome, value, check.reason, check.margin, estimate, entries, certificate)
 
 
 def rebuild_beside_floats(data: Array, parameters: Mapping[str, Any]) -> tuple[Array, float]:
@@ -138,9 +138,9 @@ def _model(activation: str, sigma_w2: float | None, sigma_w: float | None) -> DE
     )
 
 
-def _claim(found: LowerBoundCheck, value: float) -> dict[str, Any]:
-    statement = STATEMENTS[found.outcome.value]
-    return {"statement": statement, "value": value, "outcome": found.outcome.value}
+def _claim(check: LowerBoundCheck, value: float) -> dict[str, Any]:
+    statement = STATEMENTS[check.outcome.value]
+    return {"statement": statement, "value": value, "outcome": check.outcome.value}
 
 
 def scaling_error(rows: Array) -> float:

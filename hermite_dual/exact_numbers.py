@@ -72,16 +72,18 @@ def float_array(value: Any, name: str) -> tuple[Array, Array | float]:
     exact = array.dtype.kind == "b" or (array.dtype.kind == "f" and array.dtype.itemsize <= 8)
     if array.dtype.kind == "O":
         entries = [_fraction(entry) for entry in array.ravel()]
-        found = np.array([_nearest(entry) for entry in entries], dtype=np.float64).reshape(array.shape)
-        exact = all(Fraction(f) == e for f, e in zip(found.ravel().tolist(), entries, strict=True) if math.isfinite(f))
+        nearest = np.array([_nearest(entry) for entry in entries], dtype=np.float64).reshape(array.shape)
+        exact = all(
+            Fraction(f) == e for f, e in zip(nearest.ravel().tolist(), entries, strict=True) if math.isfinite(f)
+        )
     else:
         with np.errstate(over="ignore"):
-            found = np.asarray(array, dtype=np.float64)
-        exact = exact or (array.dtype.kind in "iu" and bool((np.abs(found) <= _LARGEST_EXACT).all()))
+            nearest = np.asarray(array, dtype=np.float64)
+        exact = exact or (array.dtype.kind in "iu" and bool((np.abs(nearest) <= _LARGEST_EXACT).all()))
     if exact:
-        return found, 0.0
+        return nearest, 0.0
     with np.errstate(invalid="ignore"):
-        return found, np.spacing(np.abs(found))
+        return nearest, np.spacing(np.abs(nearest))
 
 
 def float_bounds(value: Any, name: str, remedy: str) -> tuple[float, float]:

@@ -18,9 +18,9 @@ def identity(activation: Activation) -> dict[str, str]:
         activation: phi.
     """
     phi = activation
-    found = {"activation": phi.name if phi.expr is None else str(phi.expr)}
+    facts = {"activation": phi.name if phi.expr is None else str(phi.expr)}
     if phi.expr is not None:
-        return found | {"formula": sp.srepr(phi.expr)}
+        return facts | {"formula": sp.srepr(phi.expr)}
     with np.errstate(all="ignore"):
         values = np.asarray(phi(_PROBES), dtype=np.float64)
-    return found | {"values": digest_of_array(values), "kinks": sp.srepr(phi.kinks)}
+    return facts | {"values": digest_of_array(values), "kinks": sp.srepr(phi.kinks)}

@@ -139,7 +139,7 @@ class DualKernel(Kernel):
         if eval_gradient:
             checked = self._population(model, X)
             check_nonzero_rows(checked.samples, model.sigma_b)
-            scales = tuple(found.name for found in self.hyperparameters if not found.fixed)
+            scales = tuple(parameter.name for parameter in self.hyperparameters if not parameter.fixed)
             if scales:
                 return gram_gradient(checked, scales, tangent=tangent)
             return self(X), np.empty((len(checked.samples), len(checked.samples), 0))
@@ -160,8 +160,8 @@ class DualKernel(Kernel):
 
     def __repr__(self) -> str:
         """Return the kernel with its scales, and kind and depth where they are not the default."""
-        found = _read(self.activation).name
-        parts = [found, *(f"{name}={getattr(self, name):.3g}" for name in ("sigma_w", "sigma_u"))]
+        label = _read(self.activation).name
+        parts = [label, *(f"{name}={getattr(self, name):.3g}" for name in ("sigma_w", "sigma_u"))]
         parts += [f"sigma_b={self.sigma_b:.3g}"] if self.sigma_b else []
         parts += [f"kind={self.kind!r}"] if self.kind != "gram" else []
         parts += [f"depth={self.depth}"] if self.depth is not None else []

@@ -15,7 +15,7 @@ from functools import lru_cache
 import mpmath as mp
 import numpy as np
 import sympy as sp
-from flint import arb
+from flint import acb, arb
 
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import working_precision
@@ -33,6 +33,7 @@ from hermite_dual.certified.eigenvalues import (
 )
 from hermite_dual.certified.enclosures import hermite_sums, panels, trapezoid
 from hermite_dual.certified.enclosures.kernel import mehler_ball
+from hermite_dual.certified.growth import monomials
 from hermite_dual.certified.second_proof import plain_bounds
 from hermite_dual.certified.suprema.envelope import Envelope
 from hermite_dual.population.proof import limit_bounds
@@ -445,6 +446,30 @@ def _strip_of_a_pole():
         total = step * sum(mp.npdf(k * mp.mpf(step)) / (1 + (k * mp.mpf(step)) ** 2) for k in range(-80, 81))
         true = mp.sqrt(mp.pi / 2) * mp.exp(0.5) * mp.erfc(1 / mp.sqrt(2))
         return claim, float(abs(total - true))
+
+
+@case("supremum of a monomial inside the half line", "activations_in_balls: Growth at infinity", 1.001)
+def _monomial():
+    with working_precision(128):
+        exponents = (Fraction(-1, 8), Fraction(1), Fraction(6))
+        claim = float(monomials.monomial_sup(exponents, arb(4)))
+    top = 2 + mp.sqrt(28)  # the root of 6/t + 1 - t/4
+    return claim, float(top**6 * mp.exp(top - top**2 / 8))
+
+
+@case("supremum of a decaying monomial", "activations_in_balls: Growth at infinity", 1.001)
+def _decaying():
+    with working_precision(128):
+        claim = float(monomials.monomial_sup((Fraction(0), Fraction(-1), Fraction(10)), arb(4)))
+    return claim, float(mp.mpf(10) ** 10 * mp.exp(-10))
+
+
+@case("bound of an expansion", "activations_in_balls: Growth at infinity", 1.001)
+def _expansion():
+    with working_precision(128):
+        terms = {monomials.ONE: acb(-3, 4), (Fraction(0), Fraction(-1), Fraction(0)): acb(-1)}
+        claim = float(monomials.Expansion(arb(1), terms).bound(monomials.ONE))
+    return claim, float(5 + mp.exp(-1))
 
 
 @case("tail of an envelope (the envelope itself)", "activations_in_balls: Envelopes", 1.001)

@@ -149,6 +149,17 @@ def test_every_constant_of_a_proof_has_a_reason(module):
     assert [names for names, reason in constants(module) if not reason] == []
 
 
+def test_variables_say_what_is_in_them():
+    """`found` says where a value comes from, and nothing of what it is."""
+    meaningless = [
+        (module, node.lineno)
+        for module, file in FILES.items()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.Name) and node.id == "found") or (isinstance(node, ast.arg) and node.arg == "found")
+    ]
+    assert meaningless == []
+
+
 def test_array_types_have_one_name_each():
     names = {}
     for module, file in FILES.items():

@@ -67,7 +67,7 @@ def _ratios(jobs: dict[str, Callable[[], Any]], repeats: int, yardstick: str) ->
             start = time.perf_counter()
             job()
             seconds[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(found) for name, found in seconds.items()}
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
     return [
         {"what": name, "seconds": median, "against": yardstick, "ratio": median / medians[yardstick]}
         for name, median in medians.items()

@@ -46,34 +46,34 @@ def check(
 
         samples = read_data(data)
         refuse_other_files(output)
-        found = check_claim(activation, samples, at_least, sigma_w2=sigma_w2, sigma_w=sigma_w, sphere=sphere)
-        if found.certificate is not None:
-            write(output, found.certificate)
+        result = check_claim(activation, samples, at_least, sigma_w2=sigma_w2, sigma_w=sigma_w, sphere=sphere)
+        if result.certificate is not None:
+            write(output, result.certificate)
         if as_json:
-            file = None if found.certificate is None else str(output)
+            file = None if result.certificate is None else str(output)
             print_json(
                 {
-                    "outcome": found.outcome.value,
-                    "answer": str(found),
-                    "reason": found.reason,
-                    "value": found.value,
-                    "proven_slack": found.margin,
-                    "estimate": found.estimate,
-                    "entry_error": found.entries.largest,
-                    "lipschitz": found.entries.lipschitz,
+                    "outcome": result.outcome.value,
+                    "answer": str(result),
+                    "reason": result.reason,
+                    "value": result.value,
+                    "proven_slack": result.margin,
+                    "estimate": result.estimate,
+                    "entry_error": result.entries.largest,
+                    "lipschitz": result.entries.lipschitz,
                     "n": samples.shape[0],
                     "d": samples.shape[1],
                     **parameters_of(activation, sigma_w2, sigma_w, sphere),
                     "certificate": file,
                 }
             )
-            _leave(found.outcome)
+            _leave(result.outcome)
             return
-        say(str(found))
+        say(str(result))
         say(f"  {what_was_read(data, samples, sphere=sphere)}")
-        if found.certificate is not None:
+        if result.certificate is not None:
             say(f"certificate: {output}; prove it again with: hermite-dual verify {output} --data {data}")
-        _leave(found.outcome)
+        _leave(result.outcome)
 
 
 def verify(
@@ -93,14 +93,16 @@ def verify(
         from hermite_dual.certified.second_proof.certificate import verify as verify_certificate
         from hermite_dual.claims import rebuild_beside_floats
 
-        found = verify_certificate(read(certificate), read_data(data), rebuild_beside_floats)
+        verification = verify_certificate(read(certificate), read_data(data), rebuild_beside_floats)
         if as_json:
-            print_json({"outcome": found.outcome.value, "reason": found.reason, "subject": found.subject})
+            print_json(
+                {"outcome": verification.outcome.value, "reason": verification.reason, "subject": verification.subject}
+            )
         else:
-            say(f"{found.outcome.value}: {found.reason}")
-            if found.subject:
-                say(f"  {found.subject}")
-        _leave(found.outcome)
+            say(f"{verification.outcome.value}: {verification.reason}")
+            if verification.subject:
+                say(f"  {verification.subject}")
+        _leave(verification.outcome)
 
 
 def _leave(outcome: "Outcome") -> None:

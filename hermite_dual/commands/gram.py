@@ -82,29 +82,29 @@ def gram(
         check_outputs([file], [data], force=force)
         samples = read_data(data) if not data.is_dir() else read_zarr(data)
         model = model_of(activation, sigma_w, sigma_w2)
-        found = model.gram(hd.on_sphere(samples) if sphere else samples, depth=depth)
+        kernel = model.gram(hd.on_sphere(samples) if sphere else samples, depth=depth)
         with atomic_path(file) as temporary:
-            np.save(temporary, found.matrix)
+            np.save(temporary, kernel.matrix)
         facts: dict[str, Any] = {
             "file": str(file),
-            "shape": list(found.shape),
+            "shape": list(kernel.shape),
             "samples": list(samples.shape),
             "rows": "scaled to norm sqrt(d)" if sphere else "as given",
             "model": model.parameters(),
             "depth": depth,
-            "estimated_error": found.estimated_error,
+            "estimated_error": kernel.estimated_error,
         }
         if proof:
-            least = found.least_eigenvalue()
+            least = kernel.least_eigenvalue()
             facts |= {
-                "entry_error": found.entry_error,
+                "entry_error": kernel.entry_error,
                 "least_eigenvalue": [least.lower, least.upper],
                 "outcome": least.outcome.value,
             }
         if as_json:
             print_json(facts)
             return
-        say(f"wrote {file}: {found.shape[0]} x {found.shape[1]}, estimated error {found.estimated_error:.1e}")
+        say(f"wrote {file}: {kernel.shape[0]} x {kernel.shape[1]}, estimated error {kernel.estimated_error:.1e}")
         say(what_was_read(data, samples, sphere=sphere))
         if proof:
-            say(f"every entry is within {found.entry_error:.2e}; {interval_text(least)}")
+            say(f"every entry is within {kernel.entry_error:.2e}; {interval_text(least)}")

@@ -27,14 +27,14 @@ def show(
         dual = hd.dual(activation)
         entry = lookup(activation)
         note = entry.note if entry else ""
-        found = hd.table([dual.activation], ["name", *keys], coefficients=coefficients, digits=digits)
+        row = hd.table([dual.activation], ["name", *keys], coefficients=coefficients, digits=digits)
         if as_json:
-            print_json(_facts(dual) | {"note": note} | found.to_dict()["rows"][0])
+            print_json(_facts(dual) | {"note": note} | row.to_dict()["rows"][0])
             return
         say(f"{dual.activation.name}: parity {dual.activation.parity or 'none'}, kinks {_kinks(dual) or 'none'}")
         if note:
             say(f"note: {note}")
-        say(found.to_text(layout="long"))
+        say(row.to_text(layout="long"))
 
 
 def _kinks(dual: Any) -> str:

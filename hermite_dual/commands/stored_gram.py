@@ -80,14 +80,14 @@ def stored_gram(
                 cost = replace(cost, rates=rates)
             _announce(cost, out, proof=proof)
             with _bar(cost) as progress:
-                found = model.store_gram(X, out, progress=progress, **how)
+                stored = model.store_gram(X, out, progress=progress, **how)
                 if not as_json:
-                    progress.say(_written(out, found, cost))
+                    progress.say(_written(out, stored, cost))
                     progress.say(what_was_read(data, X, sphere=sphere))
                 rows = "scaled to norm sqrt(d)" if sphere else "as given"
-                facts = _facts(out, found, cost, model) | {"samples": list(X.shape), "rows": rows}
+                facts = _facts(out, stored, cost, model) | {"samples": list(X.shape), "rows": rows}
                 if proof:
-                    facts |= _proof(found, None if as_json else progress.say)
+                    facts |= _proof(stored, None if as_json else progress.say)
             if as_json:
                 print_json(facts)
 
@@ -104,8 +104,8 @@ def read_zarr(folder: Path) -> "Array":
     from hermite_dual.outofcore.samples import samples_of
 
     _check_extra(StoredOptions(None, None, None))
-    found = samples_of(folder)
-    return found.rows(slice(0, found.shape[0]))
+    samples = samples_of(folder)
+    return samples.rows(slice(0, samples.shape[0]))
 
 
 def _check_extra(options: StoredOptions) -> None:
@@ -125,8 +125,8 @@ def _samples(data: Path, *, sphere: bool) -> "Samples":
     from hermite_dual.population.entries.inputs import on_sphere
 
     if data.is_dir() or data.suffix.lower() == ".npy":
-        found = samples_of(data)
-        return SphereSamples(found) if sphere else found
+        samples = samples_of(data)
+        return SphereSamples(samples) if sphere else samples
     X = read_data(data)
     return samples_of(on_sphere(X) if sphere else X)
 
@@ -195,31 +195,31 @@ class _Progress:
         self.report(what, done, total)
 
 
-def _disk(found: "StoredGram") -> int:
-    return sum(file.stat().st_size for file in found.path.rglob("*") if file.is_file())
+def _disk(stored: "StoredGram") -> int:
+    return sum(file.stat().st_size for file in stored.path.rglob("*") if file.is_file())
 
 
-def _written(out: Path, found: "StoredGram", cost: "GramCost") -> str:
+def _written(out: Path, stored: "StoredGram", cost: "GramCost") -> str:
     from hermite_dual.outofcore.cost import size_text
 
     return (
-        f"wrote {out}: {found.shape[0]} x {found.shape[1]} in blocks of {found.block}, "
-        f"{found.computed} computed, {cost.tasks - found.computed} there before, {size_text(_disk(found))} on disk, "
-        f"estimated error {found.estimated_error:.1e}"
+        f"wrote {out}: {stored.shape[0]} x {stored.shape[1]} in blocks of {stored.block}, "
+        f"{stored.computed} computed, {cost.tasks - stored.computed} there before, {size_text(_disk(stored))} on disk, "
+        f"estimated error {stored.estimated_error:.1e}"
     )
 
 
-def _facts(out: Path, found: "StoredGram", cost: "GramCost", model: "DEQ") -> dict[str, Any]:
+def _facts(out: Path, stored: "StoredGram", cost: "GramCost", model: "DEQ") -> dict[str, Any]:
     return {
         "folder": str(out),
-        "shape": list(found.shape),
-        "block": found.block,
-        "blocks_computed": found.computed,
-        "blocks_there": cost.tasks - found.computed,
-        "bytes": _disk(found),
+        "shape": list(stored.shape),
+        "block": stored.block,
+        "blocks_computed": stored.computed,
+        "blocks_there": cost.tasks - stored.computed,
+        "bytes": _disk(stored),
         "model": model.parameters(),
-        "depth": found.depth,
-        "estimated_error": found.estimated_error,
+        "depth": stored.depth,
+        "estimated_error": stored.estimated_error,
         "expected": {
             "memory": cost.memory,
             "disk": cost.disk,
@@ -231,19 +231,19 @@ def _facts(out: Path, found: "StoredGram", cost: "GramCost", model: "DEQ") -> di
     }
 
 
-def _proof(found: "StoredGram", say: Callable[[str], None] | None) -> dict[str, Any]:
+def _proof(stored: "StoredGram", say: Callable[[str], None] | None) -> dict[str, Any]:
     """Entries first, then what needs no factorization, then the interval."""
     tell = say or (lambda _: None)
-    proven = math.isfinite(found.entry_error)
+    proven = math.isfinite(stored.entry_error)
     if proven:
-        tell(f"every entry is within {found.entry_error:.2e}")
-    bounds: tuple[TheoryBound, ...] = found.lower_bounds() if proven and found.depth is None else ()
+        tell(f"every entry is within {stored.entry_error:.2e}")
+    bounds: tuple[TheoryBound, ...] = stored.lower_bounds() if proven and stored.depth is None else ()
     for bound in bounds:
         tell(f"least eigenvalue >= {bound.value:.6g} ({bound.name}, degree {bound.degree}), without factorization")
-    least = found.least_eigenvalue()
+    least = stored.least_eigenvalue()
     tell(interval_text(least))
     return {
-        "entry_error": found.entry_error,
+        "entry_error": stored.entry_error,
         "lower_bounds": {bound.name: bound.value for bound in bounds},
         "least_eigenvalue": [least.lower, least.upper],
         "outcome": least.outcome.value,

@@ -74,7 +74,7 @@ def table(
             samples = hd.on_sphere(samples)
         names = [entry.name for entry in hd.catalogue()] if activations == ["all"] else activations
         with progress_bar() as progress:
-            found = hd.table(
+            made = hd.table(
                 names,
                 None if columns is None else [key.strip() for key in columns.split(",")],
                 data=samples,
@@ -85,7 +85,7 @@ def table(
             )
         chosen = form or (_ENDINGS.get(output.suffix, Format.TEXT) if output else Format.TEXT)
         options = {} if chosen is Format.JSON else {"layout": layout.value}
-        text: str = getattr(found, f"to_{chosen.value}")(**options)
+        text: str = getattr(made, f"to_{chosen.value}")(**options)
         if samples is not None:
             say(what_was_read(data, samples, sphere=sphere), err=True)
         if output is None:

@@ -53,15 +53,15 @@ def regular_mode(path: Path) -> int | None:
         DataFileError: There is something else.
     """
     try:
-        found = path.stat().st_mode
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return None
     except OSError as error:
         raise _unwritable(path, error) from error
-    if not stat.S_ISREG(found):
-        what = "a folder" if stat.S_ISDIR(found) else "a device or a pipe"
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
         raise DataFileError(f"file {str(path)!r} cannot be written: it is {what}. Name a file.")
-    return stat.S_IMODE(found)
+    return stat.S_IMODE(mode)
 
 
 def _unwritable(path: Path, error: OSError) -> DataFileError:

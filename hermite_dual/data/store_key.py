@@ -45,19 +45,19 @@ def check_manifest(manifest: Any, key: dict[str, Any], layout: int, folder: str,
         DataFileError: The manifest is damaged or of another layout.
     """
     try:
-        found = manifest["key"]
-        whole = manifest["layout"] == layout and manifest["digest"] == sha256(canonical(found))
+        stored = manifest["key"]
+        whole = manifest["layout"] == layout and manifest["digest"] == sha256(canonical(stored))
     except (ValueError, KeyError, TypeError):
-        whole, found = False, {}
-    if not whole or not isinstance(found, dict):
+        whole, stored = False, {}
+    if not whole or not isinstance(stored, dict):
         raise DataFileError(
             f"store {folder!r}: {file} is damaged or of another layout, so that nobody knows what "
             "the results belong to. Name another folder, or delete this one to compute again."
         )
     wanted = json.loads(canonical(key))
-    if found != wanted:
-        differing = sorted(name for name in found | wanted if found.get(name) != wanted.get(name))
-        values = "; ".join(f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} here" for name in differing)
+    if stored != wanted:
+        differing = sorted(name for name in stored | wanted if stored.get(name) != wanted.get(name))
+        values = "; ".join(f"{name}: {stored.get(name)!r} there, {wanted.get(name)!r} here" for name in differing)
         raise InvalidInputError(
             f"store={folder!r} holds results of something else ({values}). Name another folder, or "
             "delete this one to compute again."

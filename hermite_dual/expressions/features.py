@@ -105,9 +105,9 @@ def _sign_changes(inner: sp.Expr, symbol: sp.Symbol) -> list[float]:
     function = float_function(inner, symbol, repaired=False)
     values = function(_GRID)
     with np.errstate(invalid="ignore"):
-        found = np.flatnonzero(np.sign(values[:-1]) * np.sign(values[1:]) < 0)
-    low, high = _GRID[found], _GRID[found + 1]
-    rising = np.sign(values[found + 1])
+        changes = np.flatnonzero(np.sign(values[:-1]) * np.sign(values[1:]) < 0)
+    low, high = _GRID[changes], _GRID[changes + 1]
+    rising = np.sign(values[changes + 1])
     for _ in range(_BISECTIONS):
         middle = 0.5 * (low + high)
         above = np.sign(function(middle)) == rising

@@ -34,11 +34,11 @@ def supremum_of_magnitude(function: Callable[[Array], Array], breaks: Sequence[f
     for i in inner[np.argsort(values[inner])[::-1][:_CANDIDATES]]:
         if any(points[i - 1] < b < points[i + 1] for b in breaks):
             continue
-        found = minimize_scalar(
+        optimum = minimize_scalar(
             lambda t: -float(np.abs(function(np.array([t])))[0]),
             bounds=(points[i - 1], points[i + 1]),
             method="bounded",
             options={"xatol": 1e-12 * max(1.0, abs(points[i]))},
         )
-        best = max(best, -float(found.fun))
+        best = max(best, -float(optimum.fun))
     return best

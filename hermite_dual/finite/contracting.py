@@ -78,15 +78,15 @@ def sample_contracting(
             seed=root if draw == 1 else child_seed(root, STREAM_REDRAW, draw),
             memory=math.inf,
         )
-        found = network.contraction()
-        if found.value is None:
+        bound = network.contraction()
+        if bound.value is None:
             raise InvalidInputError(
-                f"whether a network contracts cannot be decided: {found.explanation}. Use sample(width, inputs, seed)."
+                f"whether a network contracts cannot be decided: {bound.explanation}. Use sample(width, inputs, seed)."
             )
-        if found.outcome is Outcome.PROVEN:
+        if bound.outcome is Outcome.PROVEN:
             failure = contraction_failure(sigma_w, slope_bound(activation, 1).upper, width)[1]
-            return ContractingDraw(network, draw, found, failure)
-        least = min(least, found.value)
+            return ContractingDraw(network, draw, bound, failure)
+        least = min(least, bound.value)
     raise ConvergenceError(
         f"none of max_draws={max_draws} networks of width {width} with sigma_w={sigma_w:.4g} contracts: the least "
         f"L ||W||_2 was {least:.4g}, and it tends to 2 sigma_w L with growing width. Remedy: pass a smaller sigma_w, "

@@ -81,7 +81,7 @@ def solve_equilibrium(
         pre += drive[rows, ...]
         return activation(pre, out=pre) if in_place else phi(pre)
 
-    found = fixed_point(
+    solution = fixed_point(
         lambda Z: W @ Z,
         finish,
         xp.zeros_like(drive) if start is None else start,
@@ -90,9 +90,9 @@ def solve_equilibrium(
         accelerate=method == "anderson",
         max_iterations=max_iterations,
     )
-    if found.failure is not None:
-        raise ConvergenceError(_advice(activation, W, drive, sigma_w, found.failure))
-    return Equilibrium(found.Z, found.residual, found.iterations)
+    if solution.failure is not None:
+        raise ConvergenceError(_advice(activation, W, drive, sigma_w, solution.failure))
+    return Equilibrium(solution.Z, solution.residual, solution.iterations)
 
 
 def _advice(activation: Any, W: AnyArray, drive: AnyArray, sigma_w: float, what: str) -> str:

@@ -63,7 +63,7 @@ def solve_sensitivities(
         product *= slopes[rows, ...]
         return product
 
-    found = fixed_point(
+    solution = fixed_point(
         lambda G: transposed @ G,
         finish,
         xp.zeros_like(slopes) if start is None else start,
@@ -72,12 +72,12 @@ def solve_sensitivities(
         accelerate=True,
         max_iterations=max_iterations,
     )
-    if found.failure is not None:
+    if solution.failure is not None:
         raise ConvergenceError(
-            f"the derivatives of a network of width {a.shape[0]} were not found: the iteration {found.failure}. It is "
-            "proven to converge where L ||W||_2 < 1. Remedy: draw the network with a smaller sigma_w."
+            f"the derivatives of a network of width {a.shape[0]} were not found: the iteration {solution.failure}. It "
+            "is proven to converge where L ||W||_2 < 1. Remedy: draw the network with a smaller sigma_w."
         )
-    return found.Z
+    return solution.Z
 
 
 def check_parameters(parameters: Any) -> tuple[str, ...]:

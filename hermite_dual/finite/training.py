@@ -157,16 +157,16 @@ class _Descent:
         norm, self._top = norm_estimate(self._W, self._top)
         try:
             start = self._states.ahead()
-            found = solve_equilibrium(net.activation, self._W, self._drive(), sigma_w=net.sigma_w, start=start)
+            equilibrium = solve_equilibrium(net.activation, self._W, self._drive(), sigma_w=net.sigma_w, start=start)
         except ConvergenceError:
             if norm >= limit or net is not self.start:
                 return _Epoch(math.nan, norm, math.nan, math.nan)
             raise
-        self._states.add(found.Z)
+        self._states.add(equilibrium.Z)
         with np.errstate(over="ignore", invalid="ignore"):
-            self._r = net.a @ found.Z - self._y
+            self._r = net.a @ equilibrium.Z - self._y
             loss = 0.5 * float(self._r @ self._r)
-        return _Epoch(loss, norm, _least_eigenvalue(found.Z), found.residual)
+        return _Epoch(loss, norm, _least_eigenvalue(equilibrium.Z), equilibrium.residual)
 
     def advance(self) -> None:
         """Take one step."""
@@ -204,12 +204,12 @@ def _least_eigenvalue(Z: Array) -> float:
 
 
 def _contraction_lost(epoch: int, norm: float, descent: _Descent) -> str:
-    found = f"L ||W||_2 = {descent.lipschitz * norm:.6g} >= 1 with L = {descent.lipschitz:.6g}"
+    fact = f"L ||W||_2 = {descent.lipschitz * norm:.6g} >= 1 with L = {descent.lipschitz:.6g}"
     if epoch == 0:
         remedy = "draw the network with a smaller sigma_w, or pass require_contraction=False"
     else:
         remedy = f"the weights moved too far at step={descent.step!r}: {_stable(descent)}, or a larger width"
-    return f"the contraction is lost at epoch {epoch}: {found}; {remedy}"
+    return f"the contraction is lost at epoch {epoch}: {fact}; {remedy}"
 
 
 def _diverged(epoch: int, first: float, loss: float, descent: _Descent) -> ConvergenceError:

@@ -40,18 +40,18 @@ def dual_table(activation: Activation, q1: float, q2: float) -> DualTable:
     """
     waves = waves_at(activation, q1, q2)
     if waves is not None:
-        found = graded_table(lambda sign, u: waves(q1, q2, sign * (1.0 - u), u * (2.0 - u))[0])
+        table = graded_table(lambda sign, u: waves(q1, q2, sign * (1.0 - u), u * (2.0 - u))[0])
         values, errors = waves(q1, q2, np.array([-1.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0]))
-        return DualTable(found, float(errors.max()) + found.error + 4.0 * EPS * float(np.abs(values).max()))
+        return DualTable(table, float(errors.max()) + table.error + 4.0 * EPS * float(np.abs(values).max()))
     first, second = hermite_series(activation, q1), hermite_series(activation, q2)
     if first.converged and second.converged:
         count = min(first.coefficients.size, second.coefficients.size)
         terms = first.coefficients[:count] * second.coefficients[:count]
-        found = graded_table(lambda sign, u: np.asarray(np.polynomial.polynomial.polyval(sign * (1.0 - u), terms)))
+        table = graded_table(lambda sign, u: np.asarray(np.polynomial.polynomial.polyval(sign * (1.0 - u), terms)))
         _, remainder, rounding = mehler_sum(first, second, np.array(1.0))
         error = float(remainder + rounding)
     else:
         surrogate, error = angle_surrogate(activation, q1, q2)
-        found = graded_table(lambda sign, u: surrogate(np.arctan2(np.sqrt(u * (2.0 - u)), sign * (1.0 - u))))
+        table = graded_table(lambda sign, u: surrogate(np.arctan2(np.sqrt(u * (2.0 - u)), sign * (1.0 - u))))
     scale = np.sqrt(first.second_moment * second.second_moment)
-    return DualTable(found, error + found.error + 4.0 * EPS * float(scale))
+    return DualTable(table, error + table.error + 4.0 * EPS * float(scale))

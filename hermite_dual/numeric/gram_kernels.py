@@ -74,10 +74,10 @@ def apply_to_rows(
     for i in range(n):
         for start in range(0, m, _BLOCK):
             part = slice(start, min(m, start + _BLOCK))
-            found = _apply_row(
+            bits = _apply_row(
                 matrix[i, part], rows[i], columns[part], left[i], right[part], table, centre, shift, work, piece
             )
-            largest = max(largest, found)
+            largest = max(largest, bits)
     return largest
 
 
@@ -103,10 +103,10 @@ def apply_table_symmetric(
         for i in range(low, high):
             for start in range(i + 1, n, _BLOCK):
                 part = slice(start, min(n, start + _BLOCK))
-                found = _apply_row(
+                bits = _apply_row(
                     matrix[i, part], rows[i], columns[part], left[i], right[part], table, centre, shift, work, piece
                 )
-                largest[block] = max(largest[block], found)
+                largest[block] = max(largest[block], bits)
     return largest
 
 

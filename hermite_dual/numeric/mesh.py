@@ -88,9 +88,9 @@ def _deviations(activation: Activation, probes: Array, low: Array, width: Array,
     basis = np.polynomial.legendre.legvander(position, TEST_ORDER - 1)
     with np.errstate(invalid="ignore"):
         gap = np.abs(np.einsum("ij,ij->i", basis, (values @ _expansion().T)[owner]) - activation(points))
-    found = np.zeros(low.size)
-    np.maximum.at(found, owner, np.nan_to_num(gap, nan=0.0, posinf=0.0))
-    return found
+    largest = np.zeros(low.size)
+    np.maximum.at(largest, owner, np.nan_to_num(gap, nan=0.0, posinf=0.0))
+    return largest
 
 
 def panels(activation: Activation, reach: float) -> Array:

@@ -23,10 +23,10 @@ def noise(activation: Activation, points: Array) -> Array:
     Third differences over very short distances leave nothing of a smooth function; those of independent errors of
     standard deviation sigma have `sqrt(20) sigma`. One value is a sample of size 1: sums of squares over many count.
     """
-    found = np.zeros(points.shape)
+    scatter = np.zeros(points.shape)
     for step in sorted({min(step * activation.coarseness, _WIDEST) for step in _STEPS}):
         near = points[..., None] * (1.0 + step * np.arange(4.0))
         with np.errstate(invalid="ignore"):
             left = np.abs(activation(near) @ _DIFFERENCE) / _SPREAD
-        np.fmax(found, left, out=found, where=np.isfinite(left))
-    return found
+        np.fmax(scatter, left, out=scatter, where=np.isfinite(left))
+    return scatter

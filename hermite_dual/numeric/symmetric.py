@@ -29,13 +29,13 @@ def _tile_row_maximum(A: Array, row: np.int64) -> float:
 def _tile_row_maxima(A: Array) -> Array:
     """Largest modulus in each row of tiles left of the diagonal; NaN where a tile differs from its transpose."""
     count = (A.shape[0] + _TILE - 1) // _TILE
-    found = np.zeros(count)
+    maxima = np.zeros(count)
     for index in prange((count + 1) // 2):
         # a short and a long row of tiles together, so that all threads have as much to do
         row = np.int64(index)
-        found[row] = _tile_row_maximum(A, row)
-        found[count - 1 - row] = _tile_row_maximum(A, count - 1 - row)
-    return found
+        maxima[row] = _tile_row_maximum(A, row)
+        maxima[count - 1 - row] = _tile_row_maximum(A, count - 1 - row)
+    return maxima
 
 
 @helper

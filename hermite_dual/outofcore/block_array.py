@@ -260,12 +260,12 @@ class BlockArray:
 
     def _is_bound(self, index: Index, content: Block) -> bool:
         try:
-            found = self._bound_path(index).read_bytes()
+            bound = self._bound_path(index).read_bytes()
         except FileNotFoundError:
             return False
         except OSError as error:
             raise unreadable(self._bound_path(index), error) from error
-        return found == self._binding(index, content[-_CHECKSUM_BYTES:].tobytes())
+        return bound == self._binding(index, content[-_CHECKSUM_BYTES:].tobytes())
 
     def _check(self) -> None:
         if len(self.shape) != len(self.chunks) or not self.shape or min(self.shape + self.chunks) < 1:
@@ -360,10 +360,10 @@ class BlockArray:
         except OSError as error:
             raise unreadable(path, error) from error
         try:
-            found = json.loads(content)
+            stored = json.loads(content)
         except ValueError:
-            found = None
-        if found != wanted:
+            stored = None
+        if stored != wanted:
             raise DataFileError(
                 f"file {str(path)!r} is damaged or describes another array than one of the shape {self.shape} in "
                 f"chunks {self.chunks} of {self.dtype}. Delete this file alone, and the same call writes it again and "

@@ -138,14 +138,14 @@ class GramCost:
         # what is padding compresses to nothing, and costs about what reading does
         io = self._rows_seconds() + size * r.write + (self.disk - size) * r.raw_read
         written = size * r.compression * missing
-        found = self._wall(compute * missing, io * missing + self.disk * r.read * (1 - missing), written)
-        return found + self.n * self.d * r.scan
+        seconds = self._wall(compute * missing, io * missing + self.disk * r.read * (1 - missing), written)
+        return seconds + self.n * self.d * r.scan
 
     @property
     def bounds_seconds(self) -> float | None:
         """Of the proven errors of all entries; None as well where their rate was not measured."""
-        found = None if self.rates is None else self._pass_seconds(self.rates.bound)
-        return None if self.rates is None or found is None else found + self.rates.start + self.n * self.rates.norm
+        seconds = None if self.rates is None else self._pass_seconds(self.rates.bound)
+        return None if self.rates is None or seconds is None else seconds + self.rates.start + self.n * self.rates.norm
 
     @property
     def theory_seconds(self) -> float | None:

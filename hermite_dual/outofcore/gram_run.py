@@ -76,24 +76,24 @@ def stored_gram(
     chosen = plan(n, d, known_block(out, n) if block is None else block, memory, client)
     runner: Runner = cluster or LocalThreads(chosen.threads)
     size = min(chosen.block, n)
-    found = scan(samples, model.sigma_b, size)
+    facts = scan(samples, model.sigma_b, size)
     model = replace(model, samples=np.zeros((0, d)))
-    variances = model.sigma_u**2 / d * found.plain + model.sigma_b**2
+    variances = model.sigma_u**2 / d * facts.plain + model.sigma_b**2
     if model.depth != 0 and variances.any():
-        check_variances(variances, found.zero)  # before anything is written
-    folder = open_folder(out, _key(model, samples, found, size, dtype))
-    entries = entries_for(model, variances, found.zero)
+        check_variances(variances, facts.zero)  # before anything is written
+    folder = open_folder(out, _key(model, samples, facts, size, dtype))
+    entries = entries_for(model, variances, facts.zero)
     narrow = narrow_error(model.activation, variances, model.weight, model.depth)
     if client is not None and in_memory(samples):
         samples = keep(samples, folder, size)
     count = -(-n // size)
     gram = BlockArray.create_or_open(folder, "gram", (n, n), (size, size), dtype)
     largest = BlockArray.create_or_open(folder, "largest_correlation", (count, count), (1, 1), np.float64)
-    job = GramJob(model, UnchangedSamples(samples, size, found.sums), entries, gram, largest)
+    job = GramJob(model, UnchangedSamples(samples, size, facts.sums), entries, gram, largest)
     tell = progress or silent
     computed, top = _run(job, runner, tell)
     room = 0.5 * machine_memory() if memory is None or client is not None else parse_memory(memory) - BASE
-    inputs = InputRows(found.squares, found.errors, d, model.sigma_u, model.sigma_b)
+    inputs = InputRows(facts.squares, facts.errors, d, model.sigma_u, model.sigma_b)
     return StoredGram(
         folder,
         entries.variances,
@@ -119,18 +119,18 @@ def _run(job: GramJob, runner: Runner, progress: Progress) -> tuple[int, float]:
     count = job.gram.grid[0]
     shared = runner.share(job)
     tasks = {(i, j): Task(compute_tile, (shared, (i, j))) for i in range(count) for j in range(i, count)}
-    found: list[tuple[bool, float]] = []
+    done: list[tuple[bool, float]] = []
     counted = Count(progress, "Gram matrix", len(tasks))
 
     def add(tile: Tile, result: tuple[bool, float]) -> None:
-        found.append(result)
+        done.append(result)
         counted.one_more()
 
     run_tasks(tasks, runner, add)
-    return sum(new for new, _ in found), max(top for _, top in found)
+    return sum(new for new, _ in done), max(top for _, top in done)
 
 
-def _key(model: Model, samples: Samples, found: Scan, block: int, dtype: type[Any]) -> dict[str, Any]:
+def _key(model: Model, samples: Samples, facts: Scan, block: int, dtype: type[Any]) -> dict[str, Any]:
     return {
         "contents": "population Gram matrix",
         "version": __version__,
@@ -140,7 +140,7 @@ def _key(model: Model, samples: Samples, found: Scan, block: int, dtype: type[An
         "sigma_b": model.sigma_b,
         "depth": model.depth,
         "samples": list(samples.shape),
-        "data_sha256": found.digest,
+        "data_sha256": facts.digest,
         "dtype": np.dtype(dtype).name,
         "block": block,
     }

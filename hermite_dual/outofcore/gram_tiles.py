@@ -121,15 +121,17 @@ def bound_tile(job: GramJob, bounds: LimitBounds | None, tile: Tile) -> BlockSum
     return replace(sums, rows=sums.rows * up, columns=sums.columns * up)
 
 
-def _added(sums: BlockSums, block: Block, part: Block, found: BlockSums) -> BlockSums:
+def _added(sums: BlockSums, block: Block, part: Block, sums_of_part: BlockSums) -> BlockSums:
     rows = slice(part.rows.start - block.rows.start, part.rows.stop - block.rows.start)
     columns = slice(part.columns.start - block.columns.start, part.columns.stop - block.columns.start)
-    sums.rows[rows] += found.rows
-    sums.columns[columns] += found.columns
+    sums.rows[rows] += sums_of_part.rows
+    sums.columns[columns] += sums_of_part.columns
     if block.on_diagonal and not part.on_diagonal:
-        sums.rows[columns] += found.columns
-        sums.columns[rows] += found.rows
-    return replace(sums, largest=max(sums.largest, found.largest), budget=larger_shares(sums.budget, found.budget))
+        sums.rows[columns] += sums_of_part.columns
+        sums.columns[rows] += sums_of_part.rows
+    return replace(
+        sums, largest=max(sums.largest, sums_of_part.largest), budget=larger_shares(sums.budget, sums_of_part.budget)
+    )
 
 
 def _layer_sums(job: GramJob, block: Block, across: list[Array]) -> BlockSums:
@@ -143,10 +145,10 @@ def _layer_sums(job: GramJob, block: Block, across: list[Array]) -> BlockSums:
         matrix = np.block([[across[0], block.entries], [block.entries.T, across[1]]])
         own = np.concatenate([variances[block.rows], variances[block.columns]])
         part = (slice(0, len(block.left)), slice(len(block.left), None))
-    found = entry_bounds(replace(job.model, samples=samples), matrix, own)
-    if found.errors is None:
-        raise AccuracyError(found.reason)
-    return BlockSums.of(found.errors[part], found.budget)
+    bounds = entry_bounds(replace(job.model, samples=samples), matrix, own)
+    if bounds.errors is None:
+        raise AccuracyError(bounds.reason)
+    return BlockSums.of(bounds.errors[part], bounds.budget)
 
 
 def power_tile(

@@ -177,8 +177,8 @@ def _existing(folder: str | os.PathLike[str] | None) -> str | None:
         return None
     place = Path(os.path.abspath(folder))
     outside = (place, *place.parents) if known_key(place) is None else place.parents
-    found = next(one for one in outside if one.is_dir())
-    return str(found) if os.access(found, os.W_OK | os.X_OK) else None
+    existing = next(one for one in outside if one.is_dir())
+    return str(existing) if os.access(existing, os.W_OK | os.X_OK) else None
 
 
 def _run(
@@ -348,9 +348,9 @@ def _to_disk(folder: Path, values: Array) -> float:
 
 def _seconds(job: Callable[[], object], repeats: int = _REPEATS) -> float:
     """The median of a few runs."""
-    found = []
+    times = []
     for _ in range(repeats):
         start = time.perf_counter()
         job()
-        found.append(time.perf_counter() - start)
-    return statistics.median(found)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)

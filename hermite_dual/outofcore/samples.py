@@ -62,8 +62,8 @@ class NpySamples:
     @property
     def shape(self) -> tuple[int, int]:
         """(n, d)."""
-        found = self._mapped()
-        return found.shape[0], found.shape[1]
+        array = self._mapped()
+        return array.shape[0], array.shape[1]
 
     def rows(self, span: slice) -> Array:
         """Some rows."""
@@ -71,13 +71,13 @@ class NpySamples:
 
     def _mapped(self) -> NDArray[Any]:
         try:
-            found = np.load(self.path, mmap_mode="r", allow_pickle=False)
+            mapped = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise DataFileError(
                 f"data file {self.path!r} is not a .npy file of plain numbers: {error}. Write it with numpy.save, "
                 "where every worker can read it"
             ) from error
-        return _two_dimensional(found, self.path)
+        return _two_dimensional(mapped, self.path)
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class ZarrSamples:
     @property
     def shape(self) -> tuple[int, int]:
         """(n, d)."""
-        found = self._opened()
-        return int(found.shape[0]), int(found.shape[1])
+        array = self._opened()
+        return int(array.shape[0]), int(array.shape[1])
 
     def rows(self, span: slice) -> Array:
         """Some rows."""
@@ -98,12 +98,12 @@ class ZarrSamples:
 
     def _opened(self) -> Any:
         try:
-            found = library("zarr").open_array(self.path, mode="r")
+            opened = library("zarr").open_array(self.path, mode="r")
         except (OSError, ValueError, KeyError) as error:
             raise DataFileError(
                 f"{self.path!r} is no Zarr array: {error}. Name the array itself, where every worker can read it"
             ) from error
-        return _two_dimensional(found, self.path)
+        return _two_dimensional(opened, self.path)
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,11 @@ class BlockSamples:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _part(self, index: int, span: slice) -> Array:
-        found = self.array.read((index, 0))
-        if found is None:
+        block = self.array.read((index, 0))
+        if block is None:
             raise DataFileError(f"the samples kept in {self.array.path!r} are damaged: repeat the call with X")
         first = index * self.array.chunks[0]
-        part: Array = found[max(0, span.start - first) : span.stop - first]
+        part: Array = block[max(0, span.start - first) : span.stop - first]
         return part
 
 
@@ -204,8 +204,8 @@ class UnchangedSamples:
 
 def _extended(checksum: int, rows: Array) -> int:
     """The CRC-32C of what a checksum is of, and rows below it."""
-    found: int = library("google_crc32c").extend(checksum, rows.astype("<f8", copy=False).tobytes())
-    return found
+    extended: int = library("google_crc32c").extend(checksum, rows.astype("<f8", copy=False).tobytes())
+    return extended
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,10 +282,10 @@ def scan(samples: Samples, sigma_b: float, block: int) -> Scan:
     return Scan(digest.hexdigest(), tuple(sums), squares, errors, plain, zero)
 
 
-def _two_dimensional(found: Any, name: str) -> Any:
-    if len(found.shape) != 2:
-        raise InvalidInputError(f"{name} has the shape {tuple(found.shape)}; allowed is (n, d), one sample per row")
-    return found
+def _two_dimensional(array: Any, name: str) -> Any:
+    if len(array.shape) != 2:
+        raise InvalidInputError(f"{name} has the shape {tuple(array.shape)}; allowed is (n, d), one sample per row")
+    return array
 
 
 def _nonempty(samples: Samples) -> Samples:

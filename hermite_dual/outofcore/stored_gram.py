@@ -134,17 +134,17 @@ class StoredGram:
             raise InvalidInputError(f"G[{key!r}]: allowed are slices with step 1, G[rows, columns]")
         n = self.shape[0]
         (top, bottom, _), (left, right, _) = rows.indices(n), columns.indices(n)
-        found = np.empty((max(0, bottom - top), max(0, right - left)), self.dtype)
+        result = np.empty((max(0, bottom - top), max(0, right - left)), self.dtype)
         size = self.block
         for i in range(top // size, -(-bottom // size)):
             for j in range(left // size, -(-right // size)):
                 part = self.job.read((i, j)) if i <= j else self.job.read((j, i)).T
                 own = slice(max(top, i * size), min(bottom, (i + 1) * size))
                 other = slice(max(left, j * size), min(right, (j + 1) * size))
-                found[own.start - top : own.stop - top, other.start - left : other.stop - left] = part[
+                result[own.start - top : own.stop - top, other.start - left : other.stop - left] = part[
                     own.start - i * size : own.stop - i * size, other.start - j * size : other.stop - j * size
                 ]
-        return found
+        return result
 
     @property
     def diagonal(self) -> Array:
@@ -172,8 +172,8 @@ class StoredGram:
             tasks = {tile: Task(bound_tile, (job, shared, tile)) for tile in self._matrix.tiles()}
             count = Count(self.progress, "bounds of entries", len(tasks))
 
-            def add(tile: Tile, found: Any) -> None:
-                total.add(self.job.span(tile[0]), self.job.span(tile[1]), found)
+            def add(tile: Tile, part: Any) -> None:
+                total.add(self.job.span(tile[0]), self.job.span(tile[1]), part)
                 count.one_more()
 
             run_in_order(tasks, self.runner, add)
@@ -224,12 +224,12 @@ class StoredGram:
             return EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, proven.reason)
         matrix = self._matrix
         with np.errstate(all="ignore"):
-            found = large_enclosure(matrix, proven.error, rtol)
+            enclosure = large_enclosure(matrix, proven.error, rtol)
         matrix.clean()
-        if found is None:
+        if enclosure is None:
             reason = "every factorization failed: the matrix is singular to rounding; remove parallel rows"
             return EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, reason)
-        lower, upper, vector = found
+        lower, upper, vector = enclosure
         estimate = min(max(upper - entry_norm(proven.error, len(vector)), lower), upper)
         reason = "float64 Cholesky in blocks and Rayleigh quotient with their error bounds"
         return not_negative(EigenvalueBounds(lower, estimate, upper, Outcome.PROVEN, reason, vector))
@@ -243,8 +243,8 @@ class StoredGram:
         Raises:
             InvalidInputError: value is no finite number.
         """
-        found = not_negative_claim(decide_claim(value, self._check_claim), value, self.entry_sums)
-        return replace(found, bounds=self.least_eigenvalue)
+        check = not_negative_claim(decide_claim(value, self._check_claim), value, self.entry_sums)
+        return replace(check, bounds=self.least_eigenvalue)
 
     def _check_claim(self, value: float) -> LowerBoundCheck:
         proven = self.entry_sums
@@ -293,12 +293,12 @@ class StoredGram:
         sums, beta = np.zeros((degrees, n)), 0.0
         count = Count(self.progress, "theory's bounds", len(tasks))
 
-        def add(tile: Tile, found: tuple[Array, Array, float]) -> None:
+        def add(tile: Tile, part: tuple[Array, Array, float]) -> None:
             nonlocal beta
             count.one_more()
-            sums[:, span(tile[0])] += found[0]
-            sums[:, span(tile[1])] += found[1]
-            beta = max(beta, found[2])
+            sums[:, span(tile[0])] += part[0]
+            sums[:, span(tile[1])] += part[1]
+            beta = max(beta, part[2])
 
         run_in_order(tasks, self.runner, add)
         return ling_bound(beta, lower), gershgorin_bound(sums, lower, upper)

@@ -77,11 +77,11 @@ class BlockCache:
         key = (array.path, tile)
         if key in self._kept:
             return self._kept[key]
-        found = array.whole(tile)
-        if found.nbytes <= self.room:
-            self._kept[key] = found
-            self.room -= found.nbytes
-        return found
+        block = array.whole(tile)
+        if block.nbytes <= self.room:
+            self._kept[key] = block
+            self.room -= block.nbytes
+        return block
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +122,10 @@ class StoredMatrix:
         """`A Q` in float64 for Q of shape (n, k), blocks added up in a fixed order."""
         result = np.zeros_like(vectors, dtype=np.float64)
 
-        def add(tile: Tile, found: tuple[Array, Array]) -> None:
-            result[self._span(tile[0])] += found[0]
+        def add(tile: Tile, part: tuple[Array, Array]) -> None:
+            result[self._span(tile[0])] += part[0]
             if tile[0] != tile[1]:
-                result[self._span(tile[1])] += found[1]
+                result[self._span(tile[1])] += part[1]
 
         tasks = {
             tile: Task(_product, (self.gram, tile, vectors[self._span(tile[0])], vectors[self._span(tile[1])]))
@@ -140,8 +140,8 @@ class StoredMatrix:
         if dtype is np.float32 and self.largest > 0:
             exponent = min(max(-int(np.frexp(self.largest)[1]), _LEAST_SCALE), _MOST_SCALE)
         scale = float(np.ldexp(1.0, exponent))
-        found = self._factorize(shift, dtype, scale)
-        return Operator(found.solve, scale, dtype) if found.success else None
+        factor = self._factorize(shift, dtype, scale)
+        return Operator(factor.solve, scale, dtype) if factor.success else None
 
     def factor(self, shift: float) -> StoredFactor:
         """Factor `A - shift I` in float64 and bound the error."""
@@ -184,8 +184,8 @@ class StoredMatrix:
                 tasks[i, j] = Task(factor_tile, (shared, (i, j)), tuple(before - {(i, j)}), priority=-float(i + j))
         count = Count(self.progress, f"factor in {kind}", len(tasks))
 
-        def check(tile: Tile, found: bool) -> None:
-            if not found:
+        def check(tile: Tile, whole: bool) -> None:
+            if not whole:
                 raise _NotDefinite
             count.one_more()
 
@@ -219,9 +219,9 @@ def run_in_order(tasks: dict[Tile, Task], runner: Runner, on_next: Callable[[Til
     following: Iterator[Tile] = iter(tasks)
     following_tile = next(following, None)
 
-    def take(tile: Tile, found: Any) -> None:
+    def take(tile: Tile, result: Any) -> None:
         nonlocal following_tile
-        waiting[tile] = found
+        waiting[tile] = result
         while following_tile in waiting:
             on_next(following_tile, waiting.pop(following_tile))
             following_tile = next(following, None)

@@ -85,8 +85,8 @@ class Gram:
         if "entry_bounds" in known or "_entries" in known:
             rows.append(("proven error of an entry", f"{self.entry_error:.1e} ({self._entries.outcome.value})"))
         if "_least_eigenvalue" in known:
-            found = self._least_eigenvalue
-            interval = f"[{found.lower:.10g}, {found.upper:.10g}] ({found.outcome.value})"
+            least = self._least_eigenvalue
+            interval = f"[{least.lower:.10g}, {least.upper:.10g}] ({least.outcome.value})"
             rows.append(("least eigenvalue", interval))
         return facts(type(self).__name__, rows)
 

@@ -18,11 +18,11 @@ def kernel_diagonal(model: Model, *, tangent: bool = False) -> Array:
     """
     inner = model.inputs_variances()
     zero = inner == 0.0
-    found = np.empty_like(inner)
+    diagonal = np.empty_like(inner)
     for rows in (zero, ~zero):
         if rows.any():
-            found[rows] = _diagonal(model, inner[rows], tangent)
-    return found
+            diagonal[rows] = _diagonal(model, inner[rows], tangent)
+    return diagonal
 
 
 def _diagonal(model: Model, inner: Array, tangent: bool) -> Array:

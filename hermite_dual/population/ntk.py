@@ -164,11 +164,11 @@ def _with_zero_rows(model: Model, zero: Mask) -> _Entries:
 def _slopes(activation: Activation, covariance: Array, rounding: float) -> tuple[Array, float]:
     """Return kdot, and 0 in rows without a variance, whose covariances are 0, so that it does not count."""
     alive = covariance.diagonal() > 0.0
-    found = np.zeros_like(covariance)
+    slopes = np.zeros_like(covariance)
     if not alive.any():
-        return found, 0.0
-    found[np.ix_(alive, alive)], error = slope_gram(activation, covariance[np.ix_(alive, alive)], rounding)
-    return found, error
+        return slopes, 0.0
+    slopes[np.ix_(alive, alive)], error = slope_gram(activation, covariance[np.ix_(alive, alive)], rounding)
+    return slopes, error
 
 
 def _constant(model: Model) -> _Entries:

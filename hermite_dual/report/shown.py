@@ -31,8 +31,8 @@ def page(result: Any, **_: Any) -> str:
 @singledispatch
 def content(result: Any, **_: Any) -> dict[str, Any]:
     """Return what the JSON file of a result holds."""
-    found: dict[str, Any] = result.to_dict()
-    return found
+    content: dict[str, Any] = result.to_dict()
+    return content
 
 
 @singledispatch

@@ -25,17 +25,17 @@ def plot_tests(report: ValidationReport, axes: Axes | None = None) -> Axes:
     Returns:
         The Axes.
     """
-    found: list[tuple[str, DirectionTest | EntryTest]] = [(test.name, test) for test in report.directions]
-    found.append(("worst entry", report.entries))
+    tests: list[tuple[str, DirectionTest | EntryTest]] = [(test.name, test) for test in report.directions]
+    tests.append(("worst entry", report.entries))
     # Without fluctuation there is no scale to draw on.
-    found = [(name, test) for name, test in found if 0.0 < test.detectable < math.inf]
-    axes = axes or Figure(figsize=(_WIDTH, _ROW * len(found) + _REST), layout="constrained").add_subplot()
+    tests = [(name, test) for name, test in tests if 0.0 < test.detectable < math.inf]
+    axes = axes or Figure(figsize=(_WIDTH, _ROW * len(tests) + _REST), layout="constrained").add_subplot()
     for side in (-1.0, 1.0):
         label = "would be seen" if side > 0.0 else None
         axes.axvline(side, color=GREY, linestyle="--", linewidth=1.2, label=label)
     axes.axvline(0.0, color=GREY, linewidth=0.6)
     shown: set[bool] = set()
-    for row, (_, test) in enumerate(found):
+    for row, (_, test) in enumerate(tests):
         rejected = bool(test.rejected)
         label = None if rejected in shown else ("rejected" if rejected else "not rejected")
         shown.add(rejected)
@@ -51,7 +51,7 @@ def plot_tests(report: ValidationReport, axes: Axes | None = None) -> Axes:
             capsize=2,
             label=label,
         )
-    axes.set_yticks(range(len(found)), [name for name, _ in found], fontsize=9)
+    axes.set_yticks(range(len(tests)), [name for name, _ in tests], fontsize=9)
     axes.invert_yaxis()
     finish(axes, title="Networks at infinite width, minus population", x="in units of what would be seen", y="")
     axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)

@@ -127,9 +127,9 @@ def _finish(row: NDArray[Any], label: str) -> None:
 
 
 def _legend(grid: NDArray[Any]) -> tuple[list[Any], list[str]]:
-    found: dict[str, Any] = {}
+    handles: dict[str, Any] = {}
     for axes in grid[:, 0]:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
+            handles.setdefault(label, handle)
     limit = grid[0, 2].get_lines()[-1]
-    return [*found.values(), limit], [*found, "limit of the claim"]
+    return [*handles.values(), limit], [*handles, "limit of the claim"]

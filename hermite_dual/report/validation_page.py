@@ -169,16 +169,16 @@ def _comparisons(report: ValidationReport) -> str:
 
 
 def _least(report: ValidationReport) -> Iterator[str]:
-    found = report.least_eigenvalues
+    least = report.least_eigenvalues
     yield paragraph("How often λ_min(ZᵀZ) ≥ m λ_*/2 held at random weights, with the 95 % interval of its probability.")
     yield table(
         "Least eigenvalues",
         ("width m", "held", "of", "from", "to", "mean of λ_min(ZᵀZ)/m"),
-        [(row.width, row.held, row.replicas, *row.interval, row.mean) for row in found.by_width],
+        [(row.width, row.held, row.replicas, *row.interval, row.mean) for row in least.by_width],
     )
-    rows: list[tuple[str, Content | Markup]] = [("λ_*, of the matrix under test", found.population)]
-    if found.theorem_width is not None:
-        rows.append(("width in the theorem, its constant taken as 1", found.theorem_width))
+    rows: list[tuple[str, Content | Markup]] = [("λ_*, of the matrix under test", least.population)]
+    if least.theorem_width is not None:
+        rows.append(("width in the theorem, its constant taken as 1", least.theorem_width))
     rows.append(("theorem", Markup(f"Theorem 2 of {_LING} (ReLU)")))
     yield facts(rows)
 

@@ -22,17 +22,17 @@ def seen_kinks(expr: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Float, ...]:
     """
     from scipy.optimize import brentq
 
-    found: set[float] = set()
+    kinks: set[float] = set()
     for switch in {branch for node in _switches(expr) for branch in _branches(node)}:
         if symbol not in switch.free_symbols:
             continue
         function = float_function(switch, symbol, repaired=False)
         values = function(_GRID)
-        found.update(_GRID[values == 0].tolist())
+        kinks.update(_GRID[values == 0].tolist())
         for i in np.flatnonzero(np.sign(values[:-1]) * np.sign(values[1:]) < 0):
             ends = _GRID[i], _GRID[i + 1]
-            found.add(float(brentq(lambda t, f=function: float(f(np.array(t))), *ends, xtol=1e-15, rtol=1e-15)))
-    return tuple(sp.Float(point, 17) for point in sorted(found))
+            kinks.add(float(brentq(lambda t, f=function: float(f(np.array(t))), *ends, xtol=1e-15, rtol=1e-15)))
+    return tuple(sp.Float(point, 17) for point in sorted(kinks))
 
 
 def _switches(expr: sp.Expr) -> Iterator[sp.Expr]:
@@ -59,9 +59,9 @@ def _branches(switch: sp.Expr) -> set[sp.Expr]:
             choices = [value for value, _ in node.args]
         else:
             continue
-        found: set[sp.Expr] = set()
+        branches: set[sp.Expr] = set()
         for choice in choices:
-            if len(found) < _MOST_BRANCHES:
-                found |= _branches(switch.xreplace({node: choice}))
-        return found
+            if len(branches) < _MOST_BRANCHES:
+                branches |= _branches(switch.xreplace({node: choice}))
+        return branches
     return {switch}

@@ -114,14 +114,14 @@ class _Search:
     def between(self, low: sp.Rational, high: sp.Rational) -> list[sp.Expr]:
         """Return the zeros between two rationals, the ends included where they are zeros."""
         stack = _cut(low, high)
-        found: list[sp.Expr] = []
+        zeros: list[sp.Expr] = []
         for _ in range(_MAX_BOXES):
             if not stack:
-                return found
+                return zeros
             a, b = stack.pop()
             settled = self._settle(a, b)
             if settled is not None:
-                found += settled
+                zeros += settled
                 continue
             if b - a < sp.Rational(_NARROWEST):
                 stack.append((a, b))

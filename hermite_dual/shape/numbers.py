@@ -120,12 +120,12 @@ def as_printed(expr: Any) -> sp.Basic:
     x**2 + 1/10
     """
     try:
-        found = sp.sympify(expr, strict=True)
+        read = sp.sympify(expr, strict=True)
     except (sp.SympifyError, TypeError, ValueError, AttributeError):  # of classes and objects of others
-        found = None
-    if not isinstance(found, sp.Basic):
+        read = None
+    if not isinstance(read, sp.Basic):
         raise InvalidInputError(f"{expr!r} is neither a number nor a SymPy expression: give one of them")
-    return found.xreplace({number: _decimal(number) for number in found.atoms(sp.Float)})
+    return read.xreplace({number: _decimal(number) for number in read.atoms(sp.Float)})
 
 
 def _decimal(number: sp.Float) -> sp.Rational:

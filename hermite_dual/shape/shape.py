@@ -201,10 +201,10 @@ class Shape:
         Raises:
             InvalidInputError: the shape is not complete.
         """
-        found, doubt, _ = self._found
-        if found is None:
+        pieces, doubt, _ = self._found
+        if pieces is None:
             raise UndecidedError(f"{doubt}; write the activation as a Piecewise with explicit break points")
-        return found
+        return pieces
 
     @cached_property
     def _near(self) -> Pieces | None:
@@ -373,11 +373,11 @@ def _without_removable(part: sp.Expr, symbol: sp.Symbol, ends: Interval) -> tupl
         return part, []
     kept = []
     for place in places(part, symbol, ends):
-        found = continued(part, symbol, place)
-        if found is None:
+        value = continued(part, symbol, place)
+        if value is None:
             kept.append(place)
         else:
-            part = found
+            part = value
     return part, kept
 
 
@@ -430,11 +430,11 @@ def _merged(pieces: Pieces) -> Pieces:
 
 
 def _sides(pieces: Pieces) -> tuple[Singularity, ...]:
-    found = []
+    both_sides = []
     for i, kink in enumerate(pieces.kinks):
         sides = [_limit(pieces.expressions[i + k], pieces.symbol, kink, (-1, 1)[k]) for k in (0, 1)]
-        found.append(Singularity(*sides))
-    return tuple(found)
+        both_sides.append(Singularity(*sides))
+    return tuple(both_sides)
 
 
 def _limit(part: sp.Expr, symbol: sp.Symbol, kink: sp.Expr, side: int) -> Limit:

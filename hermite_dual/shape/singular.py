@@ -102,8 +102,8 @@ def continued(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | Non
     """
     if analytic_at(expr, symbol, point):
         return expr
-    found = _deflate(expr, symbol, point)
-    return found if found is not None and analytic_at(found, symbol, point) else None
+    deflated = _deflate(expr, symbol, point)
+    return deflated if deflated is not None and analytic_at(deflated, symbol, point) else None
 
 
 def _deflate(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:

@@ -86,8 +86,8 @@ def _solve(function: sp.Expr, symbol: sp.Symbol, interval: Interval) -> list[sp.
     if isinstance(function, sp.sin | sp.cos | sp.tan | sp.cot | sp.sinc):
         return _periodic(function, symbol, interval)
     if function.is_polynomial(symbol):
-        found = _polynomial(sp.Poly(function, symbol))
-        return isolated_zeros(function, symbol, interval) if found is None else found
+        roots = _polynomial(sp.Poly(function, symbol))
+        return isolated_zeros(function, symbol, interval) if roots is None else roots
     return _sum(function, symbol, interval)
 
 
@@ -98,11 +98,11 @@ def _sum(function: sp.Expr, symbol: sp.Symbol, interval: Interval) -> list[sp.Ex
     numerator, denominator = sp.fraction(sp.together(as_quotients(function)))
     if denominator.has(symbol):
         return _solve(numerator, symbol, interval) + _solve(denominator, symbol, interval)
-    found = _exponentials(function, symbol)
-    if found is None:
-        found = _inverted(function, symbol, interval)
-    if found is not None:
-        return found
+    roots = _exponentials(function, symbol)
+    if roots is None:
+        roots = _inverted(function, symbol, interval)
+    if roots is not None:
+        return roots
     if function.free_symbols != {symbol}:
         raise UndecidedError(f"the sign changes of {function} are not known for all values of its parameters")
     try:

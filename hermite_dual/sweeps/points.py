@@ -72,8 +72,8 @@ def points_of(
         widths: Widths of the networks.
         seeds: Seeds of the networks.
     """
-    found = activation(phi)
-    own: Record = {"name": found.name, **identity(found)}
+    named = activation(phi)
+    own: Record = {"name": named.name, **identity(named)}
     for sigma in sigmas:
         yield Point(phi, sigma, (), None, own | {"sigma": sigma})
         for seed in seeds:
@@ -96,12 +96,12 @@ def compute_point(point: Point, scales: Scales, samples: Samples, records: Recor
     with compute_lock():
         try:
             model = scales.model(point.phi, point.sigma)
-            found = _theory(model, X, scales) if point.seed is None else _networks(model, X, scales, point)
+            numbers = _theory(model, X, scales) if point.seed is None else _networks(model, X, scales, point)
         except (HermiteDualError, ArithmeticError, np.linalg.LinAlgError) as error:
             if isinstance(error, OSError):  # a disk or a connection: nothing that belongs to the point
                 raise
-            found = {"error": f"{type(error).__name__}: {error}"}
-    return records.save(point.identity, found)
+            numbers = {"error": f"{type(error).__name__}: {error}"}
+    return records.save(point.identity, numbers)
 
 
 def _theory(model: DEQ, X: Any, scales: Scales) -> Record:
@@ -134,7 +134,7 @@ def _networks(model: DEQ, X: Any, scales: Scales, point: Point) -> Record:
 
 def _of_report(report: ValidationReport) -> Record:
     direction = min(report.directions, key=lambda test: test.p_value)
-    found: Record = {
+    record: Record = {
         "verdict": report.verdict.value,
         "reason": report.reason,
         "direction": direction.name,
@@ -152,10 +152,10 @@ def _of_report(report: ValidationReport) -> Record:
         "frobenius_slope_error": report.frobenius_slope_error,
     }
     for width in report.errors_by_width:
-        found |= {
+        record |= {
             f"error_{width.width}": width.mean,
             f"error_{width.width}_error": width.standard_error,
             f"normalized_error_{width.width}": width.normalized_mean,
             f"normalized_error_{width.width}_error": width.normalized_standard_error,
         }
-    return found
+    return record

@@ -56,18 +56,18 @@ class Records:
         # The place holds 53 bits of the digest only.
         return (content["found"], state) if content["identity"] == identity else (None, ChunkState.ABSENT)
 
-    def save(self, identity: Record, found: Record) -> Record:
+    def save(self, identity: Record, record: Record) -> Record:
         """Write what was found at a point, whole or not at all.
 
         Args:
             identity: What the point is.
-            found: Names with strings, numbers, booleans and None; NaN and infinities, which JSON lacks, become None,
+            record: Names with strings, numbers, booleans and None; NaN and infinities, which JSON lacks, become None,
                 and long texts are cut.
 
         Returns:
             The record as it will be read.
         """
-        kept = {name: _kept(value) for name, value in found.items()}
+        kept = {name: _kept(value) for name, value in record.items()}
         # not sorted: a sweep that is resumed has its columns in the order of one that was not
         text = json.dumps({"identity": identity, "found": kept}, allow_nan=False, separators=(",", ":")).encode()
         if len(text) > _SIZE:

@@ -39,10 +39,10 @@ def conditional_integral(
 def _integral(function: Callable[[Any], Any], low: arb, high: arb, size: arb) -> mpmath.mpf:
     """Integrate an analytic function to the current precision, relative to the larger of its integral and a size."""
     unit = arb(2) ** -int(mpmath.mp.prec)
-    found = acb.integral(
+    ball = acb.integral(
         lambda z, _: function(z), low, high, rel_tol=unit, abs_tol=unit * size, eval_limit=_MOST_EVALUATIONS
     )
-    mantissa, exponent = found.real.mid().man_exp()
+    mantissa, exponent = ball.real.mid().man_exp()
     return mpmath.ldexp(int(mantissa), int(exponent))
 
 

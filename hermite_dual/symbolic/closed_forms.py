@@ -143,9 +143,9 @@ def _for_all_signs(left: sp.Expr, right: sp.Expr, symbol: sp.Symbol, derivative:
         positive = [sp.Symbol(name.name, positive=True) for name in unknown]
         there = {name: sign * stand_in for name, sign, stand_in in zip(unknown, signs, positive, strict=True)}
         back = {stand_in: sign * name for name, sign, stand_in in zip(unknown, signs, positive, strict=True)}
-        found = _cached(left.xreplace(there), right.xreplace(there), symbol, derivative)
-        both = [None if form is None else form.xreplace(back) for form in (found.general, found.unit)]
-        forms.append(DualForm(both[0], both[1], found.reason))
+        derived = _cached(left.xreplace(there), right.xreplace(there), symbol, derivative)
+        both = [None if form is None else form.xreplace(back) for form in (derived.general, derived.unit)]
+        forms.append(DualForm(both[0], both[1], derived.reason))
     first = forms[0]
     if all(_same(a, b) for form in forms[1:] for a, b in ((first.general, form.general), (first.unit, form.unit))):
         return first
@@ -155,15 +155,15 @@ def _for_all_signs(left: sp.Expr, right: sp.Expr, symbol: sp.Symbol, derivative:
 
 def _unknown_signs(expr: sp.Expr, symbol: sp.Symbol) -> set[sp.Symbol]:
     """Return the parameters that decide the direction of a normal CDF, their signs not being known."""
-    found: set[sp.Symbol] = set()
+    unknown: set[sp.Symbol] = set()
     for node in expr.atoms(sp.erf, sp.erfc):
         slope = sp.diff(node.args[0], symbol)
         try:
             if slope.free_symbols and symbol not in slope.free_symbols:
                 sign_of(slope)
         except UndecidedError:
-            found |= {name for name in slope.free_symbols if name.is_positive is None and name.is_negative is None}
-    return found
+            unknown |= {name for name in slope.free_symbols if name.is_positive is None and name.is_negative is None}
+    return unknown
 
 
 def _same(first: sp.Expr | None, second: sp.Expr | None) -> bool:

@@ -195,21 +195,21 @@ def _hide_pi(expression: sp.Expr) -> sp.Expr:
     return sp.powdenest(sp.expand_power_base(hidden))
 
 
-def _generators_of(expression: sp.Expr, found: dict[sp.Expr, None]) -> None:
+def _generators_of(expression: sp.Expr, generators: dict[sp.Expr, None]) -> None:
     """Collect the subexpressions that are not sums, products and integer powers of others."""
     if expression.is_Rational:
         return
     if expression.is_Add or expression.is_Mul:
         for argument in expression.args:
-            _generators_of(argument, found)
+            _generators_of(argument, generators)
         return
     if expression.is_Pow and expression.exp.is_Integer:
-        _generators_of(expression.base, found)
+        _generators_of(expression.base, generators)
         return
     if expression.is_Pow and expression.exp.is_Rational and expression.exp.q == 2:
-        found[sp.sqrt(expression.base)] = None
+        generators[sp.sqrt(expression.base)] = None
         return
-    found[expression] = None
+    generators[expression] = None
 
 
 def _reduce_square(polynomial: Polynomial, index: int, square: Polynomial) -> Polynomial:

@@ -22,7 +22,7 @@ def describe(report: "ValidationReport") -> str:
         f"  error probability {report.error_probability:g}; {networks}; {report.samples} samples, seed {report.seed}",
         f"  would have been seen with probability 0.95: {entries.detectable:.3g} in any one entry, "
         f"{entries.detectable_median:.3g} in half of them{_entry_in_sigma(report)}",
-        *(_range(found) for found in report.parameter_ranges),
+        *(_range(one) for one in report.parameter_ranges),
         f"  control variates left {report.control.noise_left:.1%} of the standard error of an entry",
         f"  exponent of the error in the width {report.slope:.4f}, at {CONFIDENCE:.0%} in "
         f"[{report.slope_interval[0]:.4f}, {report.slope_interval[1]:.4f}]; expected -0.5",
@@ -38,21 +38,21 @@ def _entry_in_sigma(report: "ValidationReport") -> str:
     return "" if change is None else f"; a change of sigma_w by {change:.2g} times its value moves an entry as much"
 
 
-def _range(found: ParameterRange) -> str:
-    bounds = [("below", found.below), ("above", found.above)]
+def _range(limits: ParameterRange) -> str:
+    bounds = [("below", limits.below), ("above", limits.above)]
     seen = " or ".join(
-        f"{side} {value:.6g} ({value / found.value - 1.0:+.2%})" for side, value in bounds if value is not None
+        f"{side} {value:.6g} ({value / limits.value - 1.0:+.2%})" for side, value in bounds if value is not None
     )
-    return f"  {found.name} = {found.value:.6g}: would have been told from values {seen or 'of no size'}"
+    return f"  {limits.name} = {limits.value:.6g}: would have been told from values {seen or 'of no size'}"
 
 
 def _least(report: "ValidationReport") -> list[str]:
-    found = report.least_eigenvalues
-    counts = ", ".join(f"{row.held} of {row.replicas} at m = {row.width}" for row in found.by_width)
+    least = report.least_eigenvalues
+    counts = ", ".join(f"{row.held} of {row.replicas} at m = {row.width}" for row in least.by_width)
     theorem = (
-        "" if found.theorem_width is None else f"; the theorem's width, with the constant 1: {found.theorem_width:.2g}"
+        "" if least.theorem_width is None else f"; the theorem's width, with the constant 1: {least.theorem_width:.2g}"
     )
-    return [f"  lambda_min(Z^T Z) >= m lambda_*/2, lambda_* = {found.population:.6g}: {counts}{theorem}"]
+    return [f"  lambda_min(Z^T Z) >= m lambda_*/2, lambda_* = {least.population:.6g}: {counts}{theorem}"]
 
 
 def _comparisons(pairs: tuple[Comparison, ...]) -> list[str]:

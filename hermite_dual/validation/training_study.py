@@ -113,8 +113,8 @@ class TrainingStudy:
     def lessons(self) -> tuple[str, ...]:
         """For each activation whose wide networks do not contract at this `s^2`: why, and what to do."""
         constants = {item.activation: item.lipschitz for item in self.runs}
-        found = (_lesson(name, constant, self.sigma_w2) for name, constant in constants.items())
-        return tuple(lesson for lesson in found if lesson)
+        texts = (_lesson(name, constant, self.sigma_w2) for name, constant in constants.items())
+        return tuple(lesson for lesson in texts if lesson)
 
     def __str__(self) -> str:
         """Return all runs, a paragraph each."""

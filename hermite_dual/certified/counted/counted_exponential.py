@@ -51,7 +51,7 @@ _POWERS = np.array([0.0, *(2.0**n for n in range(1 - _OFFSET, _OFFSET))])
 
 
 @helper
-def exponentials(x: Array, found: Array) -> None:
+def exponentials(x: Array, result: Array) -> None:
     """Write `exp(x)` to `found`, both one-dimensional; x are numbers of at most `HIGHEST`."""
     for k in range(x.size):
         clipped = max(x[k], LOWEST)
@@ -71,4 +71,4 @@ def exponentials(x: Array, found: Array) -> None:
         total = total * r + _TAYLOR[2]
         total = total * r + 1.0
         total = total * r + 1.0
-        found[k] = total * _POWERS[int(n) + _OFFSET] if x[k] >= LOWEST else 0.0
+        result[k] = total * _POWERS[int(n) + _OFFSET] if x[k] >= LOWEST else 0.0

@@ -91,21 +91,21 @@ _Panel = tuple[float, float, list[float], float]
 
 def _cover(function: BallFunction, stack: list[tuple[float, float]], floor: float) -> list[_Panel]:
     """Panels on which an ellipse gives the accuracy; others are halved."""
-    found: list[_Panel] = []
+    panels: list[_Panel] = []
     while stack:
         low, high = stack.pop()
         panel = _panel(function, low, high, floor)
         if panel is not None:
-            found.append(panel)
+            panels.append(panel)
             continue
         middle = (low + high) / 2
-        if len(found) + len(stack) > _MOST or not low < middle < high or high - low < 2.0**-40 * max(-low, high):
+        if len(panels) + len(stack) > _MOST or not low < middle < high or high - low < 2.0**-40 * max(-low, high):
             raise AccuracyError(
                 f"{function.expr} cannot be tabulated near {low:g}: rows of different norms need an activation that is "
                 "analytic but for a kink at 0; scale the rows with hermite_dual.on_sphere(X)"
             )
         stack += [(low, middle), (middle, high)]
-    return found
+    return panels
 
 
 def interpolation_error(size: arb, parameter: arb, degree: int) -> arb:

@@ -80,8 +80,8 @@ class PiecewiseRows:
                 f"rho has shape {rho.shape} for {len(rows)} rows and {len(columns)} columns: one number a pair"
             )
         integrals = kink_integrals if len(self.coefficients) == 2 else curved_kink_integrals
-        found = integrals(self.table, rows, columns, rho)
-        values, size, error = found.values, np.abs(found.values), found.errors
+        series = integrals(self.table, rows, columns, rho)
+        values, size, error = series.values, np.abs(series.values), series.errors
         power = np.ones_like(rho)
         for middle, radius in zip(self.coefficients, self.errors, strict=True):
             left, right = middle[rows, None], middle[None, columns]
@@ -117,9 +117,9 @@ def piecewise_rows(shape: Shape, variances: Array) -> PiecewiseRows:
         for i, q in enumerate(variances.tolist()):
             unit = arb(q).sqrt()
             scaled = [end / unit for end in ends]
-            found, moment = _averages(scaled, [[c * unit**j for j, c in enumerate(row)] for row in monomials])
+            averages, moment = _averages(scaled, [[c * unit**j for j, c in enumerate(row)] for row in monomials])
             moments.append(moment)
-            for r, ball in enumerate(found):
+            for r, ball in enumerate(averages):
                 coefficients[r, i] = float(ball.mid())
                 errors[r, i] = upper_float(abs(ball - arb(coefficients[r, i])))
             for k, (place, step, turn) in enumerate(zip(scaled, steps, turns, strict=True)):
@@ -143,7 +143,7 @@ def _averages(kinks: list[arb], pieces: list[list[arb]]) -> tuple[list[arb], arb
     root, degree = arb(2).sqrt(), len(pieces[0]) - 1
     upper = [arb(1), *((z / root).erfc() / 2 for z in kinks), arb(0)]
     lower = [arb(0), *((-z / root).erfc() / 2 for z in kinks), arb(1)]
-    found, moment = [arb(0)] * (degree + 1), arb(0)
+    averages, moment = [arb(0)] * (degree + 1), arb(0)
     for k, piece in enumerate(pieces):
         # the smaller of the two tails, so that no digits cancel far out
         right = k > 0 and kinks[k - 1] > 0
@@ -154,12 +154,12 @@ def _averages(kinks: list[arb], pieces: list[list[arb]]) -> tuple[list[arb], arb
             part -= kinks[k] ** (n - 1) * density(kinks[k]) if k < len(kinks) else 0
             parts.append(part)
         for j, c in enumerate(piece):
-            found[0] += c * parts[j]
-            found[1] += c * parts[j + 1]
+            averages[0] += c * parts[j]
+            averages[1] += c * parts[j + 1]
             if degree == 2:
-                found[2] += c * (parts[j + 2] - parts[j]) / root
+                averages[2] += c * (parts[j + 2] - parts[j]) / root
             moment += sum((c * d * parts[j + m] for m, d in enumerate(piece)), arb(0))
-    return found, moment
+    return averages, moment
 
 
 def _pairs(pieces: Pieces) -> Indices:

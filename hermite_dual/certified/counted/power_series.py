@@ -71,18 +71,18 @@ def variance_series(shape: Shape, variance: float, largest: float) -> VarianceSe
     source = jump_coefficients if jumps else coefficient_balls
     moment = second_moment_ball(shape, variance, _DIGITS)
     count = 2 * _FEWEST
-    found = VarianceSeries(variance, _coefficients(source, shape, count, variance), moment)
+    series = VarianceSeries(variance, _coefficients(source, shape, count, variance), moment)
     while count < (_MOST_JUMPS if jumps else _MOST):
         with np.errstate(under="ignore"):
-            if largest**count * found.tail(count) <= _NEGLIGIBLE * upper_float(moment):
+            if largest**count * series.tail(count) <= _NEGLIGIBLE * upper_float(moment):
                 break
         try:
             coefficients = _coefficients(source, shape, 2 * count, variance)
         except AccuracyError:
             break
         count *= 2
-        found = VarianceSeries(variance, coefficients, moment)
-    return found
+        series = VarianceSeries(variance, coefficients, moment)
+    return series
 
 
 def fixed_series(shape: Shape, variance: float, count: int) -> VarianceSeries:

@@ -130,12 +130,12 @@ def _degrees(rows: "_Rows", scale: float, largest: float) -> int:
             if most == _TRIALS[0]:
                 raise
             return count // 2
-        found = RowCoefficients(values, numbers[0], numbers[1], numbers[2], rows.parity)
-        floor = _STALLED * float(found.errors[0] * np.sum(np.abs(values)) + found.moment_errors[0])
+        trial = RowCoefficients(values, numbers[0], numbers[1], numbers[2], rows.parity)
+        floor = _STALLED * float(trial.errors[0] * np.sum(np.abs(values)) + trial.moment_errors[0])
         while count <= most:
-            rest = float(found.tails(count)[0])
+            rest = float(trial.tails(count)[0])
             with np.errstate(under="ignore"):
-                if rest <= floor or largest**count * rest <= _NEGLIGIBLE * found.moments[0]:
+                if rest <= floor or largest**count * rest <= _NEGLIGIBLE * trial.moments[0]:
                     return count
             count *= 2
     return count // 2

@@ -71,19 +71,19 @@ def row_quadrature(
     Raises:
         AccuracyError: no rule is proven for the activation, or it would have too many nodes.
     """
-    found = None
+    rule = None
     with working_precision(_BITS):
         goals = (arb(eps), arb(moment_eps))
         if len(pieces.expressions) == 1:
-            found = _trapezoid(pieces, arb(high) ** 2, degrees, goals)
-        if found is None:
-            found = _gauss(pieces, interval(arb(low), arb(high)), degrees, goals)
-    if found is None:
+            rule = _trapezoid(pieces, arb(high) ** 2, degrees, goals)
+        if rule is None:
+            rule = _gauss(pieces, interval(arb(low), arb(high)), degrees, goals)
+    if rule is None:
         raise AccuracyError(
             f"no quadrature of {pieces.source} is proven for all norms with sqrt(S_ii) from {low:.3g} to {high:.3g}: "
             "scale the rows with hermite_dual.on_sphere(X), or drop the rows of extreme norm"
         )
-    return found
+    return rule
 
 
 def _cut(envelope: Envelope, degrees: int, goals: tuple[arb, arb]) -> tuple[arb, arb, arb] | None:
@@ -119,10 +119,10 @@ def _decreases(envelope: Envelope, cut: arb, damping: arb) -> bool:
 
 def _trapezoid(pieces: Pieces, variance: arb, degrees: int, goals: tuple[arb, arb]) -> RowQuadrature | None:
     """The trapezoidal rule with the strip of the largest variance."""
-    found = best_strip(pieces, variance, degrees, -float(goals[0].log()))
-    if found is None:
+    best = best_strip(pieces, variance, degrees, -float(goals[0].log()))
+    if best is None:
         return None
-    strip = found[0]
+    strip = best[0]
     height = strip.envelope.height
     square = 2 * (height * height).exp().sqrt() * strip.edge_norm**2
     need = max(float((strip.constant(degrees) / goals[0]).log()), float((square / goals[1]).log())) + 1

@@ -57,12 +57,12 @@ def coefficients_at(shape: Shape, variances: Array, count: int) -> list[Variance
 
 def _from_rows(rows: RowCoefficients, variances: Array) -> list[VarianceSeries]:
     """Balls around the floats of every row; coefficients that vanish by parity are exact zeros."""
-    found = []
+    series = []
     for i, q in enumerate(variances.tolist()):
         radius = float(rows.errors[i])
         balls = [
             arb(0) if rows.parity and (r % 2 == 0) != (rows.parity > 0) else arb(v, radius)
             for r, v in enumerate(rows.values[i].tolist())
         ]
-        found.append(VarianceSeries(q, balls, arb(float(rows.moments[i]), float(rows.moment_errors[i]))))
-    return found
+        series.append(VarianceSeries(q, balls, arb(float(rows.moments[i]), float(rows.moment_errors[i]))))
+    return series

@@ -92,16 +92,16 @@ def _first_look(A: LargeMatrix) -> _Look | None:
     """Lanczos with -A itself."""
     rough = A.rough()
     start = start_vector(A.order).astype(rough.dtype)
-    found = lanczos(lambda x: -rough.apply(x), start, _FIRST_STEPS, _settled)
-    if found is None:
+    ritz = lanczos(lambda x: -rough.apply(x), start, _FIRST_STEPS, _settled)
+    if ritz is None:
         return None
-    history = found.ritz.history
+    history = ritz.ritz.history
     half = [value for k, value in history.items() if 2 * k <= max(history)]
-    value = found.ritz.value
-    doubt = found.ritz.doubt
+    value = ritz.ritz.value
+    doubt = ritz.ritz.doubt
     if doubt > _SETTLED * abs(value):
         doubt = max(_FALLS * (value - half[-1]) if half else 0.0, _LEAST_MARGIN * abs(value))
-    return _Look(-value / rough.scale, doubt / rough.scale, found.vector)
+    return _Look(-value / rough.scale, doubt / rough.scale, ritz.vector)
 
 
 def _settled(ritz: Ritz) -> bool:
@@ -126,11 +126,11 @@ def _inverses(A: LargeMatrix, look: _Look) -> Iterator[_Inverse]:
     shifts += [base - part * A.largest for part in _NEGATIVE_SHIFTS]
     for shift in shifts:
         single = A.order > SINGLE_ORDER and look.value - shift > _SINGLE_REACH * A.largest
-        found = A.inverse(shift, np.float32) if single else None
-        if found is None and (shift == 0.0 or A.order <= SINGLE_ORDER):
-            found = A.inverse(shift, np.float64)
-        if found is not None:
-            yield _Inverse(found, shift)
+        inverse = A.inverse(shift, np.float32) if single else None
+        if inverse is None and (shift == 0.0 or A.order <= SINGLE_ORDER):
+            inverse = A.inverse(shift, np.float64)
+        if inverse is not None:
+            yield _Inverse(inverse, shift)
 
 
 def _minimize(A: LargeMatrix, inverse: _Inverse, start: Array, enough: Tolerance) -> BottomVector | None:
@@ -149,10 +149,10 @@ def _minimize(A: LargeMatrix, inverse: _Inverse, start: Array, enough: Tolerance
         return None
     Q = np.linalg.qr(space.basis.T.astype(np.float64))[0]
     AQ = A.times(Q)
-    found = _least_ritz(Q, AQ)
-    if found is None:
+    least = _least_ritz(Q, AQ)
+    if least is None:
         return None
-    quotient, vector, residual = found
+    quotient, vector, residual = least
     doubt = abs(quotient - shift) * space.ritz.doubt / space.ritz.value
     gain = 0.0
     for _ in range(_CORRECTIONS if dtype is np.float32 else 0):
@@ -170,11 +170,11 @@ def _minimize(A: LargeMatrix, inverse: _Inverse, start: Array, enough: Tolerance
         if size == 0.0:
             break
         Q, AQ = np.column_stack([Q, w]), np.column_stack([AQ, A.times(w[:, None])])
-        found = _least_ritz(Q, AQ)
-        if found is None:
+        least = _least_ritz(Q, AQ)
+        if least is None:
             return None
-        gain = quotient - found[0]
-        quotient, vector, residual = found
+        gain = quotient - least[0]
+        quotient, vector, residual = least
         if gain <= enough(quotient):
             break
     return BottomVector(vector / np.linalg.norm(vector), quotient, max(doubt, gain))

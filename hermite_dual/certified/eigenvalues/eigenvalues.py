@@ -138,8 +138,8 @@ def least_eigenvalue(A: ArrayLike, entry_error: ArrayLike | RowSums = 0.0, *, rt
     """
     rtol = check_rtol(rtol)
     if has_own_error(A, entry_error):
-        found: EigenvalueBounds = A.least_eigenvalue(rtol=rtol)  # type: ignore[union-attr]
-        return found
+        own: EigenvalueBounds = A.least_eigenvalue(rtol=rtol)  # type: ignore[union-attr]
+        return own
     given = symmetric_input(A, entry_error)
     return _enclose(given, rtol)
 
@@ -165,9 +165,9 @@ def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike | RowSu
         own: LowerBoundCheck = A.check_lower_bound(value)  # type: ignore[union-attr]
         return own
     given = symmetric_input(A, entry_error)
-    found = decide_claim(value, lambda claim: _check_claim(given, claim))
+    check = decide_claim(value, lambda claim: _check_claim(given, claim))
     kept = _kept(given)
-    return found if kept is None else replace(found, bounds=lambda: _enclose(kept, _ESTIMATED_WIDTH))
+    return check if kept is None else replace(check, bounds=lambda: _enclose(kept, _ESTIMATED_WIDTH))
 
 
 def check_rtol(rtol: Any) -> float:
@@ -192,8 +192,8 @@ def decide_claim(value: Any, check: Callable[[float], LowerBoundCheck]) -> Lower
         InvalidInputError: it is no finite real number.
     """
     below, above = float_bounds(value, "value", "give the lower bound that is claimed")
-    found = check(above)
-    return found if below == above or found.outcome is Outcome.PROVEN else check(below).not_proven()
+    upper = check(above)
+    return upper if below == above or upper.outcome is Outcome.PROVEN else check(below).not_proven()
 
 
 def _check_claim(given: SymmetricInput, value: float) -> LowerBoundCheck:
@@ -258,8 +258,8 @@ def _enclose(given: SymmetricInput, rtol: float, float_only: bool = False) -> Ei
     if n <= _CHEAP_ORDER:
         rtol = min(rtol, _CHEAP_WIDTH)
     with np.errstate(all="ignore"):
-        found = dense_enclosure(matrix, given.largest, error, rtol) if n > _DENSE_ESTIMATE else None
-        lower, upper, vector = small_enclosure(matrix, error) if found is None else found
+        enclosure = dense_enclosure(matrix, given.largest, error, rtol) if n > _DENSE_ESTIMATE else None
+        lower, upper, vector = small_enclosure(matrix, error) if enclosure is None else enclosure
     reason = "float64 Cholesky and Rayleigh quotient with their error bounds"
     norm = entry_norm(error, n)
     width = upper - lower

@@ -89,10 +89,10 @@ def _read(A: Any, entry_error: ArrayLike | RowSums) -> tuple[Array, EntryError]:
     if not has_own_error(A, entry_error):
         given = symmetric_input(A, entry_error)
         return given.matrix, given.error
-    found = A.entry_bounds
-    if found.error is None:
-        raise AccuracyError(f"nothing is proven of the entries: {found.reason}")
-    return np.asarray(A, dtype=np.float64), found.error
+    entries = A.entry_bounds
+    if entries.error is None:
+        raise AccuracyError(f"nothing is proven of the entries: {entries.reason}")
+    return np.asarray(A, dtype=np.float64), entries.error
 
 
 def _row_sums(error: EntryError, n: int) -> list[float]:

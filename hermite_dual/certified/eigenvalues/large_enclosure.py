@@ -97,8 +97,8 @@ def _rescaled(matrix: Array, largest: float, error: EntryError, rtol: float) -> 
     scaled = np.ldexp(matrix, exponent)
     if not np.array_equal(np.ldexp(scaled, -exponent), matrix):
         return None
-    found = dense_enclosure(scaled, math.ldexp(largest, exponent), scaled_error(error, exponent), rtol)
-    if found is None:
+    enclosure = dense_enclosure(scaled, math.ldexp(largest, exponent), scaled_error(error, exponent), rtol)
+    if enclosure is None:
         return None
-    lower, upper, vector = found
+    lower, upper, vector = enclosure
     return down(float(np.ldexp(lower, -exponent))), float(np.nextafter(np.ldexp(upper, -exponent), np.inf)), vector

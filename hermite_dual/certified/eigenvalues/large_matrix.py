@@ -142,8 +142,8 @@ class DenseMatrix:
     def _tiled_inverse(self, shift: float, single: bool) -> Operator | None:
         exponent = math.frexp(self.largest)[1] if single and self.largest > 0 else 0
         scale = math.ldexp(1.0, min(max(-exponent, -1000), 1000))
-        found = single_cholesky(self.matrix, shift, scale) if single else shifted_cholesky(self.matrix, shift)
-        return Operator(found.solve, scale, np.float32 if single else np.float64) if found.success else None
+        factor = single_cholesky(self.matrix, shift, scale) if single else shifted_cholesky(self.matrix, shift)
+        return Operator(factor.solve, scale, np.float32 if single else np.float64) if factor.success else None
 
     def factor(self, shift: float) -> ProvenFactor:
         """Factor `A - shift I` in float64 and bound the error."""

@@ -125,10 +125,10 @@ def lattice_kernel(pieces: Pieces, q1: arb, q2: arb, rho: arb, s: arb, eps: arb)
     nats = max(2.0, -float(eps.log()) + 3)
     # the steps are balls: their radius must not show in the sums
     with working_precision(int(nats * 1.45) + _GUARD_BITS):
-        found = [best_strip(pieces, q, 1, nats) for q in (q1, q2)]
-        if found[0] is None or found[1] is None:
+        best = [best_strip(pieces, q, 1, nats) for q in (q1, q2)]
+        if best[0] is None or best[1] is None:
             return None
-        grid = _make_grid((found[0][0], found[1][0]), rho, s, eps)
+        grid = _make_grid((best[0][0], best[1][0]), rho, s, eps)
         if grid is None or not grid.error.is_finite():
             return None
     if grid.along * grid.rows + grid.across * grid.columns > _MAX_LATTICE:

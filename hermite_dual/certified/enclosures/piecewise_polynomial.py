@@ -64,15 +64,15 @@ def jump_coefficients(shape: Shape, n: int, variance: Any = 1, digits: int = 30)
 
 def _jumps(pieces: Pieces, degree: int) -> list[Jump]:
     """The jumps of every derivative at every kink."""
-    found = []
+    steps = []
     for index, kink in enumerate(pieces.kinks):
         difference = sp.expand(pieces.expressions[index + 1] - pieces.expressions[index])
         at = constant_ball(kink)
         jumps = [BallFunction(difference.diff(pieces.symbol, j), pieces.symbol)(at) for j in range(degree + 1)]
         # what sympy proves zero is an exact zero
         exact = [sp.expand(difference.diff(pieces.symbol, j).subs(pieces.symbol, kink)) == 0 for j in range(degree + 1)]
-        found.append((at, [arb(0) if zero else jump for jump, zero in zip(jumps, exact, strict=True)]))
-    return found
+        steps.append((at, [arb(0) if zero else jump for jump, zero in zip(jumps, exact, strict=True)]))
+    return steps
 
 
 def _add_kink(totals: list[arb], z: arb, jumps: list[arb], degree: int) -> None:

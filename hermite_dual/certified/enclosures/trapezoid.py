@@ -165,10 +165,10 @@ def trapezoid_coefficients(pieces: Pieces, variance: arb, degrees: int, eps: arb
     """
     with working_precision(96):
         nats = -float(eps.log()) + 2
-        found = best_strip(pieces, variance, degrees, nats)
-        if found is None:
+        best = best_strip(pieces, variance, degrees, nats)
+        if best is None:
             return None
-        strip, step_size = found
+        strip, step_size = best
         step = dyadic_below(step_size)
         cut, truncation = cut_off(strip.envelope, degrees, eps / 4)
         error = (strip.error(step, degrees) + truncation).upper()

@@ -59,12 +59,12 @@ class Cells:
             self.work += 1
             if self.work > _MAX_CELLS or self.nodes > _MAX_NODES:
                 return False
-            found = [self._order(strip, t, y, along) for along in (True, False)]
-            orders = [order for order, _ in found]
+            choices = [self._order(strip, t, y, along) for along in (True, False)]
+            orders = [order for order, _ in choices]
             if max(orders) <= self.max_order:
                 self.cells.append(Cell(strip, t, y, (int(orders[0]), int(orders[1]))))
                 self.nodes += int(orders[0] * orders[1])
-                self.error += found[0][1] + found[1][1]
+                self.error += choices[0][1] + choices[1][1]
                 continue
             if self._small(strip, t, y):
                 continue

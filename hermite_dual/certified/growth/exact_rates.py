@@ -24,12 +24,12 @@ _ROUNDED = 2**40  # denominator of rates that are rounded up
 
 def polynomial_arguments(expr: sp.Expr, symbol: sp.Symbol) -> dict[sp.Expr, sp.Poly]:
     """The arguments of exponentials that are of degree 1 or 2 in the symbol."""
-    found = {}
+    arguments = {}
     for node in expr.atoms(*_EXPONENTIALS):
         argument = node.exp if isinstance(node, sp.exp) else node.args[0]
         if argument.is_polynomial(symbol) and sp.degree(argument, symbol) in (1, 2):
-            found[argument] = sp.Poly(sp.expand(argument), symbol)
-    return found
+            arguments[argument] = sp.Poly(sp.expand(argument), symbol)
+    return arguments
 
 
 def common_rate(expr: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:

@@ -65,8 +65,8 @@ def _frozen(expr: sp.Expr, symbol: sp.Symbol, side: int) -> Iterator[tuple[sp.Ex
         if any(multiple(phase, former, symbol) for former in tried) or not runs_to_infinity(phase, symbol, side):
             continue
         tried.append(phase)
-        found = [(node, multiple(node.args[0], phase, symbol)) for node in nodes]
-        lines = [(node, line) for node, line in found if line is not None]
+        multiples = [(node, multiple(node.args[0], phase, symbol)) for node in nodes]
+        lines = [(node, line) for node, line in multiples if line is not None]
         names = {node: sp.Dummy(real=True) for node, _ in lines}
         exact = all(line[0].is_Rational for _, line in lines)
         period = sp.Integer(sp.ilcm(1, *(line[0].q for _, line in lines))) if exact else sp.Integer(1)

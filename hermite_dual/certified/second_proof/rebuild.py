@@ -242,7 +242,7 @@ def _table_of_rows(
     factor = upper_float(weight.sqrt() * arb(lipschitz))
     roots = float_fixed_points(phi, np.array([float(t) for t in squares]), float(weight), _steps(factor))
     second = row_moments(shape_of(phi.expr**2, phi.symbol), roots, 1)
-    found = _as_many_as_wanted(phi, roots, second, largest)
+    coefficients = _as_many_as_wanted(phi, roots, second, largest)
     rows = []
     with working_precision(_BITS):
         for k, (root, t) in enumerate(zip(roots.tolist(), squares, strict=True)):
@@ -250,18 +250,20 @@ def _table_of_rows(
             error = _root_distance(root, moment, weight, t, factor)
             moved = arb(lipschitz) * error
             norm = moment.sqrt() + arb(0, moved)
-            balls = [arb(v, e) for v, e in zip(found.values[k].tolist(), found.errors[k].tolist(), strict=True)]
+            balls = [
+                arb(v, e) for v, e in zip(coefficients.values[k].tolist(), coefficients.errors[k].tolist(), strict=True)
+            ]
             # a square's enclosure must not reach below zero: magnitudes
             rest = moment - sum((arb(b.abs_lower()) ** 2 for b in balls), arb(0))
             tail = arb(rest.upper()).max(arb(0)).sqrt() + moved
-            spread = sum((arb(e) ** 2 for e in found.errors[k].tolist()), arb(0)).sqrt() + moved
+            spread = sum((arb(e) ** 2 for e in coefficients.errors[k].tolist()), arb(0)).sqrt() + moved
             exact = norm * norm
             middle = float(exact.mid())
             gap = upper_float(abs(exact - arb(middle)))
             stretch = upper_float(error / (arb(root) - error))
             rows.append((upper_float(spread), upper_float(norm), upper_float(tail), middle, gap, stretch))
     errors, norms, tails, middles, gaps, stretch = np.array(rows)[index].T
-    values = found.values[index]
+    values = coefficients.values[index]
     return Table(values, errors, norms, tails, np.array([middles, gaps]), roots[index], stretch)
 
 
@@ -271,7 +273,7 @@ def _table_of_bent_rows(
     """Rows of a piecewise linear activation, which needs no coefficients."""
     factor = upper_float(weight.sqrt() * arb(lipschitz))
     roots = np.array([_bent_root(line, weight, t, _steps(factor)) for t in squares])
-    found, moments = bent_rows(line, roots)
+    bent, moments = bent_rows(line, roots)
     rows = []
     with working_precision(_BITS):
         for root, moment, t in zip(roots.tolist(), moments, squares, strict=True):
@@ -285,7 +287,7 @@ def _table_of_bent_rows(
     errors, norms, middles, gaps, stretch = np.array(rows)[index].T
     empty = np.zeros((len(index), 0))
     table = Table(empty, errors, norms, np.zeros(len(index)), np.array([middles, gaps]), roots[index], stretch)
-    return table, found.of(index)
+    return table, bent.of(index)
 
 
 def _bent_root(line: BentLine, weight: arb, t: Fraction, steps: int) -> float:
@@ -376,8 +378,8 @@ def _entries(
             own = own * np.minimum(modulus**first * (1 + 1e-12) + 1e-300, 1.0) + spread + remainder
             close = remainder > _NEGLIGIBLE * norms
         if bent is None and sharp is not None and close.any():
-            found = sharp.solve(t[close], lengths[close], weight, old[close])
-            old[close], rho[close], new[close], own[close] = found
+            solved = sharp.solve(t[close], lengths[close], weight, old[close])
+            old[close], rho[close], new[close], own[close] = solved
             modulus = np.abs(rho)
         # the covariance at `old` and the one that rho stands for: sigma_w^2 and its product, then, relative to their
         # result, the sum, the quotient, two roots of two roundings each and their product; inputs have their own

@@ -96,11 +96,11 @@ def _bound(shape: Shape, order: int, between_kinks: bool) -> DerivativeBound:
         if not _real(pieces):
             return _undecided(f"{shape.expr} is not proven to take real values everywhere")
         derived = tuple(e.diff(shape.symbol, order) if order else e for e in pieces.expressions)
-        found = _pole(derived, pieces)
-        if found is None and not between_kinks:
-            found = _jump(pieces, order)
-        if found is not None:
-            return found
+        obstacle = _pole(derived, pieces)
+        if obstacle is None and not between_kinks:
+            obstacle = _jump(pieces, order)
+        if obstacle is not None:
+            return obstacle
         if period is not None:
             return _middle(derived, pieces, (arb(0), constant_ball(period)), arb(0), arb(0))
         outer = _tails(derived, shape.symbol, pieces)
@@ -196,8 +196,8 @@ def _half_line(
     expr: sp.Expr, symbol: sp.Symbol, side: int, start: int, waves: Oscillations | None
 ) -> tuple[arb, arb] | None:
     """A lower bound (its limit) and an upper bound of the supremum on the half line; None if it is proven infinite."""
-    found = None if waves is None else waves.supremum(symbol, side, start)
-    return _range(tail(expr, symbol, side, start)) if found is None else found
+    bounds = None if waves is None else waves.supremum(symbol, side, start)
+    return _range(tail(expr, symbol, side, start)) if bounds is None else bounds
 
 
 def _range(expansion: Expansion) -> tuple[arb, arb] | None:

@@ -67,12 +67,12 @@ def oscillations(expr: sp.Expr, symbol: sp.Symbol, side: int) -> Oscillations | 
     phases = [phase for phase in phases if runs_to_infinity(phase, symbol, side)]
     if not phases:
         return None
-    found = _linear(expr, phases)
-    if found is None and sp.count_ops(expr) <= _LONGEST:
+    parts = _linear(expr, phases)
+    if parts is None and sp.count_ops(expr) <= _LONGEST:
         summed = TR8(sp.expand(expr))
         phases = sorted({node.args[0] for node in summed.atoms(sp.sin, sp.cos)}, key=sp.default_sort_key)
-        found = _linear(summed, [phase for phase in phases if runs_to_infinity(phase, symbol, side)])
-    return found if found is None else _with_independence(*found, symbol)
+        parts = _linear(summed, [phase for phase in phases if runs_to_infinity(phase, symbol, side)])
+    return parts if parts is None else _with_independence(*parts, symbol)
 
 
 def _linear(expr: sp.Expr, phases: list[sp.Expr]) -> tuple[sp.Expr, tuple[sp.Expr, ...], list[sp.Expr]] | None:

@@ -105,10 +105,10 @@ def norm_surrogate(
         table = chebyshev_coefficients(np.moveaxis(chebyshev_coefficients(values), 1, 0))
         if np.abs(table[-2:]).sum(axis=-1).max() > _TAIL:
             continue
-        found = _with_error(_compressed(table, low, high, bound, parity), between, _slope(ends, bound))
-        if best is not None and found.error > 0.5 * best.error:
+        surrogate = _with_error(_compressed(table, low, high, bound, parity), between, _slope(ends, bound))
+        if best is not None and surrogate.error > 0.5 * best.error:
             break  # what is left is rounding
-        best = found
+        best = surrogate
         if best.error <= _GOOD:
             break
     return best if best is not None and best.error <= _USABLE else None
@@ -173,21 +173,21 @@ def _between(low: float, high: float) -> Array:
     return np.asarray(0.5 * (low + high) + 0.5 * (high - low) * _OFF_NODES)
 
 
-def _with_error(found: NormSurrogate, entries: PairEntries, slope: float) -> NormSurrogate:
+def _with_error(surrogate: NormSurrogate, entries: PairEntries, slope: float) -> NormSurrogate:
     """Add the largest deviation from the series between the nodes, and the rounding of the series."""
     from hermite_dual.numeric.separable_kernels import apply_separable
 
     cosines = np.linspace(-1.0, 1.0, 41)
-    truth = entries(found.bound * cosines)
-    left, ones = found.at(_between(found.low, found.high)), np.ones(cosines.size)
+    truth = entries(surrogate.bound * cosines)
+    left, ones = surrogate.at(_between(surrogate.low, surrogate.high)), np.ones(cosines.size)
     worst = 0.0
     for i, row in enumerate(left):
         for j, other in enumerate(left):
-            values, right = cosines[None, :].copy(), np.multiply.outer(found.signs * other, ones)
+            values, right = cosines[None, :].copy(), np.multiply.outer(surrogate.signs * other, ones)
             factors = (ones[:1], ones)
-            apply_separable(values, 0.0, factors, row[None, :], right, found.ranks, found.parity, False)
+            apply_separable(values, 0.0, factors, row[None, :], right, surrogate.ranks, surrogate.parity, False)
             worst = max(worst, float(np.abs(values[0] - truth[i, j]).max()))
-    return replace(found, error=worst + 8.0 * EPS, slope=slope)
+    return replace(surrogate, error=worst + 8.0 * EPS, slope=slope)
 
 
 def _basis(s: Array, low: float, high: float, count: int) -> Array:

@@ -96,13 +96,13 @@ def one_map(
     make = tangent_map if tangent else equilibrium_map
     ones = np.ones_like(inputs)
     if activation.shape.homogeneous:
-        found, roots = make(activation, weight, 1.0, depth), np.sqrt(inputs)
+        built, roots = make(activation, weight, 1.0, depth), np.sqrt(inputs)
         sizes, arguments, values = inputs, (1.0 / roots, 1.0 / roots), (roots, roots)
     else:
-        found = make(activation, weight, float(inputs.mean()), depth)
-        sizes, arguments, values = ones, (ones / found.top, ones), (ones, ones)
-    variances, diagonal = found.variance * sizes, found.diagonal * sizes
-    entries = OneMap(found.table, arguments, values, variances, diagonal, found.error, rounding + 4.0 * EPS)
+        built = make(activation, weight, float(inputs.mean()), depth)
+        sizes, arguments, values = ones, (ones / built.top, ones), (ones, ones)
+    variances, diagonal = built.variance * sizes, built.diagonal * sizes
+    entries = OneMap(built.table, arguments, values, variances, diagonal, built.error, rounding + 4.0 * EPS)
     if not tangent:
         # K changes little even at 1, and its error is asked for where all blocks are kept from an earlier run.
         entries.count(1.0)

@@ -92,10 +92,10 @@ class PairEntries:
         """Return `K_ij / sqrt(K_ii K_jj)` of all pairs at `t_ij / sqrt(t_ii t_jj)`, shape (n, n, K)."""
         rows, columns, t = self._all_pairs(cosines)
         values = self.at(rows, columns, t)[0] / (self.scales[rows] * self.scales[columns])
-        found = np.empty((self.inputs.size, self.inputs.size, cosines.size))
+        entries = np.empty((self.inputs.size, self.inputs.size, cosines.size))
         upper = np.triu_indices(self.inputs.size)
-        found[upper] = found.transpose(1, 0, 2)[upper] = values.reshape(-1, cosines.size)
-        return found
+        entries[upper] = entries.transpose(1, 0, 2)[upper] = values.reshape(-1, cosines.size)
+        return entries
 
     def row(self, i: int, cosine: float) -> Array:
         """Return `K_ij / sqrt(K_ii K_jj)` of one row i with all at `t_ij / sqrt(t_ii t_jj)`, shape (n,)."""

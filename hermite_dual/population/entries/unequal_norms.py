@@ -59,12 +59,12 @@ class UnequalNorms:
         from hermite_dual.numeric.separable_kernels import apply_separable, largest_cosines
 
         largest = largest_cosines(matrix, self._factors, shift)
-        found = self._surrogate(float(largest.max()))
-        beyond = _beyond(matrix, self._factors, shift, largest, -1.0 if found is None else found.bound)
-        if found is not None:
-            left, right, factor = self._coefficients(found)
+        surrogate = self._surrogate(float(largest.max()))
+        beyond = _beyond(matrix, self._factors, shift, largest, -1.0 if surrogate is None else surrogate.bound)
+        if surrogate is not None:
+            left, right, factor = self._coefficients(surrogate)
             factors = (self._factors, self._factors * factor)
-            apply_separable(matrix, shift, factors, left, right, found.ranks, found.parity, True)
+            apply_separable(matrix, shift, factors, left, right, surrogate.ranks, surrogate.parity, True)
         if beyond[0].size:
             matrix[beyond[0], beyond[1]] = self._one_by_one(*beyond)
         mirror(matrix)
@@ -74,14 +74,14 @@ class UnequalNorms:
         from hermite_dual.numeric.separable_kernels import apply_separable
 
         cosines = np.abs(block + shift) * self._factors[rows, None] * self._factors[columns]
-        found = self._surrogate(1.0)
-        beyond = np.nonzero(cosines > (-1.0 if found is None else found.bound))
+        surrogate = self._surrogate(1.0)
+        beyond = np.nonzero(cosines > (-1.0 if surrogate is None else surrogate.bound))
         t = block[beyond] + shift
-        if found is not None:
-            left, right, factor = self._coefficients(found)
+        if surrogate is not None:
+            left, right, factor = self._coefficients(surrogate)
             factors = (self._factors[rows], self._factors[columns] * factor)
             part = np.ascontiguousarray(right[:, columns])
-            apply_separable(block, shift, factors, left[rows], part, found.ranks, found.parity, False)
+            apply_separable(block, shift, factors, left[rows], part, surrogate.ranks, surrogate.parity, False)
         if t.size:
             numbers = np.arange(len(self.inputs))
             block[beyond] = self._one_by_one(numbers[rows][beyond[0]], numbers[columns][beyond[1]], t)
@@ -95,21 +95,21 @@ class UnequalNorms:
         high = max(high, low + 1.0 / _GRID)
         wanted = next((k for k, bound in enumerate(_BOUNDS) if bound >= largest), len(_BOUNDS) - 1)
         for bound in _BOUNDS[wanted::-1]:
-            found = norm_surrogate(self.activation, self.weight, float(low), float(high), self.depth, bound)
-            if found is not None:
-                rounding = found.slope * (self.rounding + 4.0 * EPS)
-                error = float(self.diagonal.max()) * (found.error + rounding)
+            surrogate = norm_surrogate(self.activation, self.weight, float(low), float(high), self.depth, bound)
+            if surrogate is not None:
+                rounding = surrogate.slope * (self.rounding + 4.0 * EPS)
+                error = float(self.diagonal.max()) * (surrogate.error + rounding)
                 self.error = max(self.error, error + self._slack)
-                return found
+                return surrogate
         return None
 
-    def _coefficients(self, found: NormSurrogate) -> tuple[Array, Array, float]:
+    def _coefficients(self, surrogate: NormSurrogate) -> tuple[Array, Array, float]:
         """Return coefficients by row and by column, and the factor of the cosine."""
-        at = found.at(np.log(self.inputs))
+        at = surrogate.at(np.log(self.inputs))
         at *= np.sqrt(self.diagonal)[:, None]
         right = np.ascontiguousarray(at.T)
-        right *= found.signs[:, None]
-        return at, right, 1.0 / found.bound
+        right *= surrogate.signs[:, None]
+        return at, right, 1.0 / surrogate.bound
 
     def _one_by_one(self, rows: Indices, columns: Indices, t: Array) -> Array:
         """Return entries from the series, and from quadrature where it is not resolved."""
@@ -139,16 +139,16 @@ class UnequalNorms:
         pairs = [(layer[rows], layer[columns]) for layer in self.layers]
         growth = self.weight * self._slope() if self.weight else 0.0
         if self.depth is None:
-            found = [
+            solved = [
                 _fixed_point(self.activation, self.weight, growth, float(q1), float(q2), float(at), float(start))
                 for q1, q2, at, start in zip(*pairs[0], t, near, strict=True)
             ]
         else:
-            found = [
+            solved = [
                 _layers(self.activation, self.weight, growth, own, float(at))
                 for own, at in zip(np.moveaxis(np.array(pairs), -1, 0), t, strict=True)
             ]
-        values, errors = np.array(found).T
+        values, errors = np.array(solved).T
         return values, float(errors.max())
 
 
@@ -190,15 +190,15 @@ def _beyond(
     matrix: Array, factors: Array, shift: float, largest: Array, bound: float
 ) -> tuple[Indices, Indices, Array]:
     """Return rows, columns and inner products of the upper triangle whose cosine exceeds the bound."""
-    found = []
+    pairs = []
     for i in np.flatnonzero(largest > bound):
         row = matrix[i, i + 1 :] + shift
         columns = np.flatnonzero(np.abs(row) * factors[i + 1 :] * factors[i] > bound)
-        found.append((np.full(columns.size, i), columns + i + 1, row[columns]))
-    if not found:
+        pairs.append((np.full(columns.size, i), columns + i + 1, row[columns]))
+    if not pairs:
         empty = np.zeros(0, dtype=np.intp)
         return empty, empty, np.zeros(0)
-    rows, columns, t = zip(*found, strict=True)
+    rows, columns, t = zip(*pairs, strict=True)
     return np.concatenate(rows), np.concatenate(columns), np.concatenate(t)
 
 

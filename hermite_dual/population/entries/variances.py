@@ -113,8 +113,8 @@ def _solve(activation: Activation, weight: float, t: float) -> float:
 
 def _root(excess: Callable[[float], float], low: float, high: float) -> float:
     """Return the root between, in units of the upper end: brentq multiplies values, which underflow if small."""
-    found = brentq(lambda s: excess(s * high) / high, low / high, 1.0, xtol=1e-300, rtol=_ROOT_TOLERANCE)
-    return float(found * high)
+    share = brentq(lambda s: excess(s * high) / high, low / high, 1.0, xtol=1e-300, rtol=_ROOT_TOLERANCE)
+    return float(share * high)
 
 
 def on_distinct(function: Callable[[float], float], arguments: Array, coarseness: float = 1.0) -> Array:

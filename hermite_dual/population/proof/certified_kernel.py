@@ -130,12 +130,12 @@ class CertifiedKernel:
 
     def _from_one(self, rho: Array, first: Array, second: Array, paired: bool = False) -> SeriesValues:
         """Evaluate the series of one variance, times `sqrt(first second)` where phi is homogeneous."""
-        found = evaluate_series(self._first, rho)
-        values, errors = found.values, found.errors
+        series = evaluate_series(self._first, rho)
+        values, errors = series.values, series.errors
         if self._pieces is not None:
             self._sharpened(self._pieces, rho, values, errors)
         if not self._homogeneous:
-            return found
+            return series
         self._close_to_one(rho, values, errors)
         left, right = np.sqrt(first), np.sqrt(second)
         scale = left * right if paired else np.multiply.outer(left, right)
@@ -148,8 +148,8 @@ class CertifiedKernel:
         values, errors = np.empty_like(rho), np.empty_like(rho)
         for start in range(0, len(rho), _BLOCK):
             block = slice(start, start + _BLOCK)
-            found = rows.evaluate(self.index[block], self.index[start:], rho[block, start:])
-            for full, part in ((values, found.values), (errors, found.errors)):
+            series = rows.evaluate(self.index[block], self.index[start:], rho[block, start:])
+            for full, part in ((values, series.values), (errors, series.errors)):
                 full[block, start:], full[start:, block] = part, part.T
         return SeriesValues(values, errors)
 
@@ -160,8 +160,8 @@ class CertifiedKernel:
         # full blocks of similar correlations, of which each takes the rule that its largest needs
         padded = np.zeros((-(-wide.size // _WIDTH), _WIDTH))
         padded.flat[: wide.size] = rho.flat[wide]
-        found = rows.evaluate(np.zeros(len(padded), dtype=np.intp), np.zeros(_WIDTH, dtype=np.intp), padded)
-        closer, bounds = (part.ravel()[: wide.size] for part in (found.values, found.errors))
+        integrals = rows.evaluate(np.zeros(len(padded), dtype=np.intp), np.zeros(_WIDTH, dtype=np.intp), padded)
+        closer, bounds = (part.ravel()[: wide.size] for part in (integrals.values, integrals.errors))
         better = bounds < errors.flat[wide]
         values.flat[wide[better]], errors.flat[wide[better]] = closer[better], bounds[better]
 
@@ -170,8 +170,8 @@ class CertifiedKernel:
         wide = np.flatnonzero(errors > _WIDE * upper_float(self._first.moment))
         wide = wide[np.argsort(-errors.flat[wide])[:_MOST_BALLS]]
         phi = self._activation
-        found = homogeneous_kernel(phi.shape, rho.flat[wide])
-        values.flat[wide], errors.flat[wide] = found.values, found.errors
+        exact = homogeneous_kernel(phi.shape, rho.flat[wide])
+        values.flat[wide], errors.flat[wide] = exact.values, exact.errors
 
 
 def rounded(balls: Sequence[arb]) -> tuple[Array, Array]:

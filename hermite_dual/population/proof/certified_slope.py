@@ -67,8 +67,8 @@ def _at_floats(activation: Activation, variances: Array, rho: Array) -> tuple[Ar
     largest = float(np.abs(rho).max(initial=0.0, where=off))
     homogeneous = activation.shape.homogeneous
     kernel = CertifiedKernel(slope_of(activation), np.ones_like(variances) if homogeneous else variances, largest)
-    found = kernel.evaluate(rho)
-    values, errors = found.values, found.errors
+    series = kernel.evaluate(rho)
+    values, errors = series.values, series.errors
     if homogeneous:
         upper = np.triu_indices(len(rho), 1)
         wide = np.flatnonzero(errors[upper] > _WIDE)

@@ -124,9 +124,9 @@ def entry_bounds(model: Model, matrix: Array, variances: Array) -> EntryBounds:
     """
 
     def prove() -> EntryBounds:
-        found = bounds_with_zero_rows(entry_bounds, model, matrix, variances)
-        if found is not None:
-            return found
+        others = bounds_with_zero_rows(entry_bounds, model, matrix, variances)
+        if others is not None:
+            return others
         if model.depth is not None:
             return _layers(model, matrix, finite_lipschitz(model))
         return _limit(model, matrix, variances, contracting_lipschitz(model))
@@ -177,13 +177,13 @@ def bounds_with_zero_rows(
         if model.depth is None:
             contracting_lipschitz(model)  # 0 is the limit where it is the only solution
         return EntryBounds(errors, outer, Outcome.PROVEN, "phi(0) = 0 and all rows are zero", 0.0, {})
-    found = bound(replace(model, samples=model.samples[~zero]), matrix[others], variances[~zero])
-    if found.errors is None:
-        return found
-    errors[others] = found.errors
-    if found.preactivation_errors is not None:
-        outer[others] = found.preactivation_errors
-    return replace(found, errors=errors, preactivation_errors=None if found.preactivation_errors is None else outer)
+    bounds = bound(replace(model, samples=model.samples[~zero]), matrix[others], variances[~zero])
+    if bounds.errors is None:
+        return bounds
+    errors[others] = bounds.errors
+    if bounds.preactivation_errors is not None:
+        outer[others] = bounds.preactivation_errors
+    return replace(bounds, errors=errors, preactivation_errors=None if bounds.preactivation_errors is None else outer)
 
 
 def entry_sums(model: Model, matrix: Array, variances: Array) -> EntrySums:
@@ -293,13 +293,13 @@ class ErrorTotal:
         self._reason = reason
         self._blocks = 0
 
-    def add(self, rows: slice, columns: slice, found: BlockSums) -> None:
+    def add(self, rows: slice, columns: slice, sums: BlockSums) -> None:
         """Take one more block into account, off the diagonal for its transpose as well."""
-        self._sums[rows] += found.rows
+        self._sums[rows] += sums.rows
         if rows != columns:
-            self._sums[columns] += found.columns
-        self._largest = max(self._largest, found.largest)
-        self._budget = larger_shares(self._budget, found.budget)
+            self._sums[columns] += sums.columns
+        self._largest = max(self._largest, sums.largest)
+        self._budget = larger_shares(self._budget, sums.budget)
         self._blocks += 1
 
     def result(self) -> EntrySums:
@@ -313,12 +313,12 @@ def inputs_part(model: Model) -> Inputs:
     """Inner products and their scaling, shape (n, n)."""
     inputs = InputRows.of(model.samples, model.sigma_u, model.sigma_b, model.row_error)
     everything, own = slice(None), inputs.diagonal()
-    found = inputs.between(model.samples, model.samples, everything, everything)
-    np.fill_diagonal(found.values, own.values)
-    np.fill_diagonal(found.errors, own.errors)
+    inputs_found = inputs.between(model.samples, model.samples, everything, everything)
+    np.fill_diagonal(inputs_found.values, own.values)
+    np.fill_diagonal(inputs_found.errors, own.errors)
     zero = own.values == 0.0  # exactly so, without a bias
-    found.errors[zero] = found.errors[:, zero] = 0.0
-    return found
+    inputs_found.errors[zero] = inputs_found.errors[:, zero] = 0.0
+    return inputs_found
 
 
 def largest_off_diagonal(rho: Array) -> float:
@@ -389,14 +389,14 @@ def _layer(
     e = root_distance(q, dq)
     if not (e < 0.5 * roots).all():
         raise AccuracyError("a variance is known too poorly to bound the entries of its row")
-    found, norms = kernel.evaluate(rho), kernel.norms()
+    series, norms = kernel.evaluate(rho), kernel.norms()
     slope = local_lipschitz(activation, roots, e) if lipschitz is None else lipschitz
     moved = perturbation(norms, roots, e, slope, covariance, slack, (slice(None), slice(None)))
     middle, radius = kernel.rounded_moments()
-    K, dK = found.values, (found.errors + moved) * UP
+    K, dK = series.values, (series.errors + moved) * UP
     np.fill_diagonal(K, middle)
     np.fill_diagonal(dK, (radius + moment_change(norms, e, slope)) * UP)
-    return Layer(q, e, covariance, slack, rho, K, dK, float(found.errors.max(initial=0.0)), slope)
+    return Layer(q, e, covariance, slack, rho, K, dK, float(series.errors.max(initial=0.0)), slope)
 
 
 def _layer_with_a_zero(

@@ -181,7 +181,7 @@ class LimitBounds:
         norms = kernel.norms()
         own = kernel.moment_distance(self.diagonal) + moment_change(norms, e, self.lipschitz)
         own = np.where(empty, np.abs(self.diagonal), own)
-        found = {
+        fields = {
             "kernel": kernel,
             "roots": roots,
             "root_errors": e,
@@ -189,7 +189,7 @@ class LimitBounds:
             "diagonal_errors": own,
             "empty": empty,
         }
-        for name, value in found.items():
+        for name, value in fields.items():
             object.__setattr__(self, name, value)
 
     def _variance_residual(self, kernel: CertifiedKernel) -> Array:
@@ -217,15 +217,15 @@ class LimitBounds:
         rho, slack = correlations(covariance, slack, self.roots[rows], self.roots[columns])
         if block.on_diagonal:
             np.fill_diagonal(rho, 0.0)
-        found = self.kernel.evaluate(rho, (rows, columns))
+        series = self.kernel.evaluate(rho, (rows, columns))
         moved = perturbation(
             self.norms, self.roots, self.root_errors, self.lipschitz, covariance, slack, (rows, columns)
         )
-        distance = np.abs(K - found.values) + found.errors
+        distance = np.abs(K - series.values) + series.errors
         errors = off_diagonal_error(distance, moved, self.sigma_w * SCALES, self.lipschitz)
         kinds = {
             "inner products and scaling": inner.errors,
-            "kernel evaluation": found.errors,
+            "kernel evaluation": series.errors,
             "fixed-point residual": distance,
         }
         if self.empty.any():
@@ -277,10 +277,10 @@ class LimitBounds:
         units = gamma(8 + PARAMETER_UNITS)
         rounding = units * (first + second + inputs.sigma_b**2) + (gamma(d) + inputs.meant_units) * second
         underflow = (8 + 4 * d + 4 * inputs.sigma_u**2) * TINY
-        found = (self.sigma_w**2 * SCALES * errors + rounding * UP + underflow) * UP
+        bounds = (self.sigma_w**2 * SCALES * errors + rounding * UP + underflow) * UP
         if block.on_diagonal:
-            np.fill_diagonal(found, self.variance_errors[block.rows])
-        return np.asarray(found)
+            np.fill_diagonal(bounds, self.variance_errors[block.rows])
+        return np.asarray(bounds)
 
 
 def positive_roots(variances: Array) -> Array:

@@ -62,9 +62,9 @@ def matrix_free_lower_bounds(
     n = len(samples)
     sums, beta, rows = np.zeros((degrees, n)), 0.0, []
     for span in spans(n, block):
-        found = gram(samples[span])
-        moduli = _moduli(found)
-        lower, upper = coefficient_ranges(found.variances, variance_coefficients(found, degrees), degrees)
+        computed = gram(samples[span])
+        moduli = _moduli(computed)
+        lower, upper = coefficient_ranges(computed.variances, variance_coefficients(computed, degrees), degrees)
         rows.append(_Rows(span, lower, upper))
         sums[:, span] += power_sums(moduli, upper, diagonal=True)
         beta = max(beta, largest_off_diagonal(moduli))
@@ -84,6 +84,6 @@ def _pairs(rows: list[_Rows]) -> Iterator[tuple[_Rows, _Rows]]:
             yield first, second
 
 
-def _moduli(found: "Gram") -> Array:
+def _moduli(gram: "Gram") -> Array:
     """Upper bounds of the moduli of the correlations."""
-    return correlation_moduli(found.preactivation, preactivation_error(found))[0]
+    return correlation_moduli(gram.preactivation, preactivation_error(gram))[0]

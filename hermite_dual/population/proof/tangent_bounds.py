@@ -64,21 +64,21 @@ def tangent_entry_bounds(model: Model, matrix: Array, gram: "Gram | None") -> En
         if others is not None:
             return others
         regularity = slope_regularity(model.activation.shape)
-        found = _layers(model, matrix, regularity) if gram is None else _limit(model, matrix, gram, regularity)
-        return _with_identical_rows(found, model, matrix)
+        bounds = _layers(model, matrix, regularity) if gram is None else _limit(model, matrix, gram, regularity)
+        return _with_identical_rows(bounds, model, matrix)
 
     return proven_or_undecided("Theta", model, matrix, prove)
 
 
-def _with_identical_rows(found: EntryBounds, model: Model, matrix: Array) -> EntryBounds:
+def _with_identical_rows(bounds: EntryBounds, model: Model, matrix: Array) -> EntryBounds:
     """Bound entries of identical rows by those of the diagonal, which theirs are in truth."""
-    if found.errors is None or model.row_error:
-        return found
+    if bounds.errors is None or model.row_error:
+        return bounds
     rows, columns = identical_rows(model.samples, model.samples)
-    same = (np.abs(matrix[rows, columns] - matrix[rows, rows]) + found.errors[rows, rows]) * UP
-    errors = found.errors.copy()
+    same = (np.abs(matrix[rows, columns] - matrix[rows, rows]) + bounds.errors[rows, rows]) * UP
+    errors = bounds.errors.copy()
     errors[rows, columns] = np.minimum(errors[rows, columns], same)
-    return replace(found, errors=errors)
+    return replace(bounds, errors=errors)
 
 
 def _without_zero_rows(gram: "Gram") -> "Gram":
@@ -173,8 +173,8 @@ def tangent_lower_bounds(tangent: "Gram", gram: "Gram", degrees: int) -> tuple[T
     least = max(float((np.diagonal(kdot) - np.diagonal(error)).min()), 0.0) * (1 - 8 * UNIT)
     factor = 1 / (1 - model.sigma_w**2 * (1 - 4 * PARAMETER_UNITS * UNIT) * least) * (1 - 8 * UNIT)
     upper = tangent.least_eigenvalue().upper
-    found = []
+    scaled = []
     for bound in bounds:
         value = max(bound.value, 0.0) * factor * (1 - 2 * UNIT)
-        found.append(replace(bound, value=value, tightness=value / upper if upper > 0.0 else math.nan))
-    return tuple(found)
+        scaled.append(replace(bound, value=value, tightness=value / upper if upper > 0.0 else math.nan))
+    return tuple(scaled)

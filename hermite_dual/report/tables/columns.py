@@ -49,16 +49,16 @@ class Column:
 
 def read_columns(keys: list[str], coefficients: int) -> list[Column]:
     """Return the columns of the given keys; `"coefficients"` stands for the first few `a_r`."""
-    found: list[Column] = []
+    chosen: list[Column] = []
     for key in keys:
         if key == "coefficients":
-            found += [_coefficient_column(r) for r in range(coefficients)]
+            chosen += [_coefficient_column(r) for r in range(coefficients)]
         elif key in COLUMNS:
-            found.append(COLUMNS[key])
+            chosen.append(COLUMNS[key])
         else:
             known = ", ".join([*COLUMNS, "coefficients"])
             raise InvalidInputError(f"column {key!r} is not known; there are {known}")
-    return found
+    return chosen
 
 
 def _expression(subject: Subject) -> Cell:
@@ -73,8 +73,8 @@ def _dual(subject: Subject) -> Cell:
 
 
 def _derivative_dual(subject: Subject) -> Cell:
-    found = subject.dual.derivative_closed_form()
-    return Missing(found.reason or "no closed form") if found.unit is None else Formula(found.unit)
+    form = subject.dual.derivative_closed_form()
+    return Missing(form.reason or "no closed form") if form.unit is None else Formula(form.unit)
 
 
 def _coefficient_column(r: int) -> Column:
@@ -127,11 +127,11 @@ def _variance(subject: Subject) -> Cell:
 
 
 def _least_eigenvalue(subject: Subject) -> Cell:
-    found = subject.least_eigenvalue
-    if found.outcome is not Outcome.PROVEN or not (math.isfinite(found.lower) and math.isfinite(found.upper)):
-        return Missing(found.reason or "no proven bound")
-    lower, upper = Fraction(found.lower), Fraction(found.upper)
-    return Interval(*outward_interval(lower, upper, 2), found.lower, found.upper)
+    bounds = subject.least_eigenvalue
+    if bounds.outcome is not Outcome.PROVEN or not (math.isfinite(bounds.lower) and math.isfinite(bounds.upper)):
+        return Missing(bounds.reason or "no proven bound")
+    lower, upper = Fraction(bounds.lower), Fraction(bounds.upper)
+    return Interval(*outward_interval(lower, upper, 2), bounds.lower, bounds.upper)
 
 
 def _theory_column(key: str, name: str) -> Column:
