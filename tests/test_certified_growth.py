@@ -254,6 +254,7 @@ def test_suprema_are_enclosed_as_tightly_as_floats_find_them(phi, order, truth):
     [
         (3 * sp.sin(x**2) - 4 * sp.cos(x**2) + 1, 6),
         (sp.sin(x) + sp.sin(2 * x + 1), 2),  # commensurable: 2 is a bound that is not reached
+        (sp.sin(x) + sp.sin(2 * x + 1) + sp.sin(3 * x + 2), 3),
         (sp.sin(x) * sp.sin(sp.log(x)), 1),
     ],
 )

@@ -147,7 +147,7 @@ def test_wrong_arguments_are_refused_before_anything_is_written(tmp_path, argume
 
 def test_damaged_records_and_samples_are_written_again(tmp_path):
     first = _theory(tmp_path)
-    records = sorted(Path(tmp_path, "records", "c").glob("*/0"))
+    records = sorted(Path(tmp_path, "records").glob("*.record"))
     assert len(records) == 4
     whole = records[1].read_bytes()
     for position in range(0, len(whole), len(whole) // 12):

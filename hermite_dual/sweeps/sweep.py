@@ -15,7 +15,6 @@ from hermite_dual.data.store_key import canonical
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import check_count, real_number
 from hermite_dual.float_state import own_float_state
-from hermite_dual.outofcore.block_array import ChunkState
 from hermite_dual.outofcore.cluster import Cluster
 from hermite_dual.outofcore.local_threads import LocalThreads
 from hermite_dual.outofcore.manifest import open_folder
@@ -107,7 +106,7 @@ def sweep(
     digest = digest_of_array(samples)
     key = _key(samples.shape, digest, scales)
     folder = open_folder(out, key)
-    kept, records = Samples.keep(folder, samples, digest), Records.open(folder)
+    kept, records = Samples.keep(folder, samples, digest), Records.open(folder, key)
     # Lists may name a point twice; it is computed once.
     wanted = {_name(point): point for point in points}
     finished, notes = _finished(wanted, records)
@@ -204,10 +203,10 @@ def _name(point: Point) -> bytes:
 def _finished(wanted: dict[bytes, Point], records: Records) -> tuple[dict[bytes, Record], tuple[str, ...]]:
     finished, notes = {}, []
     for name, point in wanted.items():
-        record, state = records.load(point.identity)
+        record = records.load(point.identity)
         if record is not None:
             finished[name] = record
-        elif state is ChunkState.DAMAGED:
+        elif records.damaged(point.identity):
             notes.append(f"the record of {name.decode()} was damaged and has been computed again")
     return finished, tuple(notes)
 
