@@ -200,6 +200,24 @@ def _moved_correlation():
     return claim, 2 * e  # |dk/drho| |rho' - rho| = 2 e for phi = x
 
 
+@case("nearly parallel rows (phi = |x|)", "entries: Entries of a Gram matrix", 3.3)
+def _nearly_parallel():
+    # E(|u| - |v|)^2 is E(u - v)^2 to first order in 1 - rho: the lower end is attained, the middle stands for both ends
+    one, zero, rho = np.ones(1), np.zeros(1), 1 - 2.0**-30
+    value, error = entry_error.nearly_parallel_kernel((one, one), (zero, zero), (one, one), np.array([rho]), 1.0)
+    r = mp.mpf(rho)
+    true = 2 / mp.pi * (mp.sqrt(1 - r**2) + r * mp.asin(r))
+    return float(error[0]), float(abs(true - mp.mpf(float(value[0]))))
+
+
+@case("nearly parallel rows of different norms (phi = x)", "entries: Entries of a Gram matrix", 1.001)
+def _nearly_parallel_norms():
+    one, zero = np.ones(1), np.zeros(1)
+    moments, roots = (one, 1.5**2 * one), (one, 1.5 * one)
+    value, error = entry_error.nearly_parallel_kernel(moments, (zero, zero), roots, np.array([0.75]), 1.0)
+    return float(error[0]), float(abs(1.5 * 0.75 - value[0]))
+
+
 @case("an entry's contraction", "entries: Entries at a fixed point", 1.001)
 def _off_diagonal():
     return float(entry_error.off_diagonal_error(1e-9, 2e-9, 0.5, 1.0)), 3e-9 / 0.75

@@ -272,3 +272,15 @@ def test_no_lower_bound_is_negative(kind, rows):
     assert unproven.check_lower_bound(0.0).outcome is hd.Outcome.UNDECIDED
     # a matrix of which nothing else is known has no such bound
     assert hd.check_lower_bound(np.array(G), 0.0, 1e-15).outcome is not hd.Outcome.PROVEN
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_nearly_parallel_rows_at_large_variance_are_proven_from_the_diagonal(sign):
+    """E(phi(u) - phi(v))^2 <= L^2 E(u - v)^2 = 8e-7 (2/pi) here: a series of 1,024 terms would leave 1e-3."""
+    rows = np.array([[20.0, 0.0], [sign * 20.001, 0.0]])
+    G = hd.DEQ("erf", 0.0).gram(rows)
+    q1, q2, c = (mp.mpf(float(v)) / 2 for v in (rows[0, 0] ** 2, rows[1, 0] ** 2, rows[0, 0] * rows[1, 0]))
+    exact = 2 / mp.pi * mp.asin(2 * c / mp.sqrt((1 + 2 * q1) * (1 + 2 * q2)))
+    assert abs(mp.mpf(G.matrix[0, 1]) - exact) <= G.entry_bounds.errors[0, 1]
+    assert G.entry_error < 4e-7

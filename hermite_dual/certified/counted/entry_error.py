@@ -104,6 +104,29 @@ def kernel_perturbation(
     return (roots + slope) * UP * UP
 
 
+def nearly_parallel_kernel(
+    moments: tuple[Array, Array], radii: tuple[Array, Array], roots: tuple[Array, Array], rho: Array, lipschitz: float
+) -> tuple[Array, Array]:
+    """Values and errors of `k(q1, q2, rho sqrt(q1 q2))` from both ends of the diagonal, sharp where rho is close to 1.
+
+    `k = (M1 + M2)/2 - E(phi(u) - phi(v))^2/2`, and `0 <= E(phi(u) - phi(v))^2 <= L^2 E(u - v)^2` with
+    `E(u - v)^2 = (t1 - t2)^2 + 2 t1 t2 (1 - rho)`.
+
+    Args:
+        moments: floats close to `M = E[phi(t Z)^2]`, of either variable.
+        radii: bounds of their distance.
+        roots: floats within a rounding of `t = sqrt(q)`.
+        rho: correlations in [-1, 1].
+        lipschitz: L.
+    """
+    (m1, m2), (t1, t2) = moments, roots
+    apart = np.abs(t1 - t2) + 2 * UNIT * (t1 + t2)
+    change = lipschitz**2 * (apart * apart + 2 * t1 * t2 * (1 - rho)) * UP
+    value = 0.5 * (m1 + m2) - 0.25 * change
+    rounding = 4 * UNIT * (m1 + m2 + change)
+    return value, (0.25 * change + 0.5 * (radii[0] + radii[1]) + rounding) * UP + TINY
+
+
 def off_diagonal_error(residual: ArrayLike, perturbation: ArrayLike, sigma_w: float, lipschitz: float) -> Array:
     """Error of a Gram entry at its fixed point.
 

@@ -3,6 +3,7 @@
 Derivation: docs/theory/entries.md, "Entries of a Gram matrix".
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array, Indices
 from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
-from hermite_dual.certified.counted.entry_error import SeriesValues, separable_series
+from hermite_dual.certified.counted.entry_error import SeriesValues, nearly_parallel_kernel, separable_series
 from hermite_dual.certified.counted.homogeneous import homogeneous_kernel
 from hermite_dual.certified.counted.pair_series import pair_series
 from hermite_dual.certified.counted.piecewise_quadratic import PiecewiseRows, is_piecewise_quadratic, piecewise_rows
@@ -106,13 +107,38 @@ class CertifiedKernel:
         middle, radius = rounded([one.coefficients[0] for one in series])
         return middle[self.index], radius[self.index]
 
-    def evaluate(self, rho: Array, block: Block | None = None) -> SeriesValues:
+    def evaluate(self, rho: Array, block: Block | None = None, lipschitz: float = math.inf) -> SeriesValues:
         """Evaluate at correlations.
 
         Args:
             rho: a symmetric (n, n) matrix, of which the diagonal is not used; or a block of it.
             block: the rows and columns of the block; its entries on the diagonal, if any, are those of any others.
+            lipschitz: that of phi at these variances, where it is known.
         """
+        series = self._series(rho, block)
+        if math.isfinite(lipschitz):
+            self._nearly_parallel(rho, block or (slice(None), slice(None)), lipschitz, series)
+        return series
+
+    def _nearly_parallel(self, rho: Array, block: Block, lipschitz: float, series: SeriesValues) -> None:
+        """Replace what the series leaves too wide where the diagonal is close, in place."""
+        wide = np.nonzero(series.errors > _WIDE * max(upper_float(moment) for moment in self.moments))
+        moments, radii = self.rounded_moments()
+        places = [np.arange(len(self.index))[part][at] for part, at in zip(block, wide, strict=True)]
+        roots = np.sqrt(self._variances)
+        sign = np.where(rho[wide] < 0.0, float(self._activation.shape.parity), 1.0)
+        close, bounds = nearly_parallel_kernel(
+            (moments[places[0]], moments[places[1]]),
+            (radii[places[0]], radii[places[1]]),
+            (roots[places[0]], roots[places[1]]),
+            np.abs(rho[wide]),
+            lipschitz,
+        )
+        better = (bounds < series.errors[wide]) & (sign != 0.0)
+        chosen = (wide[0][better], wide[1][better])
+        series.values[chosen], series.errors[chosen] = (sign * close)[better], bounds[better]
+
+    def _series(self, rho: Array, block: Block | None) -> SeriesValues:
         index = self.index if block is None else self.index[block[0]]
         columns = None if block is None else self.index[block[1]]
         if self._pieces is not None and len(self.moments) > 1:

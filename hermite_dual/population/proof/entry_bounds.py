@@ -389,8 +389,8 @@ def _layer(
     e = root_distance(q, dq)
     if not (e < 0.5 * roots).all():
         raise AccuracyError("a variance is known too poorly to bound the entries of its row")
-    series, norms = kernel.evaluate(rho), kernel.norms()
     slope = local_lipschitz(activation, roots, e) if lipschitz is None else lipschitz
+    series, norms = kernel.evaluate(rho, lipschitz=slope), kernel.norms()
     moved = perturbation(norms, roots, e, slope, covariance, slack, (slice(None), slice(None)))
     middle, radius = kernel.rounded_moments()
     K, dK = series.values, (series.errors + moved) * UP

@@ -217,7 +217,7 @@ class LimitBounds:
         rho, slack = correlations(covariance, slack, self.roots[rows], self.roots[columns])
         if block.on_diagonal:
             np.fill_diagonal(rho, 0.0)
-        series = self.kernel.evaluate(rho, (rows, columns))
+        series = self.kernel.evaluate(rho, (rows, columns), self.lipschitz)
         moved = perturbation(
             self.norms, self.roots, self.root_errors, self.lipschitz, covariance, slack, (rows, columns)
         )
