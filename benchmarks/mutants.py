@@ -215,7 +215,10 @@ MUTANTS = [
     Mutant(TESTS, "if high < 1.0:", "if low < 1.0:", (CHECK,)),
     Mutant(TESTS, "cosines = (np.abs(products) + errors)", "cosines = (np.abs(products) - errors)", (CHECK, SHARP)),
 ]
-EQUIVALENT: dict[str, str] = {}
+EQUIVALENT = {
+    f"{ENVELOPE}: if value.is_finite(): nearest -> if True: nearest": "the magnitude of a ball that is not finite is "
+    "infinite, and an infinite bound is refused like none"
+}
 """Mutations that change nothing a test could see, by their names, with the reason."""
 
 

@@ -8,7 +8,7 @@ orders in which BLAS adds, and have factors of their own.
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -20,8 +20,16 @@ from flint import acb, arb
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
-from hermite_dual.certified.counted import entry_error, float_panels, inner_products, pair_series
-from hermite_dual.certified.counted.hermite_functions import hermite_functions
+from hermite_dual.certified.counted import (
+    curved_kink_integrals,
+    entry_error,
+    float_panels,
+    inner_products,
+    kink_integrals,
+    pair_series,
+    row_coefficients,
+)
+from hermite_dual.certified.counted.hermite_functions import _recur, hermite_functions
 from hermite_dual.certified.counted.power_series import VarianceSeries, evaluate_series
 from hermite_dual.certified.counted.row_coefficients import RowCoefficients
 from hermite_dual.certified.eigenvalues import (
@@ -31,7 +39,7 @@ from hermite_dual.certified.eigenvalues import (
     spectrum,
     theory_bounds,
 )
-from hermite_dual.certified.enclosures import hermite_sums, panels, trapezoid
+from hermite_dual.certified.enclosures import hermite_sums, lattice, panels, trapezoid
 from hermite_dual.certified.enclosures.kernel import mehler_ball
 from hermite_dual.certified.growth import monomials
 from hermite_dual.certified.second_proof import plain_bounds
@@ -308,15 +316,14 @@ def _mehler():
         return float(ball.rad()), float(abs(_relu_kernel(mp.mpf(NEAR_ONE)) - mp.mpf(ball.mid().str(50, radius=False))))
 
 
-@case("errors of rows' coefficients", "entries: Many variances at once", 2.6)
+@case("errors of rows' coefficients", "entries: Many variances at once", 1.01)
 def _spread():
     e, count = 1e-3, 64
-    found = pair_series.pair_series(_relu_rows(count, e), np.arange(2), None, np.array([[1.0, 1.0], [1.0, 1.0]]))
-    plain = pair_series.pair_series(_relu_rows(count, 0.0), np.arange(2), None, np.array([[1.0, 1.0], [1.0, 1.0]]))
-    a = np.abs(_relu_rows(count, e).values[0])
-    moved = float(np.sum((a + e) ** 2) - np.sum(a * a))
-    # the remainder counts the same errors once more
-    return found.errors[0, 1] - plain.errors[0, 1], moved
+    rows = _relu_rows(count, e)
+    rows = replace(rows, moments=np.zeros(2))  # no remainder, which counts the same errors once more
+    found = pair_series.pair_series(rows, np.arange(2), None, np.array([[1.0, 1.0], [1.0, 1.0]]))
+    a = np.abs(rows.values[0])
+    return found.errors[0, 1], float(np.sum((a + e) ** 2) - np.sum(a * a))
 
 
 @case("radii of coefficients, by Cauchy-Schwarz", "entries: Entries of a Gram matrix", 1.001)
@@ -324,6 +331,15 @@ def _radii():
     a = np.array([[0.5, 0.25, 0.125]] * 2)
     claim = entry_error._coefficient_error(a, 1e-2 * a, np.arange(2), np.arange(2))
     return claim[0, 1], float(np.sum(a[0] ** 2) * (1.01**2 - 1))
+
+
+@case("radii of coefficients in a separable series", "entries: Entries of a Gram matrix", 1.001)
+def _separable_radii():
+    a, e = np.array([0.5, 0.25, 0.125]), 1e-3
+    with working_precision(128):
+        balls = [arb(v, v * e) for v in a.tolist()]
+        found = entry_error.separable_series([balls, balls], [arb(0), arb(0)], np.array([[1.0, 1.0], [1.0, 1.0]]))
+    return found.errors[0, 1], float(np.sum(a * a) * ((1 + e) ** 2 - 1))
 
 
 def _horner_ratio(evaluate: Callable[[Array, float], tuple[float, float]], degrees: int) -> tuple[float, float]:
@@ -441,6 +457,20 @@ def _panel_rounding():
     return error, float(max(gaps))
 
 
+@case("trapezoidal rule on a lattice (phi = 1)", "enclosures: Kernels", 1.2)
+def _lattice():
+    with working_precision(400):
+        height = arb(20)
+        strip = trapezoid.Strip(Envelope(arb(1), arb(0), arb(0), height, arb(0)), arb(1))
+        eps = arb("1e-45")
+        grid = lattice._make_grid((strip, strip), arb("0.6"), arb("0.8"), eps)
+        factor = lattice.Factor(arb(0), arb(0))
+        rest = sum(float(factor.cut(eps / (4 * factor.total(arb(1) / 2)))[1] * factor.total(arb(1) / 2)) for _ in "xy")
+    with mp.workdps(150):
+        steps = [mp.mpf(step.mid().str(60, radius=False)) for step in (grid.dx, grid.dy)]
+        return float(grid.error) - rest, float(sum(2 * mp.exp(-2 * (mp.pi / step) ** 2) for step in steps))
+
+
 @case("trapezoidal rule on a strip (phi = 1)", "enclosures: Coefficients, analytic case", 1.01)
 def _strip():
     step = 0.5
@@ -516,16 +546,105 @@ def _weighted_high():
     return best
 
 
+def _hermite(point: float, degrees: int) -> list:
+    found, former, current = [], mp.mpf(0), mp.mpf(1)
+    for r in range(degrees):
+        found.append(current)
+        former, current = current, (mp.mpf(point) * current - mp.sqrt(r) * former) / mp.sqrt(r + 1)
+    return found
+
+
+def _recurred(points: Array, wide: Array, start: Array, degrees: int, unit: float) -> tuple[Array, Array]:
+    """Values and bounds of the recurrence from degree 8 on, given those of degrees 6 and 7."""
+    values, norms, errors = np.zeros((degrees, 1)), np.zeros(degrees), np.zeros(degrees)
+    _recur(points, wide, start, 8, values, norms, errors, unit)
+    return values, errors
+
+
+@case("errors carried by the recurrence of Hermite functions", "entries: Many variances at once", 6)
+def _carried():
+    exact, delta = _hermite(0.5, 100), 1e-6
+    wide = np.array([[float(v) + delta * s] for v, s in zip(exact[6:8], (1, 1), strict=True)], dtype=np.longdouble)
+    values, errors = _recurred(np.array([0.5], dtype=np.longdouble), wide, np.full((2, 1), delta), 100, 2.0**-64)
+    gaps = [float(abs(mp.mpf(v) - e)) for v, e in zip(values[8:, 0].tolist(), exact[8:], strict=True)]
+    return max(zip(errors[8:].tolist(), gaps, strict=True), key=lambda pair: pair[1] / pair[0])
+
+
+@case("roundings of the recurrence of Hermite functions, in single precision", "entries: Many variances at once", 40)
+def _single():
+    best = (1.0, 0.0)
+    for point in np.linspace(0.25, 4.0, 60).astype(np.float32):
+        exact = _hermite(float(point), 40)
+        wide = np.array([[float(v)] for v in exact[6:8]], dtype=np.float32)
+        start = np.array([[float(abs(mp.mpf(float(w)) - e))] for w, e in zip(wide[:, 0], exact[6:8], strict=True)])
+        values, errors = _recurred(np.array([point], dtype=np.float32), wide, start, 40, 2.0**-24)
+        gaps = [float(abs(mp.mpf(v) - e)) for v, e in zip(values[8:, 0].tolist(), exact[8:], strict=True)]
+        pairs = zip(errors[8:].tolist(), gaps, strict=True)
+        best = max(best, *pairs, key=lambda pair: pair[1] / pair[0])
+    return best
+
+
+@case("errors of phi at the nodes of many rows", "entries: Many variances at once", 3)
+def _values_of_rows():
+    pieces, delta = shape_of(sp.tanh(x), x).pieces, 1e-6
+    exact = float_panels.float_panels(pieces, 1.0, 24.0)
+    shifted = exact.coefficients.copy()
+    shifted[:, 0] += delta  # phi + delta, whose mean is delta
+    panels = replace(exact, coefficients=shifted, errors=exact.errors + delta)
+    values, numbers = row_coefficients._Rows(pieces, panels, 0.0, 0).group(np.ones(1), 32)
+    return numbers[0, 0], float(abs(values[0, 0]))
+
+
 @case("Hermite functions by the recurrence", "entries: Many variances at once", 400)
 def _recurrence():
-    points = np.array([0.5], dtype=np.longdouble)
-    degrees = 600
-    found = hermite_functions(points, [arb(1)], degrees)
-    worst, former, current = mp.mpf(0), mp.mpf(0), mp.mpf(1)
-    for r in range(degrees):
-        worst = max(worst, abs(current - mp.mpf(found.values[r, 0])))
-        former, current = current, (mp.mpf("0.5") * current - mp.sqrt(r) * former) / mp.sqrt(r + 1)
-    return found.error, float(worst)
+    found = hermite_functions(np.array([0.5], dtype=np.longdouble), [arb(1)], 600)
+    pairs = zip(found.values[:, 0].tolist(), _hermite(0.5, 600), strict=True)
+    return found.error, float(max(abs(mp.mpf(value) - exact) for value, exact in pairs))
+
+
+def _fuzzy(value: float, units: float) -> arb:
+    """Every number within so many relative units of a float."""
+    return arb(value, abs(value) * units * UNIT)
+
+
+def _kink_claim(integrals: Callable, jump: float, bend: float, rho: float) -> float:
+    """The bound of what one kink at 0 in both rows makes."""
+    one = np.zeros((2, 1))
+    table = kink_integrals.KinkTable(one, one + jump, one + bend, one + 1.0, np.array([[0, 0, 1]]))
+    return float(integrals(table, np.array([0]), np.array([1]), np.array([[rho]])).errors[0, 0])
+
+
+def _kink_nodes(shape: kink_integrals.Shape, rho: float):
+    """At every node the weight, `rho - tanh t`, `y = exp(t)` and `1/(y^2 + 1)` as the kernels form them."""
+    rule, top = kink_integrals.rules(shape), math.atanh(rho)
+    level = int(np.searchsorted(rule.longest, top))
+    for k in range(rule.starts[level], rule.starts[level + 1]):
+        y = (arb(top) * _fuzzy(rule.nodes[k], 1)).exp() * _fuzzy(1.0, 5)
+        inverse = 1 / (y * y + 1)
+        yield _fuzzy(rule.weights[k], 1), (arb(rho) - 1) + 2 * inverse, y, inverse
+
+
+@case("roundings of an integral over a kink, counted by balls of 53 bits", "entries: Straight and quadratic pieces", 5)
+def _kink_rounding():
+    rho = 0.5
+    with working_precision(53):
+        total = arb(0)
+        for weight, gap, y, inverse in _kink_nodes(kink_integrals.STRAIGHT, rho):
+            total += weight * (gap * (2 * y * inverse)) * _fuzzy(1.0, 5)
+        radius = (total * _fuzzy(math.atanh(rho), 1) / (2 * arb.pi())).rad()
+    return _kink_claim(kink_integrals.kink_integrals, 1.0, 0.0, rho), float(radius)
+
+
+@case("roundings of a curved integral over a kink, counted by balls", "entries: Straight and quadratic pieces", 25)
+def _curved_rounding():
+    rho = 0.9
+    with working_precision(53):
+        total = arb(0)
+        for weight, gap, y, inverse in _kink_nodes(curved_kink_integrals.CURVED, rho):
+            # a jump of the second derivative alone, at 0
+            total += weight / 2 * (gap * gap) * (2 * y * inverse) * _fuzzy(1.0, 5)
+        radius = (total * _fuzzy(math.atanh(rho), 1) / (2 * arb.pi())).rad()
+    return _kink_claim(curved_kink_integrals.curved_kink_integrals, 0.0, 1.0, rho), float(radius)
 
 
 # Eigenvalues

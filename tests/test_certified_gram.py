@@ -15,6 +15,7 @@ from hermite_dual.certified.enclosures.piecewise_polynomial import jump_coeffici
 from hermite_dual.certified.second_proof.rebuild import parameters_of, rebuild
 from hermite_dual.claims import check_claim, scaling_error
 from hermite_dual.population.proof.entry_bounds import entry_bounds
+from hermite_dual.population.proof.input_rows import InputRows
 
 DIGITS = 40
 
@@ -284,3 +285,21 @@ def test_nearly_parallel_rows_at_large_variance_are_proven_from_the_diagonal(sig
     exact = 2 / mp.pi * mp.asin(2 * c / mp.sqrt((1 + 2 * q1) * (1 + 2 * q2)))
     assert abs(mp.mpf(G.matrix[0, 1]) - exact) <= G.entry_bounds.errors[0, 1]
     assert G.entry_error < 4e-7
+
+
+@pytest.mark.parametrize("part", ["between", "diagonal"])
+def test_errors_of_inner_products_enter_every_entry(monkeypatch, part):
+    """With phi = x the limit is t/(1 - sigma_w^2): an inner product known to e moves it by e/(1 - sigma_w^2)."""
+    e, model = 1e-3, hd.DEQ("x", 0.5)
+    G = model.gram(np.array([[1.0, 0.0], [0.6, 0.8]]))
+    plain = entry_bounds(G.model, G.matrix, G.variances).errors
+    original = getattr(InputRows, part)
+
+    def wider(self, *arguments):
+        exact = original(self, *arguments)
+        return replace(exact, errors=exact.errors + e)
+
+    monkeypatch.setattr(InputRows, part, wider)
+    place = (0, 1) if part == "between" else (0, 0)
+    error = entry_bounds(G.model, G.matrix, G.variances).errors[place]
+    assert e / (1 - 0.25) <= error - plain[place] <= 4 * e

@@ -117,14 +117,15 @@ def _recur(
     points: Wide, wide: Wide, start: Array, first: int, values: Array, norms: Array, errors: Array, unit: float
 ) -> None:
     """Degrees `first` and above; `wide` holds the two before, `start` their errors."""
+    kind = points.dtype.type  # the arithmetic whose unit is given
     x = points.astype(np.float64)
     gap = x * x / 4 * (1 + 8 * UNIT)
     former, current = wide[0].copy(), wide[1].copy()
     # E_r(a, b) <= (|a| + |b|)^2, since x <= 2 sqrt(r)
     energy = math.sqrt(first - 1) * (start[0] + start[1]) * UP
     for r in range(first - 1, len(values) - 1):
-        middle, last = points * current, np.sqrt(np.longdouble(r)) * former
-        following = (middle - last) / np.sqrt(np.longdouble(r + 1))
+        middle, last = points * current, np.sqrt(kind(r)) * former
+        following = (middle - last) / np.sqrt(kind(r + 1))
         # five roundings at most on the way of either term, and one more for this count itself
         fresh = 6 * unit * (np.abs(middle) + np.abs(last)).astype(np.float64) * UP + 8 * r * TINY
         energy = (energy * np.sqrt(1 + 1 / (r - gap)) + fresh) * UP
