@@ -17,6 +17,7 @@ import numpy as np
 import sympy as sp
 from flint import acb, arb
 
+from hermite_dual.activation import activation
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
@@ -44,7 +45,9 @@ from hermite_dual.certified.enclosures.kernel import mehler_ball
 from hermite_dual.certified.growth import monomials
 from hermite_dual.certified.second_proof import plain_bounds
 from hermite_dual.certified.suprema.envelope import Envelope
+from hermite_dual.certified.suprema.slope_regularity import slope_regularity
 from hermite_dual.population.proof import limit_bounds
+from hermite_dual.population.proof.certified_slope import certified_slope
 from hermite_dual.population.proof.input_rows import InputRows
 from hermite_dual.shape.shape import shape_of
 
@@ -253,6 +256,33 @@ def _ntk():
 
     claim = float(entry_error.ntk_error(K, S, d, (ek, es, ed), math.sqrt(w), 1.0))
     return claim, float(theta(mp.mpf(K) + ek, mp.mpf(S) + es, mp.mpf(d) + ed) - theta(K, S, mp.mpf(d)))
+
+
+@case("dual of the derivative moved by a variance (sin)", "tangent_kernel: Proven entries", 2.7)
+def _slope_moved():
+    # kdot = (1 + exp(-2 t^2))/2 on the diagonal, steepest at t = 1/2; the bound lets both arguments move by themselves
+    e, phi = 1e-4, activation("sin")
+    values, errors = certified_slope(
+        phi, slope_regularity(phi.shape), np.array([0.25]), np.array([e]), np.ones((1, 1)), np.zeros((1, 1))
+    )
+    true = (1 + mp.exp(-2 * (mp.mpf(1) / 2 + mp.mpf(e)) ** 2)) / 2
+    return float(errors[0, 0]), float(abs(true - mp.mpf(float(values[0, 0]))))
+
+
+@case("dual of the derivative moved by a correlation (sin)", "tangent_kernel: Proven entries", 2.8)
+def _slope_correlated():
+    # kdot = exp(-q) cosh(q rho), steepest at rho = 1
+    e, phi, q, rho = 1e-4, activation("sin"), 1.0, 0.9998
+    values, errors = certified_slope(
+        phi,
+        slope_regularity(phi.shape),
+        np.array([q, q]),
+        np.zeros(2),
+        np.array([[1.0, rho], [rho, 1.0]]),
+        np.array([[0.0, e], [e, 0.0]]),
+    )
+    true = mp.exp(-q) * mp.cosh(q * (mp.mpf(rho) + mp.mpf(e)))
+    return float(errors[0, 1]), float(abs(true - mp.mpf(float(values[0, 1]))))
 
 
 # Series
@@ -663,6 +693,11 @@ def _entry_norm_scalar():
 @case("quadratic form of an error", "eigenvalues: Least eigenvalue: upper bound", 1.001)
 def _entry_form():
     return float(entry_norm.entry_form(np.full((4, 4), 0.25), np.full(4, 0.5))), 1.0
+
+
+@case("quadratic form of an equal error", "eigenvalues: Least eigenvalue: upper bound", 1.001)
+def _entry_form_scalar():
+    return float(entry_norm.entry_form(0.25, np.full(4, 0.5))), 1.0
 
 
 @case("quadratic form of row sums", "eigenvalues: Beyond memory", 1.001)

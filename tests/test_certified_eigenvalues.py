@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import sympy as sp
-from flint import arb
+from flint import arb, arb_mat
 
 import hermite_dual as hd
 from hermite_dual.certified.balls.precision import upper_float, working_precision
@@ -18,6 +18,7 @@ from hermite_dual.certified.counted.entry_error import (
     off_diagonal_error,
     separable_series,
 )
+from hermite_dual.certified.eigenvalues.ball_eigenvalues import Frame, dominates
 from hermite_dual.certified.eigenvalues.eigenvalues import check_lower_bound, least_eigenvalue
 from hermite_dual.certified.eigenvalues.float_cholesky import shifted_cholesky
 from hermite_dual.certified.eigenvalues.theory_bounds import theory_lower_bounds
@@ -249,3 +250,11 @@ def test_a_check_says_how_far_the_claim_is_from_the_truth():
     assert pickle.loads(pickle.dumps(found)).estimate == found.estimate
     G = hd.DEQ("tanh", 0.2).gram(hd.on_sphere(np.random.default_rng(0).standard_normal((9, 5))))
     assert G.check_lower_bound(1e-9).estimate == pytest.approx(G.least_eigenvalue().estimate, rel=1e-9)
+
+
+@pytest.mark.parametrize("off", [1.0, 1.2, 1.9])
+def test_a_frame_that_is_not_dominant_proves_nothing(off):
+    """[[1, a], [a, 1]] has the eigenvalue 1 - a."""
+    B, unit = arb_mat([[1, off], [off, 1]]), arb_mat([[1, 0], [0, 1]])
+    assert not dominates(Frame(B, unit, unit), arb(0))
+    assert dominates(Frame(arb_mat([[1, 0.5], [0.5, 1]]), unit, unit), arb(0))
