@@ -1,10 +1,11 @@
 """Break the proofs on purpose, one constant, sign, comparison or term at a time, and see whether the tests notice.
 
-Usage: python benchmarks/mutants.py [--sample K] [--only PATTERN] [--jobs J]
+Usage: python benchmarks/mutants.py [--quick] [--sample K] [--only PATTERN] [--jobs J]
 
 Every mutation replaces one text in one file of a copy of the working tree, and runs the tests that belong to it there,
-up to the first failure. It is *killed* where a test fails and *survives* where all pass; `--sample K` takes K of them,
-spread evenly. The exit code is 1 if one survives that is not in `EQUIVALENT`, with the reason why it is none.
+up to the first failure. It is *killed* where a test fails and *survives* where all pass. `--sample K` takes K of them,
+spread evenly, `--quick` those that the sharp cases alone must notice. The exit code is 1 if one survives that is not in
+`EQUIVALENT`, with the reason why it is none.
 """
 
 import argparse
@@ -227,9 +228,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, default=len(MUTANTS), help="how many, spread evenly")
     parser.add_argument("--only", default="", help="part of the name")
+    parser.add_argument("--quick", action="store_true", help="those that the sharp cases alone must notice")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    wanted = [one for one in MUTANTS if options.only in one.name]
+    wanted = [one for one in MUTANTS if options.only in one.name and (one.tests == (SHARP,) or not options.quick)]
     step = max(1.0, len(wanted) / max(options.sample, 1))
     chosen = [wanted[int(k * step)] for k in range(min(options.sample, len(wanted)))]
     with tempfile.TemporaryDirectory() as folder:

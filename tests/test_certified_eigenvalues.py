@@ -18,7 +18,7 @@ from hermite_dual.certified.counted.entry_error import (
     off_diagonal_error,
     separable_series,
 )
-from hermite_dual.certified.eigenvalues.ball_eigenvalues import Frame, dominates
+from hermite_dual.certified.eigenvalues.ball_eigenvalues import Frame, dominates, exact_sign
 from hermite_dual.certified.eigenvalues.eigenvalues import check_lower_bound, least_eigenvalue
 from hermite_dual.certified.eigenvalues.float_cholesky import shifted_cholesky
 from hermite_dual.certified.eigenvalues.theory_bounds import theory_lower_bounds
@@ -258,3 +258,17 @@ def test_a_frame_that_is_not_dominant_proves_nothing(off):
     B, unit = arb_mat([[1, off], [off, 1]]), arb_mat([[1, 0], [0, 1]])
     assert not dominates(Frame(B, unit, unit), arb(0))
     assert dominates(Frame(arb_mat([[1, 0.5], [0.5, 1]]), unit, unit), arb(0))
+
+
+@pytest.mark.parametrize(
+    ("A", "value", "sign"),
+    [
+        (np.diag([1.0, -1.0]), 0.0, -1),
+        (np.diag([2.0, 3.0]), 2.0, 1),
+        (np.diag([2.0, 3.0]), np.nextafter(2.0, 3.0), -1),
+        (np.array([[1.0, 2.0], [2.0, 4.0]]), 0.0, 1),
+        (np.array([[1.0, 2.0], [2.0, np.nextafter(4.0, 0.0)]]), 0.0, -1),
+    ],
+)
+def test_signs_of_the_characteristic_polynomial_decide_to_the_last_bit(A, value, sign):
+    assert exact_sign(A, float(value)) == sign

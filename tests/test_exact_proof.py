@@ -13,6 +13,7 @@ import sympy as sp
 
 import hermite_dual as hd
 from hermite_dual.certified.eigenvalues.entry_norm import RowSums
+from hermite_dual.certified.eigenvalues.exact_proof import _shifted
 
 check = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "check_an_exact_proof.py"))["check"]
 
@@ -137,3 +138,9 @@ def test_values_and_matrices_are_exact():
         hd.exact_proof(hd.DEQ(np.tanh, 0.2).gram(np.eye(2)), 0.0)
     with pytest.raises(hd.InvalidInputError, match="carries the proven errors"):
         hd.exact_proof(hd.DEQ("tanh", 0.2).gram(np.eye(2)), 0.0, 1e-3)
+
+
+def test_what_is_checked_in_integers_is_the_matrix_less_errors_and_value():
+    """2^-1 [[4, 2], [2, 4]] less row errors of 1/2 and a value of 1/3, times 2 and 3."""
+    exact = _shifted([[4, 2], [2, 4]], [1, 1], 1, Fraction(1, 3))
+    assert [[int(v) for v in row] for row in exact.tolist()] == [[7, 6], [6, 7]]
