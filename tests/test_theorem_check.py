@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import hermite_dual as hd
+from hermite_dual.population.theorem.hypothesis_tests import no_parallel_rows
 
 P, R, U = hd.Outcome.PROVEN, hd.Outcome.REFUTED, hd.Outcome.UNDECIDED
 X = hd.on_sphere(np.random.default_rng(0).normal(size=(10, 6)))
@@ -161,3 +162,12 @@ def test_bad_arguments_are_refused(arguments, message):
         hd.DEQ("tanh", 0.2).check(X, **arguments)
     with pytest.raises(hd.InvalidInputError, match="no hypothesis is named"):
         hd.DEQ("tanh", 0.2).check(X)["luck"]
+
+
+def test_rows_that_are_exactly_parallel_are_never_proven_otherwise():
+    """3 x is exact for short binary fractions x; its cosine with x is 1, and computed below 1 in half of the cases."""
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        row = rng.integers(-1000, 1000, 12) / 1024.0
+        assert no_parallel_rows(np.array([row, 3.0 * row])).outcome is hd.Outcome.REFUTED
+        assert no_parallel_rows(np.array([row, -7.0 * row])).outcome is hd.Outcome.REFUTED
