@@ -136,7 +136,9 @@ MUTANTS = [
     Mutant(PANELS, "return 4 * size * parameter**-degree", "return size * parameter**-degree", (SHARP,)),
     Mutant(PANELS, "rounding = sum((3 * k + 1) * abs(v)", "rounding = 0 * sum((3 * k + 1) * abs(v)", (SHARP,)),
     Mutant(KINKS, "ROUNDING = 60.0", "ROUNDING = 0.0", (PIECES,)),
-    Mutant(KINKS, "own = ROUNDING * UNIT * top[j] * damp", "own = 0.02 * ROUNDING * UNIT * top[j] * damp", (PIECES,)),
+    Mutant(
+        KINKS, "own = ROUNDING * UNIT * top[j] * damp", "own = 0.02 * ROUNDING * UNIT * top[j] * damp", (SHARP, PIECES)
+    ),
     Mutant(CURVED, "CURVED_ROUNDING = 126.0", "CURVED_ROUNDING = 0.0", (PIECES,)),
     Mutant(KINKS, "good = off[j] <= MISMATCH", "good = True", (PIECES,)),
     # entry errors
@@ -165,7 +167,7 @@ MUTANTS = [
         (ZERO,),
     ),
     Mutant(INPUTS, "self.row_error * (2.0 + self.row_error)", "self.row_error", (SHARP,)),
-    Mutant(SLOPE, "shifts = shift[rows] + shift[columns]", "shifts = 0.0 * shift[rows]", (TANGENT,)),
+    Mutant(SLOPE, "shifts = shift[rows] + shift[columns]", "shifts = 0.0 * shift[rows]", (SHARP, TANGENT)),
     # eigenvalues
     Mutant(CHOLESKY, "(gamma(rows + 2) + count * UNIT)", "(0.25 * gamma(rows + 2))", (SHARP,)),
     Mutant(CHOLESKY, "return (units * norm + diagonal_error + underflow) * UP", "return 0.0", (SHARP,)),
