@@ -39,9 +39,9 @@ def check_array(X: Any, xp: Any, name: str) -> AnyArray:
     """Return samples of shape (n, d), real floating and finite, in their own library; NumPy's as float64.
 
     Args:
-        X: Samples.
-        xp: Their namespace.
-        name: What the message calls them.
+        X: samples.
+        xp: their namespace.
+        name: what the message calls them.
 
     Raises:
         InvalidInputError: The array is none of those.

@@ -149,6 +149,34 @@ def test_every_constant_of_a_proof_has_a_reason(module):
     assert [names for names, reason in constants(module) if not reason] == []
 
 
+PROPER = {
+    "Gram",
+    "Hermite",
+    "None",
+    "Theta",
+    "Gamma",
+    "Lipschitz",
+    "Chebyshev",
+    "Parseval",
+    "Student",
+    "Clopper",
+    "Var",
+}
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_what_arguments_are_begins_in_lower_case(module):
+    """One grammar of docstrings: `name: what it is, its shape.`, capitals for names of people and symbols."""
+    capitals = []
+    for node in ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            for section in re.split(r"\n(?=\S)", ast.get_docstring(node) or ""):
+                if section.startswith(("Args:", "Attributes:")):
+                    firsts = re.findall(r"^    \w+(?:, \w+)*: ([A-Z][a-z]+\b|A(?= [a-z]))", section, flags=re.M)
+                    capitals += [word for word in firsts if word not in PROPER]
+    assert capitals == []
+
+
 def test_variables_say_what_is_in_them():
     """`found` says where a value comes from, and nothing of what it is."""
     meaningless = [

@@ -41,7 +41,7 @@ def errors_to_exit_codes(interrupted: str = "no file was left half written") -> 
     """Turn errors raised on purpose, failures and Ctrl-C into one line on stderr and an exit code.
 
     Args:
-        interrupted: What to say after Ctrl-C.
+        interrupted: what to say after Ctrl-C.
     """
     from hermite_dual.errors import HermiteDualError
 
@@ -163,9 +163,9 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path | None], *, for
     """Make sure, before anything is computed, that files can be written and that none is lost.
 
     Args:
-        outputs: Files to be written.
-        inputs: Files that are read, None for what is not given.
-        force: Whether files that exist may be replaced.
+        outputs: files to be written.
+        inputs: files that are read, None for what is not given.
+        force: whether files that exist may be replaced.
 
     Raises:
         InvalidInputError: A file is an input, or exists and is not to be replaced.

@@ -19,7 +19,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     hands its permissions on; devices, pipes and folders are not replaced.
 
     Args:
-        path: The file to be written.
+        path: the file to be written.
 
     Yields:
         The path to write to, with the same extension.

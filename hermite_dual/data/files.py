@@ -26,7 +26,7 @@ def read_samples(path: str | os.PathLike[str]) -> Array:
     first line may be a header. Pickled objects are never loaded.
 
     Args:
-        path: The file.
+        path: the file.
 
     Returns:
         Float64 array of shape (n, d), n >= 1, d >= 1, finite.
@@ -51,8 +51,8 @@ def check_samples(table: Any, name: str) -> Array:
     """Return the array as finite float64 of shape (n, d), or say what is wrong with it.
 
     Args:
-        table: An array, or what NumPy makes one of.
-        name: What the message calls it.
+        table: an array, or what NumPy makes one of.
+        name: what the message calls it.
 
     Returns:
         Float64 array of shape (n, d).

@@ -15,8 +15,8 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
     """Write a JSON file atomically; NaN and infinities, which JSON lacks, become null.
 
     Args:
-        path: The file.
-        content: Dictionaries, lists, strings, numbers (of NumPy as well), booleans and None.
+        path: the file.
+        content: dictionaries, lists, strings, numbers (of NumPy as well), booleans and None.
 
     Raises:
         DataFileError: The file cannot be written.

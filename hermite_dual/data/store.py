@@ -38,12 +38,12 @@ class RecordStore:
     """Named records of arrays in a folder, all of one key.
 
     Args:
-        folder: The folder; made if missing.
-        key: What the records belong to: names with strings, numbers, booleans, None and lists of them. A folder that
+        folder: the folder; made if missing.
+        key: what the records belong to: names with strings, numbers, booleans, None and lists of them. A folder that
             holds results of another key is refused.
 
     Attributes:
-        damaged: Names of records that were found damaged; they count as absent.
+        damaged: names of records that were found damaged; they count as absent.
 
     Raises:
         InvalidInputError: The folder holds results of another key.
@@ -66,7 +66,7 @@ class RecordStore:
         """Read a record; None where there is none, or a damaged one, which is noted in `damaged`.
 
         Args:
-            name: Letters, digits, dots, hyphens and underscores.
+            name: letters, digits, dots, hyphens and underscores.
 
         Raises:
             DataFileError: The file exists and cannot be read.
@@ -87,8 +87,8 @@ class RecordStore:
         """Write a record, whole or not at all; one of the same name is replaced.
 
         Args:
-            name: As in `load`.
-            arrays: Arrays of numbers.
+            name: as in `load`.
+            arrays: arrays of numbers.
 
         Raises:
             DataFileError: The file cannot be written, for instance because the disk is full. What was saved before
@@ -122,7 +122,7 @@ def digest_of_array(array: NDArray[Any]) -> str:
     """Give the SHA-256 of the values, shape and type of an array, for the key of a store.
 
     Args:
-        array: Any array of numbers.
+        array: any array of numbers.
     """
     header, payload = _describe({"array": array})
     return sha256(canonical(header) + payload)

@@ -24,8 +24,8 @@ def manifest_of(key: dict[str, Any], layout: int) -> dict[str, Any]:
     """Give what a folder says about its results.
 
     Args:
-        key: Names with strings, numbers, booleans, None and lists of them.
-        layout: Number of the layout of the files.
+        key: names with strings, numbers, booleans, None and lists of them.
+        layout: number of the layout of the files.
     """
     return {"layout": layout, "digest": sha256(canonical(key)), "key": key}
 
@@ -34,11 +34,11 @@ def check_manifest(manifest: Any, key: dict[str, Any], layout: int, folder: str,
     """Compare what a folder says about its results with what is wanted.
 
     Args:
-        manifest: As `manifest_of` gives it, or whatever was found in its place.
-        key: The key wanted.
-        layout: The layout wanted.
-        folder: Name of the folder, for messages.
-        file: Name of the file that holds the manifest, for messages.
+        manifest: as `manifest_of` gives it, or whatever was found in its place.
+        key: the key wanted.
+        layout: the layout wanted.
+        folder: name of the folder, for messages.
+        file: name of the file that holds the manifest, for messages.
 
     Raises:
         InvalidInputError: The folder holds results of another key; the message lists what differs.
@@ -68,8 +68,8 @@ def check_empty(folder: Path, file: str) -> None:
     """Refuse a folder that holds something but does not say what.
 
     Args:
-        folder: The folder, which may be missing.
-        file: Name of the file that would say it; what a killed process left of it does not count.
+        folder: the folder, which may be missing.
+        file: name of the file that would say it; what a killed process left of it does not count.
 
     Raises:
         DataFileError: There is something in the folder, or it cannot be read.

@@ -57,8 +57,8 @@ def array_function(activation: Any, xp: Any) -> Callable[[AnyArray], AnyArray]:
     """Return the activation as a function of arrays of a library.
 
     Args:
-        activation: For NumPy any vectorised function; for other libraries an activation with a formula.
-        xp: The library's namespace.
+        activation: for NumPy any vectorised function; for other libraries an activation with a formula.
+        xp: the library's namespace.
 
     Returns:
         A function from arrays to arrays of the same shape.

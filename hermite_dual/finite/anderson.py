@@ -20,8 +20,8 @@ class Anderson:
     decrease returns to the last plain step `g(Z)` that it had, and starts a new history.
 
     Args:
-        xp: Namespace of the arrays.
-        depth: Differences kept.
+        xp: namespace of the arrays.
+        depth: differences kept.
     """
 
     def __init__(self, xp: Any, depth: int = DEPTH) -> None:

@@ -20,10 +20,10 @@ class ContractingDraw:
     """A network drawn again until it contracts.
 
     Attributes:
-        network: The first network drawn with `L ||W||_2 < 1` proven.
-        draws: Number of networks drawn.
-        contraction: The proof: its value is an upper bound of `L ||W||_2`.
-        failure_probability: Upper bound of the probability that one draw does not contract; 1 where none is known.
+        network: the first network drawn with `L ||W||_2 < 1` proven.
+        draws: number of networks drawn.
+        contraction: the proof: its value is an upper bound of `L ||W||_2`.
+        failure_probability: upper bound of the probability that one draw does not contract; 1 where none is known.
             The network follows the law of the weights, given that it contracts; no expectation of a quantity in
             [0, 1] moves by more than this.
     """
@@ -51,14 +51,14 @@ def sample_contracting(
     draw fails where `2 sigma_w L < 1`.
 
     Args:
-        activation: The activation phi, with a formula.
-        sigma_w: Scale of the recurrent weights, >= 0.
-        sigma_u: Scale of the input weights, >= 0.
-        sigma_b: Scale of the biases, >= 0.
-        width: Number m of neurons, >= 1.
-        inputs: Number d of input coordinates, >= 1.
-        seed: As for `sample_network`, which draws the first network; the others have streams of their own.
-        max_draws: Largest number of networks drawn, >= 1.
+        activation: the activation phi, with a formula.
+        sigma_w: scale of the recurrent weights, >= 0.
+        sigma_u: scale of the input weights, >= 0.
+        sigma_b: scale of the biases, >= 0.
+        width: number m of neurons, >= 1.
+        inputs: number d of input coordinates, >= 1.
+        seed: as for `sample_network`, which draws the first network; the others have streams of their own.
+        max_draws: largest number of networks drawn, >= 1.
 
     Raises:
         InvalidInputError: An argument lies outside what is stated above, or no Lipschitz constant of phi is proven.

@@ -14,8 +14,8 @@ def contraction_of(activation: Any, norm: NormBounds) -> Hypothesis:
     """Decide `L ||W||_2 < 1`.
 
     Args:
-        activation: The activation phi; of one without a formula no Lipschitz constant is proven.
-        norm: Bounds of `||W||_2`.
+        activation: the activation phi; of one without a formula no Lipschitz constant is proven.
+        norm: bounds of `||W||_2`.
 
     Returns:
         PROVEN with an upper bound of `L ||W||_2`, REFUTED with a lower bound, or UNDECIDED: with the upper bound, if

@@ -24,9 +24,9 @@ class Equilibrium:
     """A solution of `Z = phi(W Z + V)`.
 
     Attributes:
-        Z: The states, shape (m, n), a column per sample; an array of the library of the samples.
+        Z: the states, shape (m, n), a column per sample; an array of the library of the samples.
         residual: `max |Z - phi(W Z + V)|`, evaluated at the `Z` returned.
-        iterations: Evaluations of phi that were made; with batches, of the batch that took most.
+        iterations: evaluations of phi that were made; with batches, of the batch that took most.
     """
 
     Z: AnyArray
@@ -53,14 +53,14 @@ def solve_equilibrium(
     In precisions other than float64, 64 roundings stand in place of 1e-12.
 
     Args:
-        activation: The activation phi, a vectorised float64 function; errors quote its `lipschitz`, if it has one.
+        activation: the activation phi, a vectorised float64 function; errors quote its `lipschitz`, if it has one.
             On arrays of other libraries than NumPy, an activation with a formula.
-        W: Recurrent weights, shape (m, m).
+        W: recurrent weights, shape (m, m).
         drive: `U X^T + b`, shape (m, n).
-        sigma_w: Scale with which `W` was drawn, quoted in errors.
-        max_iterations: Largest number of evaluations of phi, >= 1.
+        sigma_w: scale with which `W` was drawn, quoted in errors.
+        max_iterations: largest number of evaluations of phi, >= 1.
         method: "anderson" or "contraction".
-        start: First point, shape (m, n); zero by default.
+        start: first point, shape (m, n); zero by default.
 
     Returns:
         The equilibrium.

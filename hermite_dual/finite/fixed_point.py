@@ -33,9 +33,9 @@ class FixedPoint:
     """Where an iteration ended.
 
     Attributes:
-        Z: The last point at which the map was evaluated, shape (m, n).
+        Z: the last point at which the map was evaluated, shape (m, n).
         residual: `max |Z - g(Z)|`.
-        iterations: Evaluations of the map.
+        iterations: evaluations of the map.
         failure: None if the tolerance was reached, else what happened.
     """
 
@@ -65,13 +65,13 @@ def fixed_point(
     other precisions.
 
     Args:
-        multiply: The product, a new array.
-        finish: The pointwise function, by rows.
-        start: First point, shape (m, n).
-        xp: Namespace of the arrays.
-        floor: Least size that the tolerance refers to.
-        accelerate: Whether slow convergence is accelerated.
-        max_iterations: Largest number of evaluations of g, >= 1.
+        multiply: the product, a new array.
+        finish: the pointwise function, by rows.
+        start: first point, shape (m, n).
+        xp: namespace of the arrays.
+        floor: least size that the tolerance refers to.
+        accelerate: whether slow convergence is accelerated.
+        max_iterations: largest number of evaluations of g, >= 1.
     """
     tolerance = TOLERANCE if start.dtype == xp.float64 else 64.0 * float(xp.finfo(start.dtype).eps)
     Z, anderson = start, None

@@ -43,11 +43,11 @@ def solve_sensitivities(
 
     Args:
         slopes: `phi'(W Z + U X^T + b)`, shape (m, n).
-        W: Recurrent weights, shape (m, m).
-        a: Readout, shape (m,).
-        xp: Namespace of the arrays.
-        start: First point, shape (m, n); by default zero.
-        max_iterations: Largest number of products.
+        W: recurrent weights, shape (m, m).
+        a: readout, shape (m,).
+        xp: namespace of the arrays.
+        start: first point, shape (m, n); by default zero.
+        max_iterations: largest number of products.
 
     Returns:
         The sensitivities, shape (m, n), to a residual of 1e-12 relative to their size (64 roundings in other

@@ -33,14 +33,14 @@ class FiniteDEQ:
     array_api_compat), which then does the work, in the precision of the samples, and holds the results.
 
     Attributes:
-        activation: The activation phi, a vectorised float64 function.
-        sigma_w: Scale with which `W` was drawn; errors quote it.
-        sigma_u: Scale with which `U` was drawn.
-        sigma_b: Scale with which `b` was drawn.
-        W: Recurrent weights, shape (m, m), read-only; a `DrawnMatrix` where they are not kept.
-        U: Input weights, shape (m, d), read-only.
-        b: Biases, shape (m,), read-only.
-        a: Readout, shape (m,), read-only.
+        activation: the activation phi, a vectorised float64 function.
+        sigma_w: scale with which `W` was drawn; errors quote it.
+        sigma_u: scale with which `U` was drawn.
+        sigma_b: scale with which `b` was drawn.
+        W: recurrent weights, shape (m, m), read-only; a `DrawnMatrix` where they are not kept.
+        U: input weights, shape (m, d), read-only.
+        b: biases, shape (m,), read-only.
+        a: readout, shape (m,), read-only.
 
     Raises:
         InvalidInputError: The shapes do not belong together.
@@ -96,10 +96,10 @@ class FiniteDEQ:
         """Solve `Z = phi(W Z + U X^T + b)` for every sample.
 
         Args:
-            X: Samples, shape (n, d), one per row, finite.
-            max_iterations: Largest number of evaluations of phi.
+            X: samples, shape (n, d), one per row, finite.
+            max_iterations: largest number of evaluations of phi.
             method: "anderson" (safeguarded acceleration where the contraction is slow) or "contraction".
-            batch: Samples solved at a time, which bounds the memory beside the states; by default all.
+            batch: samples solved at a time, which bounds the memory beside the states; by default all.
 
         Returns:
             The equilibrium: `Z` of shape (m, n), its residual and the number of evaluations.
@@ -131,8 +131,8 @@ class FiniteDEQ:
         """Compute the empirical Gram matrix `Z^T Z / m` at the equilibrium.
 
         Args:
-            X: Samples, shape (n, d), one per row, finite.
-            batch: Samples solved at a time; by default all.
+            X: samples, shape (n, d), one per row, finite.
+            batch: samples solved at a time; by default all.
 
         Returns:
             Symmetric positive semidefinite matrix, shape (n, n).
@@ -152,7 +152,7 @@ class FiniteDEQ:
         They are squared singular values of Z, so that small ones are accurate to 1e-15 of the *root* of the largest.
 
         Args:
-            X: Samples, shape (n, d), one per row, finite.
+            X: samples, shape (n, d), one per row, finite.
 
         Returns:
             Eigenvalues, shape (n,), zeros included where there are fewer neurons than samples.
@@ -169,10 +169,10 @@ class FiniteDEQ:
         """Compute the empirical neural tangent kernel at the equilibrium, by implicit differentiation.
 
         Args:
-            X: Samples, shape (n, d), one per row, finite.
+            X: samples, shape (n, d), one per row, finite.
             parametrization: "ntk", to be held against the kernel of infinite width, or "standard", whose eigenvalues
                 govern `train`; see `EmpiricalNTK` for both formulas.
-            parameters: Which of "a", "W", "U", "b" are trained.
+            parameters: which of "a", "W", "U", "b" are trained.
 
         Returns:
             The kernel with its parts, each of shape (n, n); memory is of the order of W and Z.
@@ -197,8 +197,8 @@ class FiniteDEQ:
         """Return `2 / lambda_max(Theta)`: gradient descent on the linearised network is stable for steps below.
 
         Args:
-            X: Samples, shape (n, d).
-            parameters: Which of "a", "W", "U", "b" are trained.
+            X: samples, shape (n, d).
+            parameters: which of "a", "W", "U", "b" are trained.
         """
         kernel = np.asarray(self.ntk(X, "standard", parameters).matrix)
         return 2.0 / float(np.linalg.eigvalsh(kernel)[-1])
@@ -239,13 +239,13 @@ class FiniteDEQ:
         gradients by implicit differentiation. The network itself stays as it is; the run holds the trained one.
 
         Args:
-            X: Samples, shape (n, d).
-            y: Targets, shape (n,).
-            step: Step size eta > 0; see `stable_step`.
-            epochs: Steps to take, >= 0.
-            parameters: Which of "a", "W", "U", "b" are trained; by default all, without b where sigma_b = 0.
-            require_contraction: Stop where `L ||W||_2 >= 1`, beyond which an equilibrium need not be unique.
-            progress: Called after every epoch with the loss as text, the epoch's number and that of the last one.
+            X: samples, shape (n, d).
+            y: targets, shape (n,).
+            step: step size eta > 0; see `stable_step`.
+            epochs: steps to take, >= 0.
+            parameters: which of "a", "W", "U", "b" are trained; by default all, without b where sigma_b = 0.
+            require_contraction: stop where `L ||W||_2 >= 1`, beyond which an equilibrium need not be unique.
+            progress: called after every epoch with the loss as text, the epoch's number and that of the last one.
 
         Returns:
             Loss, `||W||_2` and `lambda_min(Z^T Z)` of every epoch, each claim with the first epoch at which it

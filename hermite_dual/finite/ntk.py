@@ -53,10 +53,10 @@ class Scales:
     """Squared scales by which the terms of a neural tangent kernel are weighed, 0 for what is not trained.
 
     Attributes:
-        a: Of `Z^T Z`.
-        W: Of `Gamma o Z^T Z`.
-        U: Of `Gamma o X X^T`.
-        b: Of `Gamma`.
+        a: of `Z^T Z`.
+        W: of `Gamma o Z^T Z`.
+        U: of `Gamma o X X^T`.
+        b: of `Gamma`.
     """
 
     a: float
@@ -75,9 +75,9 @@ def scales_of(
 
     Args:
         sigmas: `sigma_w, sigma_u, sigma_b`.
-        shape: Width m and inputs d.
+        shape: width m and inputs d.
         parametrization: "ntk" or "standard".
-        parameters: Names of the trained parameters.
+        parameters: names of the trained parameters.
     """
     m, d = shape
     w, u, b = (
@@ -91,10 +91,10 @@ def tied_ntk(Z: AnyArray, G: AnyArray, X: AnyArray, scales: Scales) -> Empirical
     """Assemble the kernel of a network at its equilibrium.
 
     Args:
-        Z: States, shape (m, n).
-        G: Sensitivities, shape (m, n).
-        X: Samples, shape (n, d).
-        scales: Weights of the terms.
+        Z: states, shape (m, n).
+        G: sensitivities, shape (m, n).
+        X: samples, shape (n, d).
+        scales: weights of the terms.
     """
     inner, gamma = Z.T @ Z, G.T @ G
     matrix = scales.a * inner + gamma * (scales.W * inner + scales.U * (X @ X.T) + scales.b)

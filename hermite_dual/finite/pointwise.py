@@ -24,9 +24,9 @@ def finish_step(product: AnyArray, Z: AnyArray, finish: Finish, xp: Any) -> tupl
 
     Args:
         product: `W Z`, shape (m, n); overwritten.
-        Z: The iterate, shape (m, n).
-        finish: The pointwise part of the map.
-        xp: Namespace of the arrays.
+        Z: the iterate, shape (m, n).
+        finish: the pointwise part of the map.
+        xp: namespace of the arrays.
 
     Returns:
         The step `g(Z)`, `f = g(Z) - Z`, `max |f|` and `max |Z|`; NaN passes through both.

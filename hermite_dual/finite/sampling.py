@@ -36,15 +36,15 @@ def sample_network(
     """Draw the weights of a network of finite width; the same seed gives the same numbers.
 
     Args:
-        activation: The activation phi, a vectorised float64 function.
-        sigma_w: Scale of the recurrent weights, >= 0.
-        sigma_u: Scale of the input weights, >= 0.
-        sigma_b: Scale of the biases, >= 0.
-        width: Number m of neurons, >= 1.
-        inputs: Number d of input coordinates, >= 1.
-        seed: A whole number >= 0 or a `numpy.random.SeedSequence`; `W`, `U`, `b` and `a` have independent streams of
+        activation: the activation phi, a vectorised float64 function.
+        sigma_w: scale of the recurrent weights, >= 0.
+        sigma_u: scale of the input weights, >= 0.
+        sigma_b: scale of the biases, >= 0.
+        width: number m of neurons, >= 1.
+        inputs: number d of input coordinates, >= 1.
+        seed: a whole number >= 0 or a `numpy.random.SeedSequence`; `W`, `U`, `b` and `a` have independent streams of
             it.
-        memory: Bytes that `W` may take. A larger one is not kept but drawn again, in blocks of rows, for every
+        memory: bytes that `W` may take. A larger one is not kept but drawn again, in blocks of rows, for every
             product: the same numbers, at the cost of the drawing. By default half of the machine's memory.
 
     Returns:
@@ -83,14 +83,14 @@ def sample_untied(
     """Draw a network of finite depth whose layers have independent recurrent weights.
 
     Args:
-        activation: The activation phi, a vectorised float64 function.
-        sigma_w: Scale of the recurrent weights, >= 0.
-        sigma_u: Scale of the input weights, >= 0.
-        sigma_b: Scale of the biases, >= 0.
-        width: Number m of neurons, >= 1.
-        inputs: Number d of input coordinates, >= 1.
-        depth: Number of layers, >= 1.
-        seed: A whole number >= 0 or a `numpy.random.SeedSequence`; `U`, `b` and `a` are those of `sample_network`.
+        activation: the activation phi, a vectorised float64 function.
+        sigma_w: scale of the recurrent weights, >= 0.
+        sigma_u: scale of the input weights, >= 0.
+        sigma_b: scale of the biases, >= 0.
+        width: number m of neurons, >= 1.
+        inputs: number d of input coordinates, >= 1.
+        depth: number of layers, >= 1.
+        seed: a whole number >= 0 or a `numpy.random.SeedSequence`; `U`, `b` and `a` are those of `sample_network`.
 
     Returns:
         The network; its recurrent weights are drawn, layer by layer, when they are used.

@@ -30,11 +30,11 @@ class NormBounds:
     """An enclosure of `||W||_2`.
 
     Attributes:
-        lower: The norm is at least this.
-        estimate: A number in between, not proven to any digit.
-        upper: The norm is at most this; infinite if nothing was proven.
+        lower: the norm is at least this.
+        estimate: a number in between, not proven to any digit.
+        upper: the norm is at most this; infinite if nothing was proven.
         outcome: PROVEN if both bounds are finite and hold in exact arithmetic for the floats of W, else UNDECIDED.
-        reason: How the bounds were obtained, or what is missing.
+        reason: how the bounds were obtained, or what is missing.
     """
 
     lower: float
@@ -48,7 +48,7 @@ def norm_bounds(W: Array | DrawnMatrix) -> NormBounds:
     """Enclose the spectral norm of a square matrix.
 
     Args:
-        W: Matrix, shape (m, m).
+        W: matrix, shape (m, m).
 
     Returns:
         Bounds that hold in exact arithmetic, in general within a relative distance of 1e-9.
@@ -108,9 +108,9 @@ def norm_estimate(W: Array, start: Array | None = None, tolerance: float = 1e-6)
     """Estimate `||W||_2` by the Lanczos method on `W^T W`; reproducible.
 
     Args:
-        W: Matrix, shape (m, m).
-        start: Start vector, such as that of a matrix nearby.
-        tolerance: Relative residual of the square at which the method stops; the error is of its second order.
+        W: matrix, shape (m, m).
+        start: start vector, such as that of a matrix nearby.
+        tolerance: relative residual of the square at which the method stops; the error is of its second order.
 
     Returns:
         `|W v|` and the unit vector v, which makes it a lower bound up to rounding.
@@ -137,9 +137,9 @@ def spectral_norm_estimate(W: Any, steps: int = 30, like: AnyArray | None = None
     """Estimate `||W||_2` from below by power iteration on `W^T W` from a fixed start.
 
     Args:
-        W: Square matrix of any library, or one that is drawn for every product, shape (m, m).
-        steps: Number of iterations.
-        like: An array of the library to compute in; NumPy by default.
+        W: square matrix of any library, or one that is drawn for every product, shape (m, m).
+        steps: number of iterations.
+        like: an array of the library to compute in; NumPy by default.
 
     Returns:
         A lower estimate, in general within a few percent for random matrices.

@@ -103,7 +103,7 @@ class _Trail:
     """The last two of a sequence of arrays that moves smoothly.
 
     Attributes:
-        last: The last one; the one given at first.
+        last: the last one; the one given at first.
     """
 
     def __init__(self, start: Array) -> None:
@@ -124,11 +124,11 @@ class _Descent:
     """The moving parts of a run: parameters, and the states, sensitivities and top vector that start the next epoch.
 
     Attributes:
-        network: The network as it is now.
-        start: The network as it was given.
-        X: Samples, shape (n, d).
-        names: Names of the trained parameters.
-        step: Step size.
+        network: the network as it is now.
+        start: the network as it was given.
+        X: samples, shape (n, d).
+        names: names of the trained parameters.
+        step: step size.
         lipschitz: Lipschitz constant of phi.
     """
 

@@ -28,10 +28,10 @@ class TrainingClaim:
     """A claim of the convergence theorem, held against one run; measured in floating point, not proven.
 
     Attributes:
-        name: The claim.
-        holds: Whether it held at every epoch of the run.
-        first_failure: The first epoch at which it failed; None if it held.
-        worst: The largest ratio of the side that must be smaller to the other, over the epochs after the start, where
+        name: the claim.
+        holds: whether it held at every epoch of the run.
+        first_failure: the first epoch at which it failed; None if it held.
+        worst: the largest ratio of the side that must be smaller to the other, over the epochs after the start, where
             two of the claims are equalities or trivial; of the start itself if there is no other.
     """
 
@@ -53,16 +53,16 @@ class TrainingRun:
     Epoch 0 is the network as drawn. `lambda_0 = lambda_min(Z^T Z)` there; `tau` counts epochs.
 
     Attributes:
-        network: The trained network.
+        network: the trained network.
         loss: `1/2 |a^T Z - y|^2` by epoch, shape (epochs + 1,).
         norm: `||W||_2` by epoch, a measured number that is below the norm by at most a relative 1e-6 or so.
         least_eigenvalue: `lambda_min(Z^T Z)` by epoch.
-        residual: Largest residual of the equilibria by epoch.
-        step: Step size eta.
-        parameters: Names of the trained parameters.
+        residual: largest residual of the equilibria by epoch.
+        step: step size eta.
+        parameters: names of the trained parameters.
         lipschitz: Lipschitz constant L of the activation.
-        stopped: Why the run ended before the epochs asked for; None if it did not.
-        interrupted: Whether that was Ctrl-C.
+        stopped: why the run ended before the epochs asked for; None if it did not.
+        interrupted: whether that was Ctrl-C.
     """
 
     network: "FiniteDEQ" = field(repr=False)
@@ -159,7 +159,7 @@ class TrainingRun:
         """Write the run as a page of its own, or every number as JSON; the same run gives the same bytes.
 
         Args:
-            path: Ends in .html, for a page that needs nothing else and no network, or in .json; complete or absent.
+            path: ends in .html, for a page that needs nothing else and no network, or in .json; complete or absent.
 
         Returns:
             The path.

@@ -24,14 +24,14 @@ class UntiedNetwork:
     `model.gram(X, depth=l)` by conditioning on the layer below, which is what the tied network has to be compared with.
 
     Attributes:
-        activation: The activation phi.
-        sigma_w: Scale of the recurrent weights.
-        sigma_u: Scale of the input weights.
-        sigma_b: Scale of the biases.
+        activation: the activation phi.
+        sigma_w: scale of the recurrent weights.
+        sigma_u: scale of the input weights.
+        sigma_b: scale of the biases.
         recurrent: `W(2), ..., W(depth)`, each of shape (m, m), drawn when they are used and not kept.
-        U: Input weights, shape (m, d).
-        b: Biases, shape (m,).
-        a: Readout, shape (m,).
+        U: input weights, shape (m, d).
+        b: biases, shape (m,).
+        a: readout, shape (m,).
     """
 
     activation: Any
@@ -57,7 +57,7 @@ class UntiedNetwork:
         """Return the states `Z(depth)` of the last layer, shape (m, n).
 
         Args:
-            X: Samples, shape (n, d), one per row, finite.
+            X: samples, shape (n, d), one per row, finite.
 
         Raises:
             AccuracyError: the states of a layer, which is named, overflow.
@@ -84,9 +84,9 @@ class UntiedNetwork:
         `Theta = K + sum_l Gamma(l) o sigma_w^2 K(l-1) + Gamma o (sigma_u^2 X X^T / d + sigma_b^2)`.
 
         Args:
-            X: Samples, shape (n, d), one per row, finite.
+            X: samples, shape (n, d), one per row, finite.
             parametrization: "ntk" or "standard"; see `EmpiricalNTK`.
-            parameters: Which of "a", "W", "U", "b" are trained.
+            parameters: which of "a", "W", "U", "b" are trained.
 
         Raises:
             InvalidInputError: X does not fit the network, or the derivative of phi is not known.

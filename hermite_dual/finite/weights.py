@@ -24,11 +24,11 @@ class DrawnMatrix:
     `matrix @ Z` and `matrix.T @ Z` take arrays of any array-API library.
 
     Attributes:
-        seed: Seed of its stream.
-        shape: Shape (rows, columns).
-        scale: Standard deviation.
-        block_bytes: Largest size of a block, at least one row.
-        transposed: Whether this is the transpose of what is drawn.
+        seed: seed of its stream.
+        shape: shape (rows, columns).
+        scale: standard deviation.
+        block_bytes: largest size of a block, at least one row.
+        transposed: whether this is the transpose of what is drawn.
     """
 
     seed: np.random.SeedSequence

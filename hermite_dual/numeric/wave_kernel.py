@@ -59,8 +59,8 @@ class WaveKernel:
     """`k(q1, q2, c)` of a sum of waves.
 
     Attributes:
-        pairs: All products of two of its terms.
-        fastest: The largest frequency.
+        pairs: all products of two of its terms.
+        fastest: the largest frequency.
     """
 
     pairs: tuple[_Pair, ...]

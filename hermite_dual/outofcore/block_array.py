@@ -64,12 +64,12 @@ class BlockArray:
     """An array on a local or shared file system, read and written in whole chunks; it can be sent to other processes.
 
     Attributes:
-        path: The array's folder, absolute.
-        shape: Of the array.
-        chunks: Shape of a chunk; at the far edges chunks are cut to the array's shape.
-        dtype: Name of the type of the values.
-        key: What the chunks belong to; chunks of another key count as damaged.
-        compress: Whether chunks are compressed.
+        path: the array's folder, absolute.
+        shape: of the array.
+        chunks: shape of a chunk; at the far edges chunks are cut to the array's shape.
+        dtype: name of the type of the values.
+        key: what the chunks belong to; chunks of another key count as damaged.
+        compress: whether chunks are compressed.
     """
 
     path: str
@@ -94,14 +94,14 @@ class BlockArray:
         """Open an array of a Zarr group, which is made where it is missing.
 
         Args:
-            folder: The group, as `open_folder` makes it.
-            name: Name of the array.
-            shape: Of the array, all positive.
-            chunks: Shape of a chunk, all positive; at most 2 GiB of values each.
-            dtype: A type of numbers or booleans.
-            fill_value: What readers of the Zarr format see where a chunk is absent.
-            compress: Whether to compress chunks.
-            key: What the chunks belong to; by default the key of the group.
+            folder: the group, as `open_folder` makes it.
+            name: name of the array.
+            shape: of the array, all positive.
+            chunks: shape of a chunk, all positive; at most 2 GiB of values each.
+            dtype: a type of numbers or booleans.
+            fill_value: what readers of the Zarr format see where a chunk is absent.
+            compress: whether to compress chunks.
+            key: what the chunks belong to; by default the key of the group.
 
         Returns:
             The array.
@@ -133,7 +133,7 @@ class BlockArray:
         """Give the shape of a chunk, cut to the array.
 
         Args:
-            index: Position of the chunk in the grid.
+            index: position of the chunk in the grid.
 
         Raises:
             InvalidInputError: There is no such chunk.
@@ -155,7 +155,7 @@ class BlockArray:
         """Read a chunk; None where it is absent or damaged.
 
         Args:
-            index: Position of the chunk in the grid.
+            index: position of the chunk in the grid.
 
         Returns:
             Its values, of the shape `chunk_shape(index)`; peak memory two chunks.
@@ -169,7 +169,7 @@ class BlockArray:
         """Read a chunk that must be there.
 
         Args:
-            index: Position of the chunk in the grid.
+            index: position of the chunk in the grid.
 
         Raises:
             DataFileError: It is absent or damaged, or cannot be read.
@@ -186,7 +186,7 @@ class BlockArray:
         """Read a chunk and say what was found in its place.
 
         Args:
-            index: Position of the chunk in the grid.
+            index: position of the chunk in the grid.
 
         Returns:
             The values, None unless whole, and the state.
@@ -213,8 +213,8 @@ class BlockArray:
         """Write a chunk, whole or not at all; one that is there is replaced.
 
         Args:
-            index: Position of the chunk in the grid.
-            values: Of the shape `chunk_shape(index)` and the array's type. Besides them and their compressed copy, an
+            index: position of the chunk in the grid.
+            values: of the shape `chunk_shape(index)` and the array's type. Besides them and their compressed copy, an
                 edge chunk or values that are not contiguous are copied once.
 
         Raises:

@@ -27,9 +27,9 @@ class Cluster:
     """The workers of a `dask.distributed.Client`.
 
     Args:
-        client: The client, not an asynchronous one.
-        patience: Seconds without any worker after which a run is given up.
-        restarts: How often a task is submitted again after dask gave it up, because its worker died each time.
+        client: the client, not an asynchronous one.
+        patience: seconds without any worker after which a run is given up.
+        restarts: how often a task is submitted again after dask gave it up, because its worker died each time.
 
     Raises:
         ImportError: distributed is not installed.
@@ -54,7 +54,7 @@ class Cluster:
         than some megabytes belongs in a file.
 
         Args:
-            value: Anything that can be pickled.
+            value: anything that can be pickled.
 
         Returns:
             A handle; the value is kept as long as the handle.

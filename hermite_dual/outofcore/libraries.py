@@ -8,7 +8,7 @@ def library(name: str) -> Any:
     """Import a module of the extra `distributed`.
 
     Args:
-        name: Name of the module.
+        name: name of the module.
 
     Raises:
         ImportError: It is not installed; the message names the command that installs it.

@@ -11,7 +11,7 @@ class LocalThreads:
     """A few threads; while one computes (see `compute_lock`), the others read and write.
 
     Args:
-        count: Number of threads, and of tasks that hold their blocks in memory at the same time.
+        count: number of threads, and of tasks that hold their blocks in memory at the same time.
 
     Raises:
         InvalidInputError: The number is not positive.

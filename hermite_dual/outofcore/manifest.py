@@ -18,8 +18,8 @@ def open_folder(folder: str | os.PathLike[str], key: dict[str, Any]) -> Path:
     """Open the Zarr group of a run, which is made where it is missing. Nothing in it is ever deleted.
 
     Args:
-        folder: The folder; made if missing, with the folders above it.
-        key: What the arrays belong to, such as parameters and the digest of the data: names with strings, numbers,
+        folder: the folder; made if missing, with the folders above it.
+        key: what the arrays belong to, such as parameters and the digest of the data: names with strings, numbers,
             booleans, None and lists of them.
 
     Returns:

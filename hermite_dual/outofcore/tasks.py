@@ -21,10 +21,10 @@ class Task:
     """A call, and what must be done before it.
 
     Attributes:
-        function: A function of a module, so that it can be sent to other processes; its result is small.
-        arguments: Its arguments, small too; what is large goes through files or `Runner.share`.
-        after: Keys of the tasks that must be done before.
-        priority: Of the tasks that are ready, those of the largest number are started first; equal ones in order.
+        function: a function of a module, so that it can be sent to other processes; its result is small.
+        arguments: its arguments, small too; what is large goes through files or `Runner.share`.
+        after: keys of the tasks that must be done before.
+        priority: of the tasks that are ready, those of the largest number are started first; equal ones in order.
     """
 
     function: Callable[..., Any]
@@ -37,9 +37,9 @@ class Count:
     """Tells how many tasks of a kind are done.
 
     Args:
-        progress: Whom to tell.
-        what: What the tasks do.
-        total: How many there are.
+        progress: whom to tell.
+        what: what the tasks do.
+        total: how many there are.
     """
 
     def __init__(self, progress: Progress, what: str, total: int) -> None:
@@ -91,9 +91,9 @@ def run_tasks(
     """Run tasks, each after those that it names.
 
     Args:
-        tasks: Keys and tasks. What a task comes after must be among them.
-        runner: Where they run.
-        on_done: Called in this thread with the key and the result of each task when it has finished.
+        tasks: keys and tasks. What a task comes after must be among them.
+        runner: where they run.
+        on_done: called in this thread with the key and the result of each task when it has finished.
 
     Raises:
         InvalidInputError: A task comes after one that is not there, or tasks wait for each other in a circle.

@@ -27,13 +27,13 @@ class DemoResult:
     """Everything that the main job computed.
 
     Attributes:
-        dual: The dual of the activation.
-        model: The model of infinite width.
-        data: Where the samples come from.
-        X: The samples, shape (n, d).
-        gram: The population Gram matrix.
-        least: Its least eigenvalue.
-        report: The validation.
+        dual: the dual of the activation.
+        model: the model of infinite width.
+        data: where the samples come from.
+        X: the samples, shape (n, d).
+        gram: the population Gram matrix.
+        least: its least eigenvalue.
+        report: the validation.
     """
 
     dual: Dual
@@ -87,14 +87,14 @@ def run_demo(
     """Compute the population Gram matrix and its least eigenvalue, and hold finite networks against it.
 
     Args:
-        dual: The dual of the activation.
-        model: The model of infinite width.
-        X: Samples, shape (n, d), one per row.
-        data: Where the samples come from, in words.
-        widths: Widths of the networks.
-        replicas: Networks per width.
-        seed: Seed of the networks.
-        progress: Called after each network with "networks", and how many of how many are done.
+        dual: the dual of the activation.
+        model: the model of infinite width.
+        X: samples, shape (n, d), one per row.
+        data: where the samples come from, in words.
+        widths: widths of the networks.
+        replicas: networks per width.
+        seed: seed of the networks.
+        progress: called after each network with "networks", and how many of how many are done.
 
     Returns:
         Everything computed.
@@ -111,8 +111,8 @@ def write_demo(result: DemoResult, folder: Path) -> list[Path]:
     """Write the figures and `demo.json`, each complete or not at all.
 
     Args:
-        result: What to write.
-        folder: Where; made if missing.
+        result: what to write.
+        folder: where; made if missing.
 
     Returns:
         The files written.

@@ -29,7 +29,7 @@ def page(title: str, body: Iterable[str]) -> str:
     """Return a page from the parts of its body.
 
     Args:
-        title: Plain text.
+        title: plain text.
         body: HTML of the parts, in order.
     """
     style = files("hermite_dual.report").joinpath("page.css").read_text(encoding="utf-8")
@@ -49,8 +49,8 @@ def verdict(kind: str, word: str, *sentences: str) -> str:
 
     Args:
         kind: "good", "bad" or "open".
-        word: The verdict in capitals.
-        sentences: Why, and what else to know, plain text, each in a line of its own.
+        word: the verdict in capitals.
+        sentences: why, and what else to know, plain text, each in a line of its own.
     """
     lines = "\n".join(paragraph(sentence) for sentence in sentences)
     return (
@@ -79,9 +79,9 @@ def table(name: str, head: Sequence[str], rows: Iterable[Sequence[Content | Mark
     """Return a table in a box of its own, which scrolls where the page is narrow; nothing where there is no row.
 
     Args:
-        name: What the table holds, for readers who do not see it.
-        head: Headings, plain text.
-        rows: Cells: text, numbers, whether something holds, or None for what is not known.
+        name: what the table holds, for readers who do not see it.
+        head: headings, plain text.
+        rows: cells: text, numbers, whether something holds, or None for what is not known.
     """
     cells = list(rows)
     if not cells:
@@ -119,8 +119,8 @@ def figure(svg: str, caption: str) -> str:
     """Return a figure in a box of its own.
 
     Args:
-        svg: As `inline_svg` returns it.
-        caption: Plain text.
+        svg: as `inline_svg` returns it.
+        caption: plain text.
     """
     return (
         f'<figure>\n<div class="box" role="region" tabindex="0" aria-label="Figure">\n{svg}\n</div>\n'

@@ -28,8 +28,8 @@ def plot_dual_kernel(duals: Dual | Sequence[Dual], axes: Axes | None = None) -> 
     """Draw dual activations `k(1, 1, rho)` on [-1, 1]; of a single one also the first two terms of its series.
 
     Args:
-        duals: The dual of an activation, or several.
-        axes: Where to draw; by default on a new figure.
+        duals: the dual of an activation, or several.
+        axes: where to draw; by default on a new figure.
 
     Returns:
         The Axes.
@@ -54,9 +54,9 @@ def plot_coefficients(duals: Dual | Sequence[Dual], degrees: int = 40, axes: Axe
     Coefficients below 1e-15 of the largest are left out: float64 knows no more of them.
 
     Args:
-        duals: The dual of an activation, or several.
-        degrees: How many coefficients, at least 2.
-        axes: Where to draw; by default on a new figure.
+        duals: the dual of an activation, or several.
+        degrees: how many coefficients, at least 2.
+        axes: where to draw; by default on a new figure.
 
     Returns:
         The Axes.
@@ -85,9 +85,9 @@ def plot_spectrum(gram: Gram, axes: Axes | None = None, *, theory: bool = False)
     """Draw the eigenvalues of a Gram matrix, the largest first, and its least eigenvalue.
 
     Args:
-        gram: A population Gram matrix.
-        axes: Where to draw; by default on a new figure.
-        theory: Draw the theory's lower bounds that are above 0 as well.
+        gram: a population Gram matrix.
+        axes: where to draw; by default on a new figure.
+        theory: draw the theory's lower bounds that are above 0 as well.
 
     Returns:
         The Axes.
@@ -117,8 +117,8 @@ def plot_error_by_width(report: ValidationReport, axes: Axes | None = None) -> A
     Error bars are two standard errors of the mean; each thin mark is a network.
 
     Args:
-        report: The report of a validation.
-        axes: Where to draw; by default on a new figure.
+        report: the report of a validation.
+        axes: where to draw; by default on a new figure.
 
     Returns:
         The Axes.

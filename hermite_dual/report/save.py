@@ -16,7 +16,7 @@ def check_target(path: str | os.PathLike[str]) -> None:
     """Make sure, before a long run, that a result can be written to a file.
 
     Args:
-        path: The file.
+        path: the file.
 
     Raises:
         InvalidInputError: The ending names no format.
@@ -29,9 +29,9 @@ def save_result(path: str | os.PathLike[str], page: Callable[[], str], content: 
     """Write a page or JSON; the file is complete or absent.
 
     Args:
-        path: Ends in .html or .json.
-        page: Makes the page.
-        content: Makes the content of the JSON file.
+        path: ends in .html or .json.
+        page: makes the page.
+        content: makes the content of the JSON file.
 
     Returns:
         The path.

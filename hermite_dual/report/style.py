@@ -45,8 +45,8 @@ def save_figure(axes: Axes, path: str | os.PathLike[str]) -> Path:
     """Write the figure of the Axes as .pdf, .svg or .png; the same figure gives the same bytes.
 
     Args:
-        axes: As the functions of `hermite_dual.report.plot` return them.
-        path: The file; it is complete or absent.
+        axes: as the functions of `hermite_dual.report.plot` return them.
+        path: the file; it is complete or absent.
 
     Returns:
         The path.
@@ -72,10 +72,10 @@ def finish(axes: Axes, *, title: str, x: str, y: str) -> Axes:
     """Label the axes and draw the common grid and frame.
 
     Args:
-        axes: Where the data stand.
-        title: What the figure shows.
-        x: Label of the horizontal axis.
-        y: Label of the vertical axis.
+        axes: where the data stand.
+        title: what the figure shows.
+        x: label of the horizontal axis.
+        y: label of the vertical axis.
 
     Returns:
         The same Axes.

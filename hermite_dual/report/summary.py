@@ -20,9 +20,9 @@ def print_summary(result: DemoResult, files: list[Path], console: Console) -> No
     """Print activation, model, Gram matrix, least eigenvalue, networks and verdict.
 
     Args:
-        result: What was computed.
-        files: The files written.
-        console: Where to print.
+        result: what was computed.
+        files: the files written.
+        console: where to print.
     """
     console.print(_facts(result))
     console.print(_errors(result.report))

@@ -20,9 +20,9 @@ def inline_svg(axes: Axes, name: str, description: str) -> str:
     """Return the figure of the Axes as an `svg` element; the same figure gives the same text.
 
     Args:
-        axes: Any Axes of the figure.
-        name: Letters, a prefix of the identifiers inside, which differ from figure to figure of a page.
-        description: What readers hear who do not see the figure.
+        axes: any Axes of the figure.
+        name: letters, a prefix of the identifiers inside, which differ from figure to figure of a page.
+        description: what readers hear who do not see the figure.
     """
     stream = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "hermite-dual", "svg.fonttype": "path"}):

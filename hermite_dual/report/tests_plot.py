@@ -19,8 +19,8 @@ def plot_tests(report: ValidationReport, axes: Axes | None = None) -> Axes:
     Bars are two standard errors. Beyond the lines at -1 and 1 a discrepancy is found with probability 0.95.
 
     Args:
-        report: The report of a validation.
-        axes: Where to draw; by default on a new figure.
+        report: the report of a validation.
+        axes: where to draw; by default on a new figure.
 
     Returns:
         The Axes.

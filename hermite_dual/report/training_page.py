@@ -45,8 +45,8 @@ def study_page(study: TrainingStudy, checks: Sequence[TheoremCheck] = ()) -> str
     """Return the page of a study; the same study gives the same text.
 
     Args:
-        study: The study.
-        checks: What is known of the hypotheses, an activation each.
+        study: the study.
+        checks: what is known of the hypotheses, an activation each.
     """
     return page("Training deep equilibrium models", _study(study, checks))
 
@@ -55,8 +55,8 @@ def study_content(study: TrainingStudy, checks: Sequence[TheoremCheck] = ()) -> 
     """Return every number of the study and of the hypotheses, for JSON.
 
     Args:
-        study: The study.
-        checks: What is known of the hypotheses, an activation each.
+        study: the study.
+        checks: what is known of the hypotheses, an activation each.
     """
     listed = [
         {
@@ -74,7 +74,7 @@ def run_page(run: TrainingRun) -> str:
     """Return the page of one run; the same run gives the same text.
 
     Args:
-        run: The run.
+        run: the run.
     """
     return page("Training a deep equilibrium model", _run(run))
 

@@ -26,7 +26,7 @@ def plot_training(study: TrainingStudy) -> NDArray[Any]:
     eigenvalue relative to its start with the limit 1/2.
 
     Args:
-        study: The runs.
+        study: the runs.
 
     Returns:
         The Axes, shape (activations, 3), of a new figure outside any global state.
@@ -51,7 +51,7 @@ def plot_run(run: TrainingRun) -> NDArray[Any]:
     """Draw one run, with the panels of `plot_training`.
 
     Args:
-        run: The run.
+        run: the run.
 
     Returns:
         The Axes, shape (3,), of a new figure outside any global state.

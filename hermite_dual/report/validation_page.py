@@ -34,7 +34,7 @@ def validation_page(report: ValidationReport) -> str:
     """Return the page of a report; the same report gives the same text.
 
     Args:
-        report: The report.
+        report: the report.
     """
     activation = str(report.parameters.get("activation", "a model"))
     title = f"Finite networks against theory: {activation}"

@@ -22,12 +22,12 @@ class Scales:
     """What all points of a sweep have in common.
 
     Attributes:
-        paper: Whether the sweep's sigmas are the papers' `s^2`.
-        sigma_u: Input scale.
-        sigma_b: Bias scale.
-        coefficients: Number of Hermite coefficients.
-        replicas: Networks per width.
-        error_probability: Of a false DISAGREE.
+        paper: whether the sweep's sigmas are the papers' `s^2`.
+        sigma_u: input scale.
+        sigma_b: bias scale.
+        coefficients: number of Hermite coefficients.
+        replicas: networks per width.
+        error_probability: of a false DISAGREE.
     """
 
     paper: bool
@@ -47,11 +47,11 @@ class Point:
     """An activation and a scale; with a seed, what networks say about them, without, what theory says.
 
     Attributes:
-        phi: The activation as the user gave it.
-        sigma: The recurrent scale as the user gave it.
-        widths: Widths of the networks, empty without.
-        seed: Seed of the networks, None without.
-        identity: What tells the point from others: the same content has the same identity, wherever it stands.
+        phi: the activation as the user gave it.
+        sigma: the recurrent scale as the user gave it.
+        widths: widths of the networks, empty without.
+        seed: seed of the networks, None without.
+        identity: what tells the point from others: the same content has the same identity, wherever it stands.
     """
 
     phi: ActivationLike
@@ -67,10 +67,10 @@ def points_of(
     """Give the points of an activation: each scale, then its seeds.
 
     Args:
-        phi: The activation.
-        sigmas: Recurrent scales.
-        widths: Widths of the networks.
-        seeds: Seeds of the networks.
+        phi: the activation.
+        sigmas: recurrent scales.
+        widths: widths of the networks.
+        seeds: seeds of the networks.
     """
     named = activation(phi)
     own: Record = {"name": named.name, **identity(named)}
@@ -84,10 +84,10 @@ def compute_point(point: Point, scales: Scales, samples: Samples, records: Recor
     """Compute the numbers of a point and keep them.
 
     Args:
-        point: The point.
-        scales: What all points have in common.
-        samples: The samples.
-        records: Where the numbers are kept.
+        point: the point.
+        scales: what all points have in common.
+        samples: the samples.
+        records: where the numbers are kept.
 
     Returns:
         The numbers by column; or, where the formulas do not apply, `error` alone, with the reason.

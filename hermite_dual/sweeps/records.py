@@ -22,7 +22,7 @@ class Records:
     """The records of a folder; it can be sent to other processes.
 
     Attributes:
-        store: Their texts, as bytes.
+        store: their texts, as bytes.
     """
 
     store: RecordStore
@@ -32,8 +32,8 @@ class Records:
         """Open the records of a folder that `open_folder` has opened.
 
         Args:
-            folder: The folder.
-            key: What it belongs to.
+            folder: the folder.
+            key: what it belongs to.
         """
         return cls(RecordStore(folder / _FOLDER, key))
 
@@ -50,8 +50,8 @@ class Records:
         """Write what was found at a point, whole or not at all.
 
         Args:
-            identity: What the point is.
-            record: Names with strings, numbers, booleans and None; NaN and infinities, which JSON lacks, become None,
+            identity: what the point is.
+            record: names with strings, numbers, booleans and None; NaN and infinities, which JSON lacks, become None,
                 and long texts are cut.
 
         Returns:

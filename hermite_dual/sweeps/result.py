@@ -24,11 +24,11 @@ class SweepResult:
     """The numbers of a sweep; what a point does not have is None.
 
     Attributes:
-        columns: Names of the columns.
-        rows: A dictionary per point, in the order of activations, sigmas and seeds.
-        parameters: What all rows have in common.
-        computed: Number of points that this call computed; the others it found in the store.
-        notes: What happened that the reader should know, such as damaged records that were computed again.
+        columns: names of the columns.
+        rows: a dictionary per point, in the order of activations, sigmas and seeds.
+        parameters: what all rows have in common.
+        computed: number of points that this call computed; the others it found in the store.
+        notes: what happened that the reader should know, such as damaged records that were computed again.
     """
 
     columns: tuple[str, ...]
@@ -47,7 +47,7 @@ class SweepResult:
         """Give the values of a column, a row each.
 
         Args:
-            name: One of `columns`.
+            name: one of `columns`.
 
         Raises:
             InvalidInputError: There is no such column.
@@ -71,7 +71,7 @@ class SweepResult:
         Text that spreadsheets would run has an apostrophe before it.
 
         Args:
-            path: A file to write as well; complete or absent.
+            path: a file to write as well; complete or absent.
 
         Returns:
             The text.
@@ -92,7 +92,7 @@ class SweepResult:
         """Write the rows as .csv, or rows and parameters as .json.
 
         Args:
-            path: The file; complete or absent.
+            path: the file; complete or absent.
 
         Returns:
             The path.

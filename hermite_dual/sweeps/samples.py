@@ -15,8 +15,8 @@ class Samples:
     """The samples in a folder; it can be sent to other processes.
 
     Attributes:
-        rows: The rows, some to a chunk.
-        digest: Of the samples, which tells folders apart whose samples were read before.
+        rows: the rows, some to a chunk.
+        digest: of the samples, which tells folders apart whose samples were read before.
     """
 
     rows: BlockSamples
@@ -27,9 +27,9 @@ class Samples:
         """Write the samples into a folder, as far as they are not there.
 
         Args:
-            folder: The folder, whose key has the digest.
-            X: The samples, shape (n, d).
-            digest: Their digest.
+            folder: the folder, whose key has the digest.
+            X: the samples, shape (n, d).
+            digest: their digest.
         """
         rows = min(len(X), max(1, _CHUNK_BYTES // (8 * X.shape[1])))
         return cls(keep(ArraySamples(X), folder, rows), digest)

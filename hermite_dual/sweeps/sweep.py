@@ -60,22 +60,22 @@ def sweep(
     A point whose formulas do not apply, for instance because `sigma_w L >= 1`, has the reason in the column `error`.
 
     Args:
-        activations: What `hermite_dual.activation` reads.
-        sigmas: Recurrent scales `sigma_w`, or, with `paper=True`, the papers' `s^2`.
-        widths: At least two widths of networks; empty for the numbers of infinite width alone, without seeds.
-        seeds: Whole numbers.
-        X: Samples, shape (n, d), a sample per row.
-        out: Folder that keeps the results, a Zarr group. It belongs to these samples, to the arguments below and to the
+        activations: what `hermite_dual.activation` reads.
+        sigmas: recurrent scales `sigma_w`, or, with `paper=True`, the papers' `s^2`.
+        widths: at least two widths of networks; empty for the numbers of infinite width alone, without seeds.
+        seeds: whole numbers.
+        X: samples, shape (n, d), a sample per row.
+        out: folder that keeps the results, a Zarr group. It belongs to these samples, to the arguments below and to the
             version of the package; the four lists above may grow and change from call to call, and what was finished is
             not computed again. With a client, a folder that every worker sees under this name.
         client: A `dask.distributed.Client`; by default this process computes one point after the other.
-        sigma_u: Input scale.
-        sigma_b: Bias scale.
-        paper: Models as `DEQ.paper(phi, s^2)` makes them; sigma_u and sigma_b are then given by it.
-        replicas: Networks per width.
-        coefficients: Number of Hermite coefficients, at most 64.
-        error_probability: Largest probability of DISAGREE, at each point, for a correct population.
-        progress: Called with the numbers of points done and in all: at once, and after each point. Every activation and
+        sigma_u: input scale.
+        sigma_b: bias scale.
+        paper: models as `DEQ.paper(phi, s^2)` makes them; sigma_u and sigma_b are then given by it.
+        replicas: networks per width.
+        coefficients: number of Hermite coefficients, at most 64.
+        error_probability: largest probability of DISAGREE, at each point, for a correct population.
+        progress: called with the numbers of points done and in all: at once, and after each point. Every activation and
             scale is a point, and each of its seeds another.
 
     Returns:

@@ -25,9 +25,9 @@ def assemble(ground: Ground, summands: Iterable[Summand], mirror: sp.Symbol | No
     """Add up summands and write the sum.
 
     Args:
-        ground: Their field.
-        summands: What to add; the sum is real.
-        mirror: The covariance or correlation; exponentials that differ by its sign are written by sinh and cosh.
+        ground: their field.
+        summands: what to add; the sum is real.
+        mirror: the covariance or correlation; exponentials that differ by its sign are written by sinh and cosh.
 
     Returns:
         A SymPy expression.

@@ -108,9 +108,9 @@ def bivariate_normal_cdf(h: ArrayLike, k: ArrayLike, rho: ArrayLike) -> Array:
     """Return the bivariate normal CDF in float64.
 
     Args:
-        h: First upper limit, any shape; infinities are allowed.
-        k: Second upper limit, any shape that broadcasts with h; infinities are allowed.
-        rho: Correlation in [-1, 1], any shape that broadcasts with h and k; NaN outside.
+        h: first upper limit, any shape; infinities are allowed.
+        k: second upper limit, any shape that broadcasts with h; infinities are allowed.
+        rho: correlation in [-1, 1], any shape that broadcasts with h and k; NaN outside.
 
     Returns:
         The broadcast shape, within 1e-14 of the exact value for the floats given.
@@ -155,10 +155,10 @@ def bivariate_normal_cdf_mp(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf, prec:
     """Return the bivariate normal CDF with a relative accuracy of about `prec` bits.
 
     Args:
-        h: First upper limit.
-        k: Second upper limit.
-        rho: Correlation in [-1, 1].
-        prec: Bits; mpmath's own where not given.
+        h: first upper limit.
+        k: second upper limit.
+        rho: correlation in [-1, 1].
+        prec: bits; mpmath's own where not given.
 
     Returns:
         A number with `prec` bits.

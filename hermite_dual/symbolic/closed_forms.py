@@ -44,8 +44,8 @@ class DualForm:
 
     Attributes:
         general: `E[phi(u) psi(v)]` in q1, q2, c, or None.
-        unit: The same in rho at variances 1, or None.
-        reason: Why a form is None, a full sentence; None when both are there. The general form alone is None where it
+        unit: the same in rho at variances 1, or None.
+        reason: why a form is None, a full sentence; None when both are there. The general form alone is None where it
             would fill pages, the unit form alone where the integrals diverge at variance 1.
     """
 
@@ -63,7 +63,7 @@ def derive_dual(phi: Shape) -> DualForm:
     are taken to be real.
 
     Args:
-        phi: The activation, a formula; symbols other than its variable are parameters.
+        phi: the activation, a formula; symbols other than its variable are parameters.
 
     Returns:
         The forms, or the reason why there is none in the class. Results are cached.
@@ -81,8 +81,8 @@ def derive_cross_dual(left: Shape, right: Shape) -> DualForm:
     """Derive `E[left(u) right(v)]` for two activations.
 
     Args:
-        left: The activation of u, a formula.
-        right: The activation of v, a formula.
+        left: the activation of u, a formula.
+        right: the activation of v, a formula.
 
     Returns:
         The forms, or the reason why there is none in the class. Results are cached.
@@ -104,8 +104,8 @@ def derive_derivative_dual(phi: Shape, by: Literal["direct", "price"] = "direct"
     the derivative of k, not the dual of an ordinary function.
 
     Args:
-        phi: The activation, a formula.
-        by: Which derivation.
+        phi: the activation, a formula.
+        by: which derivation.
 
     Returns:
         The forms, or the reason why there is none in the class. Results are cached.

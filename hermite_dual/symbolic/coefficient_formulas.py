@@ -31,7 +31,7 @@ def coefficient_formula(phi: Shape, variance: sp.Expr | float = 1) -> sp.Expr | 
     generating functions. The formula is compared with exact coefficients before it is returned.
 
     Args:
-        phi: The activation, a formula.
+        phi: the activation, a formula.
         variance: q, a positive number or a symbol declared positive.
 
     Returns:

@@ -34,8 +34,8 @@ def exact_coefficient(phi: Shape, r: int, variance: sp.Expr | float = 1) -> sp.E
     moments of its terms; otherwise it is returned as an integral, whose `evalf(n)` gives n digits.
 
     Args:
-        phi: The activation, a formula.
-        r: The degree, a nonnegative integer.
+        phi: the activation, a formula.
+        r: the degree, a nonnegative integer.
         variance: q, a positive number or expression.
 
     Returns:

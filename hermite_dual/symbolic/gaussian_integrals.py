@@ -29,9 +29,9 @@ class Summand:
     """The product `coefficient * sqrt(radicand) * exp(exponent) * core`.
 
     Attributes:
-        coefficient: An element of the ground field.
-        radicand: A square-free polynomial, positive for every nondegenerate covariance.
-        exponent: An element of the ground field.
+        coefficient: an element of the ground field.
+        radicand: a square-free polynomial, positive for every nondegenerate covariance.
+        exponent: an element of the ground field.
         core: None for 1, `("cdf", z)` for Phi(z), `("cdf2", h, k, r)` for the bivariate normal CDF, of roots.
     """
 
@@ -46,7 +46,7 @@ class Law:
     """A Gaussian law of (u, v).
 
     Attributes:
-        mean: The two means.
+        mean: the two means.
         covariance: Var u, Cov(u, v), Var v.
     """
 
@@ -74,9 +74,9 @@ class TiltedPair:
     """The expectation `E[u^p v^r gates]` under a tilted law, by Stein's recursion.
 
     Attributes:
-        ground: The field.
-        law: Law of (u, v) after the tilt.
-        gates: At most one gate for each coordinate.
+        ground: the field.
+        law: law of (u, v) after the tilt.
+        gates: at most one gate for each coordinate.
     """
 
     ground: Ground
@@ -157,11 +157,11 @@ def expect_product(
     """Expand `E[m(u) left(u) right(v)]` for a centred pair.
 
     Args:
-        ground: The field.
-        left: Terms in u that differ in coefficient and power only.
-        right: Terms in v that differ in coefficient and power only.
+        ground: the field.
+        left: terms in u that differ in coefficient and power only.
+        right: terms in v that differ in coefficient and power only.
         covariance: Var u, Cov(u, v), Var v in the field.
-        multiplier: The polynomial m, coefficients by power; 1 by default.
+        multiplier: the polynomial m, coefficients by power; 1 by default.
 
     Yields:
         Summands; those of conjugate terms add up to a real number.

@@ -31,8 +31,8 @@ class Ground:
     """A field of rational functions over the rationals.
 
     Args:
-        expressions: What must have an image in the field.
-        radical: An expression that is positive for every nondegenerate pair, and zero when `|rho| = 1`.
+        expressions: what must have an image in the field.
+        radical: an expression that is positive for every nondegenerate pair, and zero when `|rho| = 1`.
     """
 
     def __init__(self, expressions: Iterable[sp.Expr], radical: sp.Expr):
@@ -135,8 +135,8 @@ class Ground:
         """Say whether a polynomial without zeros is negative, by its value at an admissible point.
 
         Args:
-            polynomial: It does not vanish for an admissible covariance, so that one point decides.
-            positive: An element that is positive wherever the integrals exist; it tells admissible points.
+            polynomial: it does not vanish for an admissible covariance, so that one point decides.
+            positive: an element that is positive wherever the integrals exist; it tells admissible points.
         """
         for parameter, variance in _SCALES:
             point = self._point(parameter, variance)

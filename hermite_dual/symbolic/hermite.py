@@ -14,7 +14,7 @@ def hermite_integers(degree: int) -> tuple[int, ...]:
     $$He_{r+1}(x) = x\,He_r(x) - r\,He_{r-1}(x).$$
 
     Args:
-        degree: The degree r, a nonnegative integer.
+        degree: the degree r, a nonnegative integer.
 
     Returns:
         `degree + 1` integers.
@@ -43,8 +43,8 @@ def normalized_hermite(degree: int, argument: sp.Expr) -> sp.Expr:
     Orthonormal: $E[h_r(Z) h_s(Z)] = \delta_{rs}$ for $Z \sim N(0, 1)$.
 
     Args:
-        degree: The degree r, a nonnegative integer.
-        argument: Where to evaluate; a symbol gives the polynomial.
+        degree: the degree r, a nonnegative integer.
+        argument: where to evaluate; a symbol gives the polynomial.
 
     Returns:
         A SymPy expression.

@@ -198,8 +198,8 @@ def normal_cdf(z: ArrayLike, variance: ArrayLike = 1.0) -> Array:
     """Return `Phi(z / sqrt(variance))` in float64, with the step at variance 0.
 
     Args:
-        z: Any shape.
-        variance: Nonnegative, any shape that broadcasts with z.
+        z: any shape.
+        variance: nonnegative, any shape that broadcasts with z.
 
     Returns:
         The broadcast shape.
@@ -226,8 +226,8 @@ def gaussian_weight(a: ArrayLike, v: ArrayLike) -> Array:
     """Return `exp(-a / v)` in float64, with its limits at v = 0.
 
     Args:
-        a: Nonnegative, any shape.
-        v: Nonnegative, any shape that broadcasts with a.
+        a: nonnegative, any shape.
+        v: nonnegative, any shape that broadcasts with a.
 
     Returns:
         The broadcast shape.

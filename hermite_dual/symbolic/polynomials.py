@@ -27,8 +27,8 @@ class ElementWriter:
     """Writes polynomials and rational functions of one ground field, each once.
 
     Args:
-        ground: The field.
-        thorough: Whether to search for short forms; a form of pages is written expanded.
+        ground: the field.
+        thorough: whether to search for short forms; a form of pages is written expanded.
     """
 
     def __init__(self, ground: Ground, *, thorough: bool = True):

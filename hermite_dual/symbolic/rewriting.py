@@ -47,8 +47,8 @@ def to_terms(expr: sp.Expr, symbol: sp.Symbol) -> tuple[Term, ...]:
     """Rewrite an activation as a sum of terms.
 
     Args:
-        expr: The activation, an expression in `symbol`; other symbols are real parameters.
-        symbol: The variable.
+        expr: the activation, an expression in `symbol`; other symbols are real parameters.
+        symbol: the variable.
 
     Returns:
         Terms whose sum is the activation, except at its breakpoints.

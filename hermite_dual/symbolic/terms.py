@@ -32,10 +32,10 @@ class Gate:
     """The factor `P(side (x - threshold + sqrt(noise) N) > 0)`, or Dirac's measure at the threshold.
 
     Attributes:
-        threshold: Where the gate opens, t.
-        noise: Variance of the smoothing, tau; 0 for a step.
+        threshold: where the gate opens, t.
+        noise: variance of the smoothing, tau; 0 for a step.
         side: 1 if the gate opens to the right, -1 to the left.
-        point: Whether the factor is Dirac's measure at the threshold instead (noise 0, side 1).
+        point: whether the factor is Dirac's measure at the threshold instead (noise 0, side 1).
     """
 
     threshold: sp.Expr

@@ -27,10 +27,10 @@ def closed_form_entries(model: WideModel, X: Array, pairs: Sequence[tuple[int, i
     """Evaluate entries of the population Gram matrix from the closed form of the kernel.
 
     Args:
-        model: The model of infinite width.
-        X: Samples, shape (n, d).
-        pairs: Rows and columns of the entries.
-        K: Where the iteration starts, shape (n, n); the fixed point is unique.
+        model: the model of infinite width.
+        X: samples, shape (n, d).
+        pairs: rows and columns of the entries.
+        K: where the iteration starts, shape (n, n); the fixed point is unique.
 
     Returns:
         The entries, and an empty string; or no entries, and the reason.

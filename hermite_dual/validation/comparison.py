@@ -33,12 +33,12 @@ def compare(
     """Compare every two of the sources that there are.
 
     Args:
-        model: The model of infinite width.
-        X: Samples, shape (n, d).
+        model: the model of infinite width.
+        X: samples, shape (n, d).
         K: `model.gram(X).matrix`, shape (n, n).
-        given: The matrix given by the user, shape (n, n), or None.
-        fit: The upper triangle of the networks, extrapolated to infinite width, minus the matrix under test.
-        error_probability: Of a disagreement with the networks, over all entries, where there is none.
+        given: the matrix given by the user, shape (n, n), or None.
+        fit: the upper triangle of the networks, extrapolated to infinite width, minus the matrix under test.
+        error_probability: of a disagreement with the networks, over all entries, where there is none.
 
     Returns:
         A record for each pair, the closed form first.

@@ -31,12 +31,12 @@ def depth_one_fits(
     """Estimate `E[phi(u) phi(u')] - K(1)`, `u = U x + b`, from independent neurons.
 
     Args:
-        model: The model of infinite width.
-        X: Samples, shape (n, d).
+        model: the model of infinite width.
+        X: samples, shape (n, d).
         depth_one: `K(1)`, shape (n, n).
-        directions: Functionals to estimate.
-        neurons: Number of neurons of the networks that are controlled.
-        seed: Seed of the validation.
+        directions: functionals to estimate.
+        neurons: number of neurons of the networks that are controlled.
+        seed: seed of the validation.
 
     Returns:
         The mean and its standard error for the functionals and for the upper triangle.

@@ -33,9 +33,9 @@ class Direction:
     """A linear functional `<D, .>` on symmetric matrices.
 
     Attributes:
-        name: What it measures.
-        unit: What a value of 1 means.
-        D: Symmetric matrix, shape (n, n).
+        name: what it measures.
+        unit: what a value of 1 means.
+        D: symmetric matrix, shape (n, n).
     """
 
     name: str
@@ -53,8 +53,8 @@ class Plan:
     """What is fixed before the networks of a validation are drawn.
 
     Attributes:
-        directions: The functionals to test.
-        coefficients: Of the control variates, shape (2,).
+        directions: the functionals to test.
+        coefficients: of the control variates, shape (2,).
         slopes: `dK/d log sigma` for sigma_w and sigma_u, where K depends on them, shape (n, n) each.
     """
 
@@ -74,12 +74,12 @@ def make_plan(
     and the model's own.
 
     Args:
-        model: The model of infinite width.
-        X: Samples, shape (n, d).
+        model: the model of infinite width.
+        X: samples, shape (n, d).
         gram: `model.gram(X)`.
         depth_one: `model.gram(X, depth=1).matrix`.
-        seed: Seed of the validation.
-        population: The matrix under test, where it is not the model's own.
+        seed: seed of the validation.
+        population: the matrix under test, where it is not the model's own.
     """
     K = np.asarray(gram.matrix, dtype=np.float64)
     eigenvalues, vectors = np.linalg.eigh(K)
@@ -156,8 +156,8 @@ class _Family:
     """Symmetric matrices F_1..F_p: products of vectors, `(v_a v_b^T + v_b v_a^T) / 2` for `a <= b`, and others.
 
     Args:
-        V: The vectors, shape (n, k).
-        matrices: The others.
+        V: the vectors, shape (n, k).
+        matrices: the others.
     """
 
     def __init__(self, V: Array, matrices: list[Array]) -> None:

@@ -8,14 +8,14 @@ class DirectionTest:
     """The test of one linear functional `<D, G_inf - K>`, its name and unit fixed before any network is drawn.
 
     Attributes:
-        name: What the functional measures.
-        unit: What a value of 1 means.
-        discrepancy: Networks extrapolated to infinite width, minus population.
-        standard_error: Of the discrepancy.
+        name: what the functional measures.
+        unit: what a value of 1 means.
+        discrepancy: networks extrapolated to infinite width, minus population.
+        standard_error: of the discrepancy.
         statistic: Student's t.
-        p_value: Two-sided, times the number of directions (Bonferroni), over the family's share; at most 1.
-        detectable: Smallest discrepancy that the test finds with probability 0.95.
-        rejected: Whether the test says that networks and population differ.
+        p_value: two-sided, times the number of directions (Bonferroni), over the family's share; at most 1.
+        detectable: smallest discrepancy that the test finds with probability 0.95.
+        rejected: whether the test says that networks and population differ.
     """
 
     name: str
@@ -34,9 +34,9 @@ class ParameterRange:
 
     Attributes:
         name: "sigma_w" or "sigma_u".
-        value: Its value.
-        below: Largest smaller value that the test finds with probability 0.95; None where no positive value is found.
-        above: Least larger value; None where none within the bound of contraction, or below twice the value, is found.
+        value: its value.
+        below: largest smaller value that the test finds with probability 0.95; None where no positive value is found.
+        above: least larger value; None where none within the bound of contraction, or below twice the value, is found.
     """
 
     name: str
@@ -50,16 +50,16 @@ class EntryTest:
     """The simultaneous test of every entry of the Gram matrix.
 
     Attributes:
-        tests: Number of entries tested, n (n + 1) / 2.
-        rejected: Number of entries rejected.
-        worst: Row and column of the largest statistic.
-        discrepancy: There, networks extrapolated to infinite width minus population.
-        standard_error: There.
+        tests: number of entries tested, n (n + 1) / 2.
+        rejected: number of entries rejected.
+        worst: row and column of the largest statistic.
+        discrepancy: there, networks extrapolated to infinite width minus population.
+        standard_error: there.
         statistic: Student's t there.
-        p_value: Two-sided, times the number of entries, over the family's share; at most 1.
-        detectable: Discrepancy that the test finds in any one entry with probability 0.95, whichever the entry.
-        detectable_median: The same for the median entry.
-        detectable_in_sigma_w: Relative change of sigma_w that, to first order, moves an entry by `detectable`; None
+        p_value: two-sided, times the number of entries, over the family's share; at most 1.
+        detectable: discrepancy that the test finds in any one entry with probability 0.95, whichever the entry.
+        detectable_median: the same for the median entry.
+        detectable_in_sigma_w: relative change of sigma_w that, to first order, moves an entry by `detectable`; None
             where the Gram matrix does not depend on sigma_w. The direction `sigma_w` sees far less.
     """
 
@@ -80,13 +80,13 @@ class WidthError:
     """Relative errors of the networks of one width: Frobenius, `||G_m - K||_F / ||K||_F`, and normalized.
 
     Attributes:
-        width: Number m of neurons.
-        mean: Mean over the replicas.
-        standard_error: Of the mean.
-        errors: The error of each replica, in order.
-        normalized_mean: Mean of the normalized errors `||R (G_m - K) R||_F / ||R K R||_F`, `R = (K + ridge)^(-1/2)`.
-        normalized_standard_error: Of that mean.
-        normalized_errors: The normalized error of each replica, in order.
+        width: number m of neurons.
+        mean: mean over the replicas.
+        standard_error: of the mean.
+        errors: the error of each replica, in order.
+        normalized_mean: mean of the normalized errors `||R (G_m - K) R||_F / ||R K R||_F`, `R = (K + ridge)^(-1/2)`.
+        normalized_standard_error: of that mean.
+        normalized_errors: the normalized error of each replica, in order.
     """
 
     width: int
@@ -103,11 +103,11 @@ class ControlFindings:
     """What the control variates did, and the test of their known mean.
 
     Attributes:
-        coefficients: Of each control variate, by name; chosen on pilot networks.
-        noise_left: Median over the entries of the standard error with control over that without.
-        neurons: Number of independent neurons whose Gram matrix was held against `model.gram(X, depth=1)`.
-        directions: Its tests along the directions.
-        entries: Its test of every entry.
+        coefficients: of each control variate, by name; chosen on pilot networks.
+        noise_left: median over the entries of the standard error with control over that without.
+        neurons: number of independent neurons whose Gram matrix was held against `model.gram(X, depth=1)`.
+        directions: its tests along the directions.
+        entries: its test of every entry.
     """
 
     coefficients: dict[str, float]
@@ -127,10 +127,10 @@ class LeastEigenvalueFrequency:
     """How often `lambda_min(Z^T Z) >= m lambda_* / 2` in the networks of one width.
 
     Attributes:
-        width: Number m of neurons.
-        mean: Mean over the networks of `lambda_min(Z^T Z) / m`.
-        held: Number of networks in which the inequality held.
-        replicas: Number of networks.
+        width: number m of neurons.
+        mean: mean over the networks of `lambda_min(Z^T Z) / m`.
+        held: number of networks in which the inequality held.
+        replicas: number of networks.
         interval: Clopper and Pearson's confidence interval of the probability, at 95 %.
     """
 
@@ -152,7 +152,7 @@ class LeastEigenvalues:
         population: `lambda_*`, the least eigenvalue of the matrix under test, in float64.
         theorem_width: `(n^2 / lambda_*^2) log(n / (lambda_* t))` with the constant 1 and t the error probability; None
             where `lambda_*` is not positive.
-        by_width: The frequencies.
+        by_width: the frequencies.
     """
 
     population: float
@@ -165,14 +165,14 @@ class Comparison:
     """Two of closed form, numeric Gram matrix, given matrix and networks held against each other, entry by entry.
 
     Attributes:
-        first: What is compared.
-        second: With what.
-        entries: Number of entries compared; 0 where nothing could be.
-        difference: First minus second at the entry where it is largest against what is allowed.
-        at: Row and column of that entry; None where nothing was compared.
-        allowed: Largest difference there that is no disagreement: rounding, or the fluctuation of the networks.
-        agree: Whether no entry exceeds it; None where nothing was compared.
-        note: Why nothing was compared, or empty.
+        first: what is compared.
+        second: with what.
+        entries: number of entries compared; 0 where nothing could be.
+        difference: first minus second at the entry where it is largest against what is allowed.
+        at: row and column of that entry; None where nothing was compared.
+        allowed: largest difference there that is no disagreement: rounding, or the fluctuation of the networks.
+        agree: whether no entry exceeds it; None where nothing was compared.
+        note: why nothing was compared, or empty.
     """
 
     first: str

@@ -18,12 +18,12 @@ def judge(
     """Conclude: DISAGREE where a test rejected, AGREE where a discrepancy of the tolerances would have been seen.
 
     Args:
-        tests: The tests of the directions.
-        entries: The test of the entries.
-        control: The test of the mean of the control variates.
-        comparisons: Comparisons that must hold for AGREE.
-        K: Population Gram matrix, shape (n, n).
-        tolerances: Relative error in the scale that must have been visible; the same in the median entry, relative to
+        tests: the tests of the directions.
+        entries: the test of the entries.
+        control: the test of the mean of the control variates.
+        comparisons: comparisons that must hold for AGREE.
+        K: population Gram matrix, shape (n, n).
+        tolerances: relative error in the scale that must have been visible; the same in the median entry, relative to
             the mean of the diagonal.
 
     Returns:

@@ -14,8 +14,8 @@ def least_eigenvalues(K: Array, by_width: dict[int, list[float]], probability: f
     """Count `lambda_min(Z^T Z) >= m lambda_* / 2`.
 
     Args:
-        K: The matrix under test, shape (n, n).
-        by_width: Least eigenvalues of the networks' Gram matrices `Z^T Z / m`.
+        K: the matrix under test, shape (n, n).
+        by_width: least eigenvalues of the networks' Gram matrices `Z^T Z / m`.
         probability: t in the theorem's width.
 
     Returns:
@@ -37,8 +37,8 @@ def clopper_pearson(successes: int, trials: int) -> tuple[float, float]:
     Source: C. J. Clopper and E. S. Pearson, Biometrika 26 (1934) 404.
 
     Args:
-        successes: Number of successes.
-        trials: Number of trials.
+        successes: number of successes.
+        trials: number of trials.
     """
     tail = (1.0 - CONFIDENCE) / 2.0
     low = float(special.betaincinv(successes, trials - successes + 1, tail)) if successes else 0.0

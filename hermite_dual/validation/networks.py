@@ -24,14 +24,14 @@ class NetworkStatistics:
     and shows the same exponent in the width with a tenth of the noise.
 
     Args:
-        K: Population Gram matrix, shape (n, n).
-        directions: Functionals whose moments are kept.
+        K: population Gram matrix, shape (n, n).
+        directions: functionals whose moments are kept.
 
     Attributes:
-        functionals: Moments of `<D, G - control - K>` by width.
-        entries: Moments of the upper triangle of `G - control - K` by width.
-        raw_entries: Moments of the upper triangle of `G - K` by width.
-        least: Least eigenvalue of every G by width.
+        functionals: moments of `<D, G - control - K>` by width.
+        entries: moments of the upper triangle of `G - control - K` by width.
+        raw_entries: moments of the upper triangle of `G - K` by width.
+        least: least eigenvalue of every G by width.
     """
 
     def __init__(self, K: Array, directions: list[Direction]) -> None:
@@ -49,9 +49,9 @@ class NetworkStatistics:
         """Take in one network.
 
         Args:
-            width: Its width.
-            G: Its Gram matrix, shape (n, n).
-            control: What the control variates say of its fluctuation, mean zero, shape (n, n).
+            width: its width.
+            G: its Gram matrix, shape (n, n).
+            control: what the control variates say of its fluctuation, mean zero, shape (n, n).
         """
         difference = G - self._K
         controlled = difference - control
@@ -83,7 +83,7 @@ class NetworkStatistics:
         """Fit the exponent of the error in the width.
 
         Args:
-            norm: Which error.
+            norm: which error.
 
         Returns:
             The exponent and its standard error.

@@ -15,11 +15,11 @@ def parameter_ranges(
     """Find the values of sigma_w and sigma_u whose Gram matrix a test would have told from the model's own.
 
     Args:
-        model: The model of infinite width.
-        X: Samples, shape (n, d).
+        model: the model of infinite width.
+        X: samples, shape (n, d).
         K: `model.gram(X).matrix`, shape (n, n).
-        directions: The functionals tested.
-        tests: Their tests, in the same order.
+        directions: the functionals tested.
+        tests: their tests, in the same order.
 
     Returns:
         A record for each parameter that has a direction of its own.

@@ -35,8 +35,8 @@ class Pilot:
     """What the pilot networks say.
 
     Attributes:
-        coefficients: Of the control variates, shape (2,).
-        covariance: Of the functionals of the controlled Gram matrix over pilot networks, shape (p, p); zero where
+        coefficients: of the control variates, shape (2,).
+        covariance: of the functionals of the controlled Gram matrix over pilot networks, shape (p, p); zero where
             the control leaves nothing but rounding.
     """
 
@@ -50,12 +50,12 @@ def run_pilot(
     """Draw pilot networks; choose coefficients by least squares over all their entries.
 
     Args:
-        model: The model of infinite width.
-        X: Samples, shape (n, d).
-        K: Its population Gram matrix, shape (n, n).
+        model: the model of infinite width.
+        X: samples, shape (n, d).
+        K: its population Gram matrix, shape (n, n).
         depth_one: `K(1)`, shape (n, n).
-        functionals: Maps a symmetric matrix linearly to p numbers.
-        seed: Seed of the validation.
+        functionals: maps a symmetric matrix linearly to p numbers.
+        seed: seed of the validation.
 
     Returns:
         The coefficients and the covariance.

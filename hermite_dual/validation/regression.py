@@ -28,9 +28,9 @@ class Moments:
     """Running mean and sum of squared deviations over replicas (B. P. Welford, Technometrics 4 (1962) 419).
 
     Attributes:
-        count: Number of replicas seen.
-        mean: Their mean.
-        squares: Sum of squared deviations from the mean.
+        count: number of replicas seen.
+        mean: their mean.
+        squares: sum of squared deviations from the mean.
     """
 
     count: int = 0
@@ -41,7 +41,7 @@ class Moments:
         """Take in one replica.
 
         Args:
-            values: Array, of the same shape for every replica.
+            values: array, of the same shape for every replica.
         """
         if self.count == 0:
             self.mean, self.squares = np.zeros_like(values), np.zeros_like(values)
@@ -56,10 +56,10 @@ class Extrapolation:
     """The quantities at infinite width.
 
     Attributes:
-        intercept: Estimates of `G_inf`.
-        standard_error: Their standard errors.
-        slope: Estimates of B.
-        degrees: Residual degrees of freedom.
+        intercept: estimates of `G_inf`.
+        standard_error: their standard errors.
+        slope: estimates of B.
+        degrees: residual degrees of freedom.
     """
 
     intercept: Array
@@ -72,7 +72,7 @@ def extrapolate(by_width: dict[int, Moments]) -> Extrapolation:
     """Fit `G(m) = G_inf + B / m` by weighted least squares with the weights m.
 
     Args:
-        by_width: The moments of each width; at least two widths, at least two replicas each.
+        by_width: the moments of each width; at least two widths, at least two replicas each.
 
     Returns:
         Intercept, its standard error and slope, of the shape of the moments.
@@ -98,9 +98,9 @@ def interval(estimate: float, error: float, degrees: int) -> tuple[float, float]
     """Give Student's confidence interval of an estimate, with probability `CONFIDENCE`.
 
     Args:
-        estimate: The estimate.
-        error: Its standard error.
-        degrees: Degrees of freedom of the error.
+        estimate: the estimate.
+        error: its standard error.
+        degrees: degrees of freedom of the error.
     """
     reach = critical_value(1.0 - CONFIDENCE, 1, degrees) * error
     return estimate - reach, estimate + reach
@@ -119,8 +119,8 @@ def detectable(critical: float, degrees: int) -> float:
     `P(N + delta s_1 > critical s_2) = POWER` with N standard normal and `s_1^2`, `s_2^2` independent `chi2_nu / nu`.
 
     Args:
-        critical: The critical value.
-        degrees: Degrees of freedom nu.
+        critical: the critical value.
+        degrees: degrees of freedom nu.
 
     Returns:
         delta.
@@ -139,8 +139,8 @@ def fit_exponent(widths: Array, errors: Array) -> tuple[float, float]:
     """Fit `log error = const + exponent log width` by least squares over all networks.
 
     Args:
-        widths: Width of each network, shape (N,).
-        errors: Its error, shape (N,), >= 0.
+        widths: width of each network, shape (N,).
+        errors: its error, shape (N,), >= 0.
 
     Returns:
         The exponent and its standard error; NaN where an error is zero.

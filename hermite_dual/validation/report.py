@@ -31,34 +31,34 @@ class ValidationReport:
 
     Attributes:
         verdict: AGREE, DISAGREE or INCONCLUSIVE.
-        reason: The verdict in one sentence.
-        directions: The tests of the linear functionals.
-        entries: The simultaneous test of every entry.
-        parameter_ranges: What the tests along sigma_w and sigma_u mean in sigma_w and sigma_u.
-        control: The control variates and the test of their mean.
-        comparisons: Closed form, numeric Gram matrix, given matrix and networks, pairwise.
-        least_eigenvalues: How often `lambda_min(Z^T Z) >= m lambda_* / 2`.
-        errors_by_width: Relative errors of the networks of each width.
-        slope: Exponent of the normalized error in the width, expected to be -1/2; NaN where an error is zero. The error
+        reason: the verdict in one sentence.
+        directions: the tests of the linear functionals.
+        entries: the simultaneous test of every entry.
+        parameter_ranges: what the tests along sigma_w and sigma_u mean in sigma_w and sigma_u.
+        control: the control variates and the test of their mean.
+        comparisons: closed form, numeric Gram matrix, given matrix and networks, pairwise.
+        least_eigenvalues: how often `lambda_min(Z^T Z) >= m lambda_* / 2`.
+        errors_by_width: relative errors of the networks of each width.
+        slope: exponent of the normalized error in the width, expected to be -1/2; NaN where an error is zero. The error
             weighs all eigenvectors of K alike, which makes it steady from network to network.
-        slope_error: Its standard error.
-        slope_interval: Its confidence interval at 95 %.
-        frobenius_slope: The same of the relative Frobenius error, which few eigenvectors dominate: far noisier.
-        frobenius_slope_error: Its standard error.
-        frobenius_slope_interval: Its confidence interval at 95 %.
-        error_probability: Largest probability of DISAGREE for a correct population.
-        scale_tolerance: Relative error in the scale that had to be visible for AGREE.
-        entry_tolerance: The same in the median entry, relative to the mean of the diagonal.
-        widths: Widths of the networks.
-        replicas: Networks per width.
-        seed: Seed of the networks.
-        samples: Number n of samples.
-        inputs: Number d of input coordinates.
+        slope_error: its standard error.
+        slope_interval: its confidence interval at 95 %.
+        frobenius_slope: the same of the relative Frobenius error, which few eigenvectors dominate: far noisier.
+        frobenius_slope_error: its standard error.
+        frobenius_slope_interval: its confidence interval at 95 %.
+        error_probability: largest probability of DISAGREE for a correct population.
+        scale_tolerance: relative error in the scale that had to be visible for AGREE.
+        entry_tolerance: the same in the median entry, relative to the mean of the diagonal.
+        widths: widths of the networks.
+        replicas: networks per width.
+        seed: seed of the networks.
+        samples: number n of samples.
+        inputs: number d of input coordinates.
         population: "model.gram(X)" or "given".
-        parameters: Parameters of the model.
+        parameters: parameters of the model.
         data_digest: SHA-256 of the samples, their shape and their type.
-        versions: Of the package, Python, NumPy and SciPy.
-        notes: What happened that the reader should know, such as damaged files that were computed again.
+        versions: of the package, Python, NumPy and SciPy.
+        notes: what happened that the reader should know, such as damaged files that were computed again.
     """
 
     verdict: Verdict
@@ -121,7 +121,7 @@ class ValidationReport:
         """Write the report as a page of its own, or every number as JSON; the same report gives the same bytes.
 
         Args:
-            path: Ends in .html, for a page that needs nothing else and no network, or in .json; complete or absent.
+            path: ends in .html, for a page that needs nothing else and no network, or in .json; complete or absent.
 
         Returns:
             The path.
@@ -136,7 +136,7 @@ class ValidationReport:
         """Draw the errors by width; see `plot_error_by_width`.
 
         Args:
-            axes: Where to draw; by default on a new figure.
+            axes: where to draw; by default on a new figure.
 
         Returns:
             The Axes.

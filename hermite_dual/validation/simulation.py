@@ -20,9 +20,9 @@ class Design:
     """Which networks a validation draws.
 
     Attributes:
-        widths: Widths.
-        replicas: Networks per width.
-        seed: Seed.
+        widths: widths.
+        replicas: networks per width.
+        seed: seed.
     """
 
     widths: tuple[int, ...]
@@ -48,9 +48,9 @@ def replica_seed(seed: int, width: int, replica: int) -> np.random.SeedSequence:
     """Give the seed of one network of a validation; `model.sample(width, inputs, seed)` accepts it.
 
     Args:
-        seed: Seed of the validation.
-        width: Width of the network.
-        replica: Number of the network among those of its width, from 0.
+        seed: seed of the validation.
+        width: width of the network.
+        replica: number of the network among those of its width, from 0.
 
     Returns:
         The seed.
@@ -62,10 +62,10 @@ def open_store(folder: str | os.PathLike[str], model: WideModel, X: Array, seed:
     """Open the store of a model's networks on samples; widths and replicas may grow from call to call.
 
     Args:
-        folder: The folder.
-        model: The model of infinite width.
-        X: Samples, shape (n, d).
-        seed: Seed of the validation.
+        folder: the folder.
+        model: the model of infinite width.
+        X: samples, shape (n, d).
+        seed: seed of the validation.
 
     Raises:
         InvalidInputError: The folder holds networks of another model, other samples, another seed or another version.
@@ -98,13 +98,13 @@ def simulate(
     """Give width, Gram matrix and control of every network, in order.
 
     Args:
-        model: The model of infinite width; its `sample` draws the networks.
-        X: Samples, shape (n, d).
+        model: the model of infinite width; its `sample` draws the networks.
+        X: samples, shape (n, d).
         depth_one: `K(1)`, shape (n, n).
-        coefficients: Of the control variates, shape (2,).
-        design: Which networks.
-        store: Where finished networks are kept.
-        progress: Called after each network with "networks", and how many of how many are done.
+        coefficients: of the control variates, shape (2,).
+        design: which networks.
+        store: where finished networks are kept.
+        progress: called after each network with "networks", and how many of how many are done.
 
     Yields:
         The width m, `Z^T Z / m` and the combination of the control variates, shapes (n, n).

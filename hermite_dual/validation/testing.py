@@ -21,7 +21,7 @@ def numerical_slack(K: Array) -> float:
     """Give the difference from the population Gram matrix K, in one entry, that is rounding and no discrepancy.
 
     Args:
-        K: Population Gram matrix, shape (n, n).
+        K: population Gram matrix, shape (n, n).
     """
     return _NUMERICAL_SLACK * float(np.abs(np.diag(K)).mean())
 
@@ -46,11 +46,11 @@ def direction_tests(
     """Test each functional `<D, G_inf - K>` against zero.
 
     Args:
-        fit: The extrapolated differences.
-        directions: The functionals, in the order of the fit.
-        K: Population Gram matrix, shape (n, n); its diagonal sets the numerical slack.
-        error_probability: Of the whole validation.
-        share: Of that, what these tests have together.
+        fit: the extrapolated differences.
+        directions: the functionals, in the order of the fit.
+        K: population Gram matrix, shape (n, n); its diagonal sets the numerical slack.
+        error_probability: of the whole validation.
+        share: of that, what these tests have together.
 
     Returns:
         A record per direction.
@@ -83,10 +83,10 @@ def entry_tests(
     """Test each entry of `G_inf - K` against zero, simultaneously.
 
     Args:
-        fit: The extrapolated differences.
-        K: Population Gram matrix, shape (n, n); its diagonal sets the numerical slack.
-        error_probability: Of the whole validation.
-        share: Of that, what these tests have together.
+        fit: the extrapolated differences.
+        K: population Gram matrix, shape (n, n); its diagonal sets the numerical slack.
+        error_probability: of the whole validation.
+        share: of that, what these tests have together.
         slope: `dK/d log sigma_w`, shape (n, n), where K depends on it.
 
     Returns:

@@ -13,7 +13,7 @@ def describe(report: "ValidationReport") -> str:
     """Say the verdict, what could have been seen, and how finite networks approach their limit.
 
     Args:
-        report: The report.
+        report: the report.
     """
     networks = f"{report.replicas} networks at each of the widths {', '.join(map(str, report.widths))}"
     entries = report.entries

@@ -46,10 +46,10 @@ class StudyRun:
     """One run of a study.
 
     Attributes:
-        activation: Name of the activation.
-        width: Width of the network.
-        run: What was measured; None if the run ended with an error.
-        error: The error's message, if there was one.
+        activation: name of the activation.
+        width: width of the network.
+        run: what was measured; None if the run ended with an error.
+        error: the error's message, if there was one.
         lipschitz: Lipschitz constant L of the activation.
     """
 
@@ -74,17 +74,17 @@ class TrainingStudy:
     """Runs over activations and widths on the same data.
 
     Attributes:
-        runs: In the order of activations, then widths.
-        data: What the samples are.
-        samples: Number n of samples.
-        inputs: Number d of inputs.
-        sigma_w2: The papers' `s^2`.
-        epochs: Steps asked for.
-        seed: Seed of data and networks.
+        runs: in the order of activations, then widths.
+        data: what the samples are.
+        samples: number n of samples.
+        inputs: number d of inputs.
+        sigma_w2: the papers' `s^2`.
+        epochs: steps asked for.
+        seed: seed of data and networks.
         data_digest: SHA-256 of the samples, their shape and their type.
-        targets_digest: The same of the targets.
-        versions: Of the package, Python, NumPy and SciPy.
-        interrupted: Whether Ctrl-C ended it; the runs are those done before.
+        targets_digest: the same of the targets.
+        versions: of the package, Python, NumPy and SciPy.
+        interrupted: whether Ctrl-C ended it; the runs are those done before.
     """
 
     runs: tuple[StudyRun, ...]
@@ -156,8 +156,8 @@ class TrainingStudy:
         """Write the study as a page of its own, or every number as JSON; the same study gives the same bytes.
 
         Args:
-            path: Ends in .html, for a page that needs nothing else and no network, or in .json; complete or absent.
-            checks: What `model.check(X)` says of each activation, to be listed as well.
+            path: ends in .html, for a page that needs nothing else and no network, or in .json; complete or absent.
+            checks: what `model.check(X)` says of each activation, to be listed as well.
 
         Returns:
             The path.
@@ -197,18 +197,18 @@ def training_study(
     Network of width m: seed `SeedSequence(seed, spawn_key=(m,))`, the same for every activation.
 
     Args:
-        activations: Activations, each whatever `hermite_dual.activation` reads.
+        activations: activations, each whatever `hermite_dual.activation` reads.
         data: "sphere": n points spread evenly over the sphere of radius sqrt(d), targets +1 or -1 by chance; "digits":
             the first n embedded images, scaled to the sphere, targets +1 for even digits and -1 for odd ones; or a
             pair `(X, y)` of shapes (n, d), (n,), taken as it is.
-        widths: Widths m.
+        widths: widths m.
         samples: n for "sphere" and "digits".
         inputs: d for "sphere".
-        sigma_w2: The papers' `s^2 >= 0`; their condition is `s^2 < 1/(8 L^2)`.
-        epochs: Steps of gradient descent, >= 0.
-        step: Step size for all runs; by default half of each network's `stable_step`.
-        seed: Seed of data and networks, >= 0.
-        progress: Called after every epoch with the activation's name, the width and the loss as text, and how many of
+        sigma_w2: the papers' `s^2 >= 0`; their condition is `s^2 < 1/(8 L^2)`.
+        epochs: steps of gradient descent, >= 0.
+        step: step size for all runs; by default half of each network's `stable_step`.
+        seed: seed of data and networks, >= 0.
+        progress: called after every epoch with the activation's name, the width and the loss as text, and how many of
             how many epochs of all runs are done; a run that ends early counts as whole.
 
     Returns:
@@ -306,10 +306,10 @@ def study_data(data: str | tuple[ArrayLike, ArrayLike], n: int, d: int, seed: in
     """Give what the samples are, the samples and the targets of a study.
 
     Args:
-        data: As in `training_study`.
-        n: Number of samples for "sphere" and "digits".
-        d: Number of inputs for "sphere".
-        seed: Seed of the study.
+        data: as in `training_study`.
+        n: number of samples for "sphere" and "digits".
+        d: number of inputs for "sphere".
+        seed: seed of the study.
 
     Raises:
         InvalidInputError: There are no such data.

@@ -54,19 +54,19 @@ def validate(
     """Hold networks of finite width against the Gram matrix of infinite width.
 
     Args:
-        model: The model of infinite width; its `sample` draws the networks.
-        X: Samples, shape (n, d), one per row.
-        widths: At least two different widths.
-        replicas: Networks per width, >= 2.
-        seed: Whole number >= 0. Replica r of width m has the seed `replica_seed(seed, m, r)`, whatever else is run.
-        population: Matrix of shape (n, n) to hold against the networks; by default `model.gram(X)`.
-        error_probability: Largest probability of DISAGREE for a correct population.
+        model: the model of infinite width; its `sample` draws the networks.
+        X: samples, shape (n, d), one per row.
+        widths: at least two different widths.
+        replicas: networks per width, >= 2.
+        seed: whole number >= 0. Replica r of width m has the seed `replica_seed(seed, m, r)`, whatever else is run.
+        population: matrix of shape (n, n) to hold against the networks; by default `model.gram(X)`.
+        error_probability: largest probability of DISAGREE for a correct population.
         scale_tolerance: AGREE is said only if a relative error of this size in the scale of K would have been seen.
         entry_tolerance: AGREE is said only if a discrepancy of this size in the median entry, relative to the mean
             of the diagonal, would have been seen.
-        store: Folder that keeps every finished network, so that an interrupted run goes on where it stopped, with the
+        store: folder that keeps every finished network, so that an interrupted run goes on where it stopped, with the
             same numbers. Widths and replicas may grow, and other populations may be tested, in the same folder.
-        progress: Called after each network with "networks", and how many of how many are done.
+        progress: called after each network with "networks", and how many of how many are done.
 
     Returns:
         The report, its verdict first.

@@ -27,10 +27,10 @@ def control_variates(activation: Activation, W: Weights, drive: Array, sigma_w: 
     """Compute the control variates of one network.
 
     Args:
-        activation: The activation phi, a vectorised float64 function.
-        W: Recurrent weights, shape (m, m).
+        activation: the activation phi, a vectorised float64 function.
+        W: recurrent weights, shape (m, m).
         drive: `U X^T + b`, shape (m, n).
-        sigma_w: Scale of the recurrent weights.
+        sigma_w: scale of the recurrent weights.
         depth_one: `K(1)`, shape (n, n).
 
     Returns:

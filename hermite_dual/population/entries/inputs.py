@@ -43,7 +43,7 @@ def check_nonzero_rows(samples: Array, sigma_b: float, first: int = 0) -> None:
     """Refuse a zero row where there is no bias and its direction counts, or derivatives with respect to it.
 
     Args:
-        samples: Rows of X.
+        samples: rows of X.
         sigma_b: bias scale.
         first: number of the first of them in X.
     """

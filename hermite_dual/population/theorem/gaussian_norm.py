@@ -16,8 +16,8 @@ def contraction_failure(sigma_w: float, lipschitz: float, width: int) -> tuple[f
     Banach spaces*, Handbook of the Geometry of Banach Spaces I (2001).
 
     Args:
-        sigma_w: Scale of the weights, >= 0.
-        lipschitz: An upper bound of L.
+        sigma_w: scale of the weights, >= 0.
+        lipschitz: an upper bound of L.
         width: m.
 
     Returns:
