@@ -11,6 +11,7 @@ from flint import arb
 
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array, Indices
+from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
 from hermite_dual.certified.counted.entry_error import SeriesValues, nearly_parallel_kernel, separable_series
@@ -94,8 +95,12 @@ class CertifiedKernel:
 
     def rounded_moments(self) -> tuple[Array, Array]:
         """Floats close to the second moments and bounds of their distance, shape (n,) each."""
-        middle, radius = rounded(self.moments)
+        middle, radius = self._rounded
         return middle[self.index], radius[self.index]
+
+    @cached_property
+    def _rounded(self) -> tuple[Array, Array]:
+        return rounded(self.moments)
 
     def means(self) -> tuple[Array, Array]:
         """Floats close to `E[phi(sqrt(q_i) Z)]` and bounds of their distance, shape (n,) each."""
@@ -122,8 +127,10 @@ class CertifiedKernel:
 
     def _nearly_parallel(self, rho: Array, block: Block, lipschitz: float, series: SeriesValues) -> None:
         """Replace what the series leaves too wide where the diagonal is close, in place."""
-        wide = np.nonzero(series.errors > _WIDE * max(upper_float(moment) for moment in self.moments))
         moments, radii = self.rounded_moments()
+        wide = np.nonzero(series.errors > _WIDE * moments.max())
+        if not wide[0].size:
+            return
         places = [np.arange(len(self.index))[part][at] for part, at in zip(block, wide, strict=True)]
         roots = np.sqrt(self._variances)
         sign = np.where(rho[wide] < 0.0, float(self._activation.shape.parity), 1.0)
