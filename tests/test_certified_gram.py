@@ -256,6 +256,7 @@ def _exact_layers(rows: list, power: int, depth: int) -> list:
     return K
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gram", "ntk"])
 @pytest.mark.parametrize("rows", [np.ones((3, 4)), np.array([[1.0, 2.0], [-1.0, -2.0], [3.0, 1.0]])])
 def test_no_lower_bound_is_negative(kind, rows):

@@ -75,6 +75,7 @@ def test_hermite_functions_are_within_their_bounds_at_high_degrees():
     assert found.error < 1e-15 * found.size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_coefficients_of_rows_contain_those_of_one_variance(name):
     phi = hd.activation(name)
@@ -173,6 +174,7 @@ def test_entries_and_least_eigenvalue_contain_the_truth(spread):
         assert e.upper - e.lower < 1e-11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 3])
 def test_finite_depth_at_many_norms_contains_the_truth(depth):
     model, X = hd.DEQ("erf", sigma_w=0.7, sigma_u=1.1), different_norms(n=11)
@@ -216,6 +218,7 @@ def test_the_second_path_contains_coefficients(name):
     assert found.errors.max() < 1e-13
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "gelu"])
 def test_the_second_computation_agrees_at_many_norms(name):
     X = different_norms(n=30, d=12, low=0.8, high=1.3, close=0.5)

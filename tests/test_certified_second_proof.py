@@ -107,6 +107,7 @@ def digits():
     return np.asarray(hd.load_digits()[0][:60], dtype=float)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "relu", "gelu"])
 def test_claims_close_to_the_least_eigenvalue_are_decided_on_the_right_side(name, digits):
     e = hd.DEQ.paper(name, sigma_w2=0.08).gram(hd.on_sphere(digits)).least_eigenvalue()

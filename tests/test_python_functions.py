@@ -130,6 +130,7 @@ SINGLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the Python function")
 @pytest.mark.parametrize(("function", "derivative", "formula"), SINGLE, ids=[row[2] for row in SINGLE])
 @pytest.mark.parametrize("q", [0.01, 1.0, 30.0])
