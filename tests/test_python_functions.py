@@ -1,6 +1,7 @@
 """Every way to name an activation: duals, functions, parameters; what is refused says why."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -175,3 +176,10 @@ def test_float32_errors_reach_the_cross_kernel_and_the_store(tmp_path):
     _compare(single.gram(X[:4], X[4:]), double.gram(X[:4], X[4:]))
     stored = single.store_gram(X, tmp_path / "K.zarr")
     assert stored.estimated_error >= np.abs(stored[:, :] - np.asarray(double.gram(X))).max() > 1e-12
+
+
+@pytest.mark.parametrize("name", [hd.activation, hd.dual, lambda function: hd.DEQ(function, 0.3)])
+def test_the_warning_points_at_the_line_that_named_the_function(name):
+    with pytest.warns(UserWarning, match="seven digits") as seen:
+        name(_single(np.tanh))
+    assert [Path(warning.filename).name for warning in seen] == [Path(__file__).name]

@@ -1,6 +1,7 @@
 """Python functions as activations: called with copies, looked at for what they return, and refused with a sentence."""
 
 import functools
+import inspect
 import math
 import warnings
 from collections.abc import Callable
@@ -111,11 +112,14 @@ def resolution(function: Callable[..., Any], points: Array) -> float:
 
 
 def say_narrow(name: str) -> None:
-    """Warn that a function computes in float32."""
+    """Warn that a function computes in float32, at the line outside of this package that named it."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("hermite_dual."):
+        level, frame = level + 1, frame.f_back
     warnings.warn(
         f"the Python function {name!r} computes in float32: its kernels have about seven digits, as their error "
         f"estimates say. For all digits return float64; {_NARROW}",
-        stacklevel=2,
+        stacklevel=level,
     )
 
 
