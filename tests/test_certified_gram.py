@@ -10,10 +10,12 @@ import pytest
 from flint import arb, ctx
 
 import hermite_dual as hd
+from hermite_dual.certified.counted import entry_error
 from hermite_dual.certified.counted.inner_products import inner_products
 from hermite_dual.certified.enclosures.piecewise_polynomial import jump_coefficients
 from hermite_dual.certified.second_proof.rebuild import parameters_of, rebuild
 from hermite_dual.claims import check_claim, scaling_error
+from hermite_dual.population.proof import certified_kernel
 from hermite_dual.population.proof.entry_bounds import entry_bounds
 from hermite_dual.population.proof.input_rows import InputRows
 
@@ -305,3 +307,19 @@ def test_errors_of_inner_products_enter_every_entry(monkeypatch, part, depth, mo
     place = (0, 1) if part == "between" else (0, 0)
     error = entry_bounds(G.model, G.matrix, G.variances).errors[place]
     assert e * moved * (1 - 1e-9) <= error - plain[place] <= 5 * e
+
+
+@pytest.mark.parametrize(("phi", "asked"), [("x^2", False), ("erf", True)])
+def test_the_diagonal_is_used_only_where_phi_has_a_lipschitz_constant(monkeypatch, phi, asked):
+    """A slope at the variances of two rows says nothing of those between, which E(phi(u) - phi(v))^2 passes."""
+    called = []
+
+    def noted(*arguments):
+        called.append(arguments)
+        return entry_error.nearly_parallel_kernel(*arguments)
+
+    monkeypatch.setattr(certified_kernel, "nearly_parallel_kernel", noted)
+    monkeypatch.setattr(certified_kernel, "_WIDE", 0.0)
+    bounds = hd.DEQ(phi, 0.1).gram(np.array([[1.0, 0.0], [1.1, 0.1]]), depth=1).entry_bounds
+    assert bounds.outcome is hd.Outcome.PROVEN
+    assert bool(called) is asked

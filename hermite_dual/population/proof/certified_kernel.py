@@ -118,7 +118,7 @@ class CertifiedKernel:
         Args:
             rho: a symmetric (n, n) matrix, of which the diagonal is not used; or a block of it.
             block: the rows and columns of the block; its entries on the diagonal, if any, are those of any others.
-            lipschitz: that of phi at these variances, where it is known.
+            lipschitz: that of phi on the whole line, where there is one.
         """
         series = self._series(rho, block)
         if math.isfinite(lipschitz):

@@ -390,7 +390,8 @@ def _layer(
     if not (e < 0.5 * roots).all():
         raise AccuracyError("a variance is known too poorly to bound the entries of its row")
     slope = local_lipschitz(activation, roots, e) if lipschitz is None else lipschitz
-    series, norms = kernel.evaluate(rho, lipschitz=slope), kernel.norms()
+    # what takes the place of L holds at these variances, not between those of two rows
+    series, norms = kernel.evaluate(rho, lipschitz=np.inf if lipschitz is None else lipschitz), kernel.norms()
     moved = perturbation(norms, roots, e, slope, covariance, slack, (slice(None), slice(None)))
     middle, radius = kernel.rounded_moments()
     K, dK = series.values, (series.errors + moved) * UP
