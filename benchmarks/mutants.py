@@ -251,14 +251,10 @@ def main() -> int:
 
 
 def _copy(target: Path) -> Path:
-    """The files that git knows or would add, as they are now."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.split()
-    for name in listed:
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
+    """The package and its tests, as they are now."""
+    for name in ("hermite_dual", "tests", "examples", "docs"):
+        shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(ROOT / "pyproject.toml", target)
     return target
 
 
