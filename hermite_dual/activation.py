@@ -147,7 +147,7 @@ class Activation:
 
     @property
     def coarseness(self) -> float:
-        """How much coarser than float64 the arithmetic is that evaluates phi, which is 1 but for some Python functions."""
+        """How much coarser than float64 the arithmetic is that evaluates phi; 1 but for some Python functions."""
         return self.resolution / EPS
 
     @property
