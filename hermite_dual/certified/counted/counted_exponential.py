@@ -52,7 +52,7 @@ _POWERS = np.array([0.0, *(2.0**n for n in range(1 - _OFFSET, _OFFSET))])
 
 @helper
 def exponentials(x: Array, result: Array) -> None:
-    """Write `exp(x)` to `found`, both one-dimensional; x are numbers of at most `HIGHEST`."""
+    """Write `exp(x)` to `result`, both one-dimensional; x are numbers of at most `HIGHEST`."""
     for k in range(x.size):
         clipped = max(x[k], LOWEST)
         n = np.rint(clipped * _INVERSE)

@@ -313,12 +313,12 @@ def inputs_part(model: Model) -> Inputs:
     """Inner products and their scaling, shape (n, n)."""
     inputs = InputRows.of(model.samples, model.sigma_u, model.sigma_b, model.row_error)
     everything, own = slice(None), inputs.diagonal()
-    inputs_found = inputs.between(model.samples, model.samples, everything, everything)
-    np.fill_diagonal(inputs_found.values, own.values)
-    np.fill_diagonal(inputs_found.errors, own.errors)
+    products = inputs.between(model.samples, model.samples, everything, everything)
+    np.fill_diagonal(products.values, own.values)
+    np.fill_diagonal(products.errors, own.errors)
     zero = own.values == 0.0  # exactly so, without a bias
-    inputs_found.errors[zero] = inputs_found.errors[:, zero] = 0.0
-    return inputs_found
+    products.errors[zero] = products.errors[:, zero] = 0.0
+    return products
 
 
 def largest_off_diagonal(rho: Array) -> float:
