@@ -128,7 +128,7 @@ MUTANTS = [
     Mutant(
         ROW, "(rest + self.moment_errors + lost + slack + rounding)", "(rest + self.moment_errors + lost)", (SHARP,)
     ),
-    Mutant(ROW, "errors = (coefficient + rule.coefficient_error) * _UP", "errors = 0.0 * coefficient", (ROWS,)),
+    Mutant(ROW, "errors = (coefficient + rule.coefficient_error) * UP", "errors = 0.0 * coefficient", (ROWS,)),
     Mutant(ROW, "error = right_error + left_error + 2 * moved", "error = 2 * moved", (SHARP, ROWS)),
     Mutant(HERMITE, "energy = (energy * np.sqrt(1 + 1 / (r - gap)) + fresh) * UP", "energy = fresh", (SHARP, ROWS)),
     Mutant(HERMITE, "fresh = 6 * unit", "fresh = 1e-3 * unit", (SHARP, ROWS)),

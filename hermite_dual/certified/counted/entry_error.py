@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from hermite_dual.arrays import Array, Indices
 from hermite_dual.certified.balls.precision import upper_float
-from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma, norm_above
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.numeric.jit import kernel, prange
 
@@ -222,10 +222,9 @@ def _compressed(a: Array, da: Array) -> tuple[Array, int, bool]:
 
 def _coefficient_error(a: Array, da: Array, index: Indices, columns: Indices) -> Array:
     """`sum_r |a_ir a_jr - a'_ir a'_jr|` over all degrees, by Cauchy-Schwarz, for errors da of a, shape (n, p)."""
-    up = 1 + gamma(2 * a.shape[1] + 8)
-    size, error = (np.sqrt(np.einsum("ij,ij->i", v, v)) * up for v in (a, da))
+    size, error = norm_above(a), norm_above(da)
     first = np.multiply.outer(size[index], error[columns])
-    return (first + np.multiply.outer(error[index], (size + error)[columns])) * up + TINY
+    return (first + np.multiply.outer(error[index], (size + error)[columns])) * UP + TINY
 
 
 def separable_series(

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import upper_float, working_precision
-from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, norm_above
 from hermite_dual.errors import AccuracyError
 
 Wide = NDArray[np.longdouble]
@@ -29,7 +29,6 @@ Wide = NDArray[np.longdouble]
 _BITS = 256  # a recurrence in balls loses half a bit a degree, for 60 degrees
 _MANTISSAS = (52, 63, 112)
 """Stored bits of the binary formats whose arithmetic rounds correctly; a pair of doubles is none of them."""
-_SUM = 1 + 2.0**-36  # covers the roundings of sums of up to 2^16 non-negative terms
 
 
 def wide_unit() -> float:
@@ -101,16 +100,11 @@ def hermite_functions(points: Wide, scales: list[arb], degrees: int) -> HermiteF
                 former, current = current, (x * current - arb(r).sqrt() * former) / arb(r + 1).sqrt()
     exact = (exact + 2 * UNIT * np.abs(values[:first])) * UP + TINY
     for r in range(first):
-        norms[r], errors[r] = _norm(values[r]), _norm(exact[r])
+        norms[r], errors[r] = norm_above(values[r]), norm_above(exact[r])
     if degrees > first:
         start += 2 * unit * np.abs(wide).astype(np.float64) * UP
         _recur(points, wide, start, first, values, norms, errors, unit)
     return HermiteFunctions(values, float(norms.max()), float(errors.max()))
-
-
-def _norm(vector: Array) -> float:
-    """An upper bound of the 2-norm."""
-    return math.sqrt(float(np.sum(vector * vector)) + vector.size * TINY) * _SUM
 
 
 def _recur(
@@ -132,5 +126,5 @@ def _recur(
         former, current = current, following
         rounded = current.astype(np.float64)
         values[r + 1] = rounded
-        norms[r + 1] = _norm(rounded)
-        errors[r + 1] = _norm((energy / np.sqrt(r + 1 - gap) + UNIT * np.abs(rounded)) * UP + TINY)
+        norms[r + 1] = norm_above(rounded)
+        errors[r + 1] = norm_above((energy / np.sqrt(r + 1 - gap) + UNIT * np.abs(rounded)) * UP + TINY)

@@ -15,7 +15,7 @@ from flint import arb
 
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import working_precision
-from hermite_dual.certified.balls.rounding import TINY, UNIT, gamma
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma, norm_above, sum_above
 from hermite_dual.certified.counted.float_panels import FloatPanels, float_panels, is_tabulated
 from hermite_dual.certified.counted.hermite_functions import HermiteFunctions, hermite_functions, wide_unit
 from hermite_dual.certified.counted.row_quadrature import RowQuadrature, row_quadrature
@@ -41,7 +41,6 @@ _REACH = 24.0
 """The nodes lie within this many standard deviations; checked."""
 _NEGLIGIBLE = 2.0**-60  # of the second moment: 2^-7 roundings
 _BITS = 192  # of nodes and weights, before they are rounded to floats
-_UP = 1 + 2.0**-36  # covers the roundings of sums over up to 2^16 nodes and degrees
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +66,10 @@ class RowCoefficients:
         part = self.values[:, :count].astype(np.longdouble)
         squares = np.sum(part * part, axis=1)
         slack = (squares * (2 * count * wide_unit())).astype(np.float64)
-        lost = 2 * self.errors * np.sum(np.abs(self.values[:, :count]), axis=1) * _UP
+        lost = 2 * self.errors * sum_above(np.abs(self.values[:, :count]))
         rest = (self.moments - squares).astype(np.float64)
         rounding = 4 * UNIT * (self.moments + np.abs(rest))
-        return np.maximum((rest + self.moment_errors + lost + slack + rounding) * _UP, 0.0) + TINY
+        return np.maximum((rest + self.moment_errors + lost + slack + rounding) * UP, 0.0) + TINY
 
 
 def unsupported(shape: Shape) -> str | None:
@@ -192,24 +191,19 @@ class _Rows:
         # scale, node and their product round once each; weights once, sums and products once each
         moved = 4 * UNIT * self.lipschitz * np.abs(points)
         error = right_error + left_error + 2 * moved + 4 * UNIT * (np.abs(right) + np.abs(left))
-        lost = _norms(error * weights)
+        lost = norm_above(error * weights)
         for first, sign in ((0, 1.0), (1, -1.0)):
             if self.parity == -int(sign):
                 continue
             both = (right + sign * left) * weights
             values[:, first::2] = _product(both, table.values[first::2])
-            reach = np.maximum(reach, _norms(both))
+            reach = np.maximum(reach, norm_above(both))
         depth = _depth(len(weights))
         rounding = gamma(depth) * reach * table.size + 2 * len(weights) * TINY
-        coefficient = (rounding + lost * (table.size + table.error) + reach * table.error) * _UP
+        coefficient = (rounding + lost * (table.size + table.error) + reach * table.error) * UP
         moment, moment_error = _moments(right, left, weights, lost)
-        errors = (coefficient + rule.coefficient_error) * _UP
-        return values, np.array([errors, moment, moment_error + rule.moment_error * _UP])
-
-
-def _norms(rows: Array) -> Array:
-    """Upper bounds of the rows' 2-norms."""
-    return np.asarray(np.sqrt(np.einsum("ij,ij->i", rows, rows) + rows.shape[1] * TINY) * _UP)
+        errors = (coefficient + rule.coefficient_error) * UP
+        return values, np.array([errors, moment, moment_error + rule.moment_error * UP])
 
 
 def _depth(count: int) -> int:
@@ -238,5 +232,5 @@ def _moments(right: Array, left: Array, weights: Array, lost: Array) -> tuple[Ar
     rounded = total.astype(np.float64)
     count = 2 * len(weights) + 8
     slack = rounded * (UNIT + 2 * count * wide_unit())
-    size = np.sqrt(rounded + slack) * _UP
-    return rounded, (slack + lost * (2 * size + lost) + 4 * count * TINY) * _UP
+    size = np.sqrt(rounded + slack) * UP
+    return rounded, (slack + lost * (2 * size + lost) + 4 * count * TINY) * UP

@@ -18,7 +18,7 @@ import scipy.linalg
 from numpy.typing import ArrayLike
 
 from hermite_dual.arrays import Array
-from hermite_dual.certified.balls.rounding import TINY, UNIT, gamma
+from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma, norm_above, sum_above
 from hermite_dual.certified.eigenvalues.entry_norm import entry_norm
 from hermite_dual.certified.eigenvalues.symmetric_input import has_own_error, symmetric_input
 from hermite_dual.exact_numbers import freeze
@@ -26,8 +26,6 @@ from hermite_dual.float_state import own_float_state
 from hermite_dual.outcome import Outcome
 
 _CHUNK = 256  # rows of a product that are summed before they are added to the others
-_UP = 1.0 + 2.0**-30
-"""Outward factor that covers the sums of up to 2^20 squares in which norms are computed."""
 _RANGE = 2.0**300  # beyond it squares of entries could overflow
 
 
@@ -119,26 +117,22 @@ def spectrum_radius(A: Array, values: Array, vectors: Array) -> float:
     if not np.all(np.diff(values) >= 0):
         return math.inf
     n = len(A)
-    units = (gamma(min(_CHUNK, n)) + gamma(-(-n // _CHUNK))) * _UP
-    size = _frobenius(vectors)
+    units = (gamma(min(_CHUNK, n)) + gamma(-(-n // _CHUNK))) * UP
+    size = float(norm_above(vectors.ravel()))
     defect = _product(vectors.T, vectors)
     defect[np.diag_indices(n)] -= 1.0
     # rounding: products `units |X|^T |X|`, and one subtraction on the diagonal
-    gap = (_frobenius(defect) * (1 + UNIT) + units * size * size + 4.0 * n * n * TINY) * _UP
+    gap = (float(norm_above(defect.ravel())) * (1 + UNIT) + units * size * size + 4.0 * n * n * TINY) * UP
     if not gap < 0.5:
         return math.inf
     residual = _product(A, vectors)
     residual -= vectors * values
-    rows = float(np.max(np.abs(A).sum(axis=1))) * _UP
+    rows = float(np.max(sum_above(np.abs(A))))
     top = float(np.max(np.abs(values)))
     # || |A| |X| ||_F <= || |A| ||_2 ||X||_F, and the 2-norm is at most the largest row sum
-    norm = _frobenius(residual) * (1 + 2 * UNIT) + (units * rows + 2 * UNIT * top) * size + 8.0 * n * n * TINY
-    return norm * _UP / math.sqrt(1 - gap) * (1 + 8 * UNIT)
-
-
-def _frobenius(A: Array) -> float:
-    """An upper bound of the Frobenius norm; squares below the smallest float are covered by a term of their own."""
-    return math.sqrt(float(np.einsum("ij,ij->i", A, A).sum()) * _UP + A.size * TINY) * (1 + 4 * UNIT)
+    norm = float(norm_above(residual.ravel())) * (1 + 2 * UNIT)
+    norm += (units * rows + 2 * UNIT * top) * size + 8.0 * n * n * TINY
+    return norm * UP / math.sqrt(1 - gap) * (1 + 8 * UNIT)
 
 
 def _product(A: Array, B: Array) -> Array:

@@ -15,8 +15,8 @@ from flint import arb
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
-from hermite_dual.certified.balls.precision import lower_float, working_precision
-from hermite_dual.certified.balls.rounding import UNIT
+from hermite_dual.certified.balls.precision import lower_float, upper_float, working_precision
+from hermite_dual.certified.balls.rounding import UNIT, gamma
 from hermite_dual.certified.counted.inner_products import inner_products, squared_norms
 from hermite_dual.certified.suprema.constants import DerivativeBound, derivative_bound
 from hermite_dual.errors import InvalidInputError
@@ -26,7 +26,6 @@ from hermite_dual.shape.numbers import between
 from hermite_dual.shape.pieces import HOLE
 from hermite_dual.shape.shape import Pieces
 
-_UP, _DOWN = 1 + 16 * UNIT, 1 - 16 * UNIT  # cover the few roundings of a product of scales
 _MOST_EXACT_PAIRS = 2000  # pairs of rows decided in rational arithmetic, some milliseconds each
 _PROBES = (sp.Rational(1, 3), sp.Rational(7, 5), sp.Rational(13, 4))
 """Steps at which differences are looked at, on no lattice of kinks."""
@@ -86,7 +85,8 @@ def contraction_condition(sigma_w: float, slope: DerivativeBound, factor: int) -
         return Hypothesis(statement, Outcome.REFUTED, math.inf, "phi has no Lipschitz constant")
     if slope.outcome is Outcome.UNDECIDED:
         return Hypothesis(statement, Outcome.UNDECIDED, None, "no Lipschitz constant of phi is proven")
-    high, low = factor * sigma_w * slope.upper * _UP, factor * sigma_w * slope.lower * _DOWN
+    scale = arb(factor) * arb(sigma_w)
+    high, low = upper_float(scale * arb(slope.upper)), lower_float(scale * arb(slope.lower))
     if high < 1.0:
         return Hypothesis(statement, Outcome.PROVEN, high, f"{left} <= {high!r}")
     if low >= 1.0:
@@ -107,8 +107,8 @@ def row_norms(X: Array) -> Hypothesis:
     d = X.shape[1]
     squares, errors = squared_norms(X)
     gaps = np.abs(squares - d)
-    upper = float(((gaps + errors) / d).max()) * _UP
-    lower = float(((gaps - errors) / d).max()) * _DOWN
+    upper = float(((gaps + errors) / d).max()) * (1 + gamma(8))
+    lower = float(((gaps - errors) / d).max()) / (1 + gamma(8))
     name = "rows of norm sqrt(d)"
     explanation = f"the largest | |x_i|^2/d - 1 | is at most {upper:.3g}; rounding is counted up to {EQUAL_NORMS:g}"
     if upper <= EQUAL_NORMS:
@@ -129,7 +129,7 @@ def no_parallel_rows(X: Array) -> Hypothesis:
     scaled = X / 2.0 ** np.floor(np.log2(np.abs(X).max(axis=1)))[:, None]  # powers of two: directions stay exact
     products, errors = inner_products(scaled)
     floor = np.diagonal(products) - np.diagonal(errors)
-    cosines = (np.abs(products) + errors) / np.sqrt(np.multiply.outer(floor, floor)) * _UP
+    cosines = (np.abs(products) + errors) / np.sqrt(np.multiply.outer(floor, floor)) * (1 + gamma(8))
     np.fill_diagonal(cosines, 0.0)
     largest = float(min(cosines.max(), 1.0))
     i, j = (int(k) for k in np.unravel_index(int(cosines.argmax()), cosines.shape))
