@@ -20,6 +20,7 @@ from hermite_dual.namespaces import AnyArray, check_array, moved, namespace_of
 from hermite_dual.progress import Progress
 
 if TYPE_CHECKING:
+    from hermite_dual.finite.training_certificate import TrainingCertificate
     from hermite_dual.finite.training_run import TrainingRun
     from hermite_dual.population.theorem.hypothesis_tests import Hypothesis
 
@@ -267,6 +268,33 @@ class FiniteDEQ:
             require_contraction=require_contraction,
             progress=progress,
         )
+
+    def certify_training(
+        self, X: ArrayLike, y: ArrayLike, step: float | None = None, *, parameters: tuple[str, ...] | None = None
+    ) -> "TrainingCertificate":
+        """Decide whether gradient descent from these weights provably converges to zero loss, at a linear rate.
+
+        The weights are taken as the exact numbers that the floats are, and the statement is about exact arithmetic from
+        there on. At random weights the residual is mostly too large; after some training it holds.
+
+        Args:
+            X: samples, shape (n, d).
+            y: targets, shape (n,).
+            step: step size eta; by default the one with the best proven rate.
+            parameters: which of "a", "W", "U", "b" are trained; by default all, without b where sigma_b = 0.
+
+        Returns:
+            PROVEN with radius, largest step, rate and distance to the optimum, or UNDECIDED with what is short and by
+            what factor. Needs proven bounds of phi' and phi'', hence a formula without kinks of phi; time of the
+            order `n m^3`.
+
+        Raises:
+            InvalidInputError: An argument lies outside what is stated above.
+            ConvergenceError: No equilibrium was found.
+        """
+        from hermite_dual.finite.training_certificate import certify_training
+
+        return certify_training(self, X, y, step, parameters=parameters)
 
     def _samples(self, X: AnyArray) -> tuple[AnyArray, Any]:
         xp = namespace_of(X)

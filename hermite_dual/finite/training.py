@@ -58,9 +58,10 @@ def train(
     progress: Progress | None = None,
 ) -> TrainingRun:
     """Train a network; see `FiniteDEQ.train`."""
-    samples, targets = _check_data(network, X, y)
-    names = _default_parameters(network) if parameters is None else check_parameters(parameters)
-    _check_numbers(step, epochs)
+    samples, targets = checked_data(network, X, y)
+    names = default_parameters(network) if parameters is None else check_parameters(parameters)
+    check_step(step)
+    check_count("epochs", epochs, 0, "the number of steps")
     descent = _Descent(network, samples, targets, float(step), names)
     limit = 1.0 / descent.lipschitz if require_contraction else math.inf
     records: list[_Epoch] = []
@@ -227,11 +228,13 @@ def _stable(descent: _Descent) -> str:
     )
 
 
-def _default_parameters(network: "FiniteDEQ") -> tuple[str, ...]:
+def default_parameters(network: "FiniteDEQ") -> tuple[str, ...]:
+    """Return what is trained where nothing is said: all, without b where biases were not drawn."""
     return tuple(name for name in PARAMETERS if name != "b" or network.sigma_b > 0.0)
 
 
-def _check_data(network: "FiniteDEQ", X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+def checked_data(network: "FiniteDEQ", X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    """Return samples and targets that fit the network, or say what does not."""
     for name, values in (("X", X), ("y", y)):
         if namespace_of(values) is not np:
             raise InvalidInputError(
@@ -252,8 +255,8 @@ def _check_data(network: "FiniteDEQ", X: ArrayLike, y: ArrayLike) -> tuple[Array
     return samples, targets.astype(np.float64)
 
 
-def _check_numbers(step: float, epochs: int) -> None:
+def check_step(step: object) -> None:
+    """Refuse what is no step size."""
     remedy = "pass a part of network.stable_step(X), such as a half"
     if real_number(step, "step", remedy) <= 0.0:
         raise InvalidInputError(f"step={step!r}: allowed are finite numbers > 0; {remedy}.")
-    check_count("epochs", epochs, 0, "the number of steps")
