@@ -17,6 +17,7 @@ from hermite_dual.commands.shared import (
 )
 
 if TYPE_CHECKING:
+    from hermite_dual.certified.second_proof.certificate import Verification
     from hermite_dual.outcome import Outcome
 
 _CODES = {"PROVEN": 0, "REFUTED": EXIT_DISAGREE, "UNDECIDED": EXIT_UNDECIDED}
@@ -77,9 +78,11 @@ def check(
 
 
 def verify(
-    certificate: Annotated[Path, typer.Argument(help="The file that `hermite-dual check` wrote.")],
+    certificate: Annotated[Path, typer.Argument(help="The file that `check` or `train` wrote.")],
     *,
-    data: Annotated[Path, typer.Option(help="The samples that the claim is about; - reads standard input.")],
+    data: Annotated[
+        Path, typer.Option(help="The samples of a claim, - reads standard input; or the .npz of a trained network.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Prove a certificate's claim again from the data, by other means: PROVEN (0), REFUTED (1) or UNDECIDED (3).
@@ -89,11 +92,7 @@ def verify(
     Example: `hermite-dual verify claim.json --data data.npy`
     """
     with errors_to_exit_codes():
-        from hermite_dual.certified.second_proof.certificate import read
-        from hermite_dual.certified.second_proof.certificate import verify as verify_certificate
-        from hermite_dual.claims import rebuild_beside_floats
-
-        verification = verify_certificate(read(certificate), read_data(data), rebuild_beside_floats)
+        verification = _verified(certificate, data)
         if as_json:
             print_json(
                 {"outcome": verification.outcome.value, "reason": verification.reason, "subject": verification.subject}
@@ -103,6 +102,20 @@ def verify(
             if verification.subject:
                 say(f"  {verification.subject}")
         _leave(verification.outcome)
+
+
+def _verified(certificate: Path, data: Path) -> "Verification":
+    """Prove what a file states of a least eigenvalue, or of the training of a network."""
+    from hermite_dual.certified.second_proof.certificate import read
+    from hermite_dual.certified.second_proof.certificate import verify as verify_certificate
+    from hermite_dual.claims import rebuild_beside_floats
+    from hermite_dual.data.json_files import read_json
+    from hermite_dual.finite.training_verification import is_training_certificate, verify_training
+
+    content = read_json(certificate, "give the file that `hermite-dual check` wrote")
+    if is_training_certificate(content):
+        return verify_training(content, data)
+    return verify_certificate(read(certificate), read_data(data), rebuild_beside_floats)
 
 
 def _leave(outcome: "Outcome") -> None:

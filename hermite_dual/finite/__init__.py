@@ -6,6 +6,7 @@ from hermite_dual.finite.network import FiniteDEQ
 from hermite_dual.finite.ntk import EmpiricalNTK
 from hermite_dual.finite.sampling import sample_network, sample_untied
 from hermite_dual.finite.spectral_norm import NormBounds
+from hermite_dual.finite.training_certificate import TrainingCertificate
 from hermite_dual.finite.training_run import TrainingRun
 from hermite_dual.finite.untied import UntiedNetwork
 from hermite_dual.finite.weights import DrawnMatrix
@@ -17,6 +18,7 @@ __all__ = [
     "Equilibrium",
     "FiniteDEQ",
     "NormBounds",
+    "TrainingCertificate",
     "TrainingRun",
     "UntiedNetwork",
     "sample_contracting",

@@ -1,10 +1,10 @@
 """A theorem of global convergence for one network: gradient descent reaches zero loss, at a linear rate.
 
 Going from the start in any direction, everything that the proof needs is bounded by numbers of the start and of the
-distance t: the resolvents, hence states and sensitivities, hence the Jacobian J of the outputs, whose Lipschitz constant
-is H(t), and the states', c(t). So `sigma_min(J) >= sigma(t) = max(s - integral H, s_Z - integral c)`. A step of length D
-changes the residual by `|r'| <= |r| - (chi sigma - H D/2) D`, D at most `eta ||J|| |r|`, chi near 1 for `eta ||J||^2 <= 1`, hence the path of gradient
-descent is shorter than R if
+distance t: the resolvents, hence states and sensitivities, hence the Jacobian J of the outputs. H(t) is its Lipschitz
+constant, c(t) that of the states, so `sigma_min(J) >= sigma(t) = max(s - integral H, s_Z - integral c)`. A step of
+length D changes the residual by `|r'| <= |r| - (chi sigma - H D/2) D`, D at most `eta ||J|| |r|`, chi near 1 for
+`eta ||J||^2 <= 1`, hence the path of gradient descent is shorter than R if
 
     chi integral_0^R sigma(t) dt > |r| (1 + e (integral_0^R H(t) dt + e |r| H(R))/2),   e = eta ||J|| .
 
@@ -41,7 +41,7 @@ class Start:
         norm: `||W||_2 <= norm`.
         column: no column of W is longer.
         inputs: `||[Z; X^T; 1]||_2 <= inputs`, rows of what is not trained left out.
-        input: no column of the same matrix is longer.
+        input_column: no column of the same matrix is longer.
         peak: `|h_ik| <= peak`, `h_i = a + W^T g_i`.
         sensitivity: `|g_i| <= sensitivity`.
         resolvent: `||(I - W D_i)^-1||_2 <= resolvent`.
@@ -58,7 +58,7 @@ class Start:
     norm: float
     column: float
     inputs: float
-    input: float
+    input_column: float
     peak: float
     sensitivity: float
     resolvent: float
@@ -97,7 +97,7 @@ class _Way:
     resolvent: arb
     slope_resolvent: arb
     inputs: arb
-    input: arb
+    column: arb
     peak: arb
     sensitivity: arb
     tangent: arb
@@ -113,10 +113,20 @@ def balls_around(start: Start) -> list[Ball]:
     """Balls of growing radius around the start, as far as their constants are proven and `sigma(R) > 0`."""
     with working_precision(_BITS):
         way = _Way(
-            0.0,
-            *(arb(v) for v in (start.resolvent, start.slope_resolvent, start.inputs, start.input)),
-            *(arb(v) for v in (start.peak, start.sensitivity, start.least, start.least_states, start.largest)),
-            *(arb(0), arb(0), arb(0), arb(0)),
+            distance=0.0,
+            resolvent=arb(start.resolvent),
+            slope_resolvent=arb(start.slope_resolvent),
+            inputs=arb(start.inputs),
+            column=arb(start.input_column),
+            peak=arb(start.peak),
+            sensitivity=arb(start.sensitivity),
+            tangent=arb(start.least),
+            states=arb(start.least_states),
+            largest=arb(start.largest),
+            gain=arb(0),
+            bend=arb(0),
+            H=arb(0),
+            c=arb(0),
         )
         if not _advance(start, way, 0.0):
             return []
@@ -142,7 +152,7 @@ def _advance(start: Start, way: _Way, step: float) -> bool:
     L, M = arb(start.lipschitz), arb(start.curvature)
     moved = arb(end) if recurrent else arb(0)  # how far W may be from its start, and on this interval
     hW = h if recurrent else arb(0)
-    column = arb(start.column) + moved
+    longest = arb(start.column) + moved  # column of W
     kappa = 1 - L * (arb(start.norm) + moved)
     if not kappa > 0:
         return False
@@ -150,21 +160,21 @@ def _advance(start: Start, way: _Way, step: float) -> bool:
     for _ in range(_SWEEPS):
         if not slope_nu * hW < 1:
             return False
-        input = way.input / (1 - slope_nu * hW)
-        shift = nu * input * h if driven else arb(0)  # of the preactivations
-        change = way.resolvent * (L * hW + column * M * shift)
+        reached = way.column / (1 - slope_nu * hW)
+        shift = nu * reached * h if driven else arb(0)  # of the preactivations
+        change = way.resolvent * (L * hW + longest * M * shift)
         sloped = way.slope_resolvent * hW
         if change < 1 and sloped < 1:
             better = way.resolvent / (1 - change)
-            grown = way.slope_resolvent + M * shift * (1 + way.slope_resolvent * column) * nu
+            grown = way.slope_resolvent + M * shift * (1 + way.slope_resolvent * longest) * nu
             nu, slope_nu = _up(nu.min(better)), _up(slope_nu.min(grown / (1 - sloped)))
     inputs = way.inputs / (1 - slope_nu * hW)
     turned = (arb(int(readout)) + (way.sensitivity**2 if recurrent else 0)).sqrt() * h
     sensitivity = slope_nu * turned + nu * M * shift * way.peak
     way.peak = _up(way.peak + turned + (arb(start.norm) + moved) * sensitivity)
     way.sensitivity = _up(way.sensitivity + sensitivity)
-    way.resolvent, way.slope_resolvent, way.inputs, way.input = nu, slope_nu, _up(inputs), _up(input)
-    T = M * way.peak * nu**2 * way.input * way.inputs if driven else arb(0)
+    way.resolvent, way.slope_resolvent, way.inputs, way.column = nu, slope_nu, _up(inputs), _up(reached)
+    T = M * way.peak * nu**2 * way.column * way.inputs if driven else arb(0)
     if recurrent:
         T += 2 * way.sensitivity * slope_nu * way.inputs
     c = slope_nu * way.inputs if driven else arb(0)
@@ -190,8 +200,9 @@ def _up(value: arb) -> arb:
 def efficiency(start: Start, here: Ball, step: float) -> arb:
     """A number chi with `|g|^2 - eta |J g|^2/2 >= chi sigma |r| |g|` for `g = J^T r`, at every point of the ball.
 
-    `|r| |g| <= (tau |r|^2 + |g|^2/tau)/2`, so that `lambda (1 - eta lambda/2) >= chi sigma (tau + lambda/tau)/2` for the
-    eigenvalues lambda of `J J^T` suffices; the left side is concave, so at both ends. Any `tau = kappa sigma` serves.
+    Since `|r| |g| <= (tau |r|^2 + |g|^2/tau)/2`, it suffices that `lambda (1 - eta lambda/2)` is at least
+    `chi sigma (tau + lambda/tau)/2` at all eigenvalues of `J J^T`: it is concave, so at both ends. Any
+    `tau = kappa sigma` serves.
     """
     eta = arb(step)
     low, high = eta * arb(start.least) ** 2 / 2, eta * here.largest**2

@@ -20,6 +20,7 @@ from hermite_dual.namespaces import AnyArray, check_array, moved, namespace_of
 from hermite_dual.progress import Progress
 
 if TYPE_CHECKING:
+    from hermite_dual.finite.training import Method as TrainingMethod
     from hermite_dual.finite.training_certificate import TrainingCertificate
     from hermite_dual.finite.training_run import TrainingRun
     from hermite_dual.population.theorem.hypothesis_tests import Hypothesis
@@ -231,6 +232,8 @@ class FiniteDEQ:
         epochs: int,
         *,
         parameters: tuple[str, ...] | None = None,
+        method: "TrainingMethod" = "gradient",
+        certify: bool = False,
         require_contraction: bool = True,
         progress: Progress | None = None,
     ) -> "TrainingRun":
@@ -245,6 +248,10 @@ class FiniteDEQ:
             step: step size eta > 0; see `stable_step`.
             epochs: steps to take, >= 0.
             parameters: which of "a", "W", "U", "b" are trained; by default all, without b where sigma_b = 0.
+            method: "gradient", or "gauss-newton", whose step takes the residuals to `(1 - step)` of themselves to first
+                order: steps between 0 and 1, and a few epochs to where convergence is proven.
+            certify: look for the first epoch from which exact gradient descent, at this step or after "gauss-newton" at
+                one of its own, is proven to reach zero loss; see `certify_training`.
             require_contraction: stop where `L ||W||_2 >= 1`, beyond which an equilibrium need not be unique.
             progress: called after every epoch with the loss as text, the epoch's number and that of the last one.
 
@@ -265,6 +272,8 @@ class FiniteDEQ:
             step,
             epochs,
             parameters=parameters,
+            method=method,
+            certify=certify,
             require_contraction=require_contraction,
             progress=progress,
         )
@@ -292,7 +301,7 @@ class FiniteDEQ:
             InvalidInputError: An argument lies outside what is stated above.
             ConvergenceError: No equilibrium was found.
         """
-        from hermite_dual.finite.training_certificate import certify_training
+        from hermite_dual.finite.training_proof import certify_training
 
         return certify_training(self, X, y, step, parameters=parameters)
 

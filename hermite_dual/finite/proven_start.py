@@ -1,7 +1,7 @@
 """Enclosures of everything that the convergence theorem asks of a network at its start.
 
-Equilibrium and sensitivities are floats whose residuals, over `1 - L ||W||_2`, bound their distance from the exact ones;
-activation and slope come from balls, products with counted roundings.
+Equilibrium and sensitivities are floats whose residuals, over `1 - L ||W||_2`, bound their distance from the exact
+ones; activation and slope come from balls, products with counted roundings.
 
 Derivation: docs/theory/convergence.md, "The start".
 """
@@ -32,7 +32,13 @@ _MOST_WORK = 2e13
 """Multiplications for the resolvents, some ten minutes; beyond it the contraction alone bounds them."""
 
 
-class NotProven(Exception):
+_SMOOTH = (
+    "the theorem wants phi' to be Lipschitz continuous, so that kinks of phi are outside; for ReLU see Ling et al., "
+    "arXiv 2205.13814"
+)
+
+
+class NotProvenError(Exception):
     """Something that the theorem asks for is refuted or not proven; the message is the reason."""
 
 
@@ -72,22 +78,22 @@ def proven_start(network: "FiniteDEQ", X: Array, y: Array, parameters: tuple[str
         parameters: names of what is trained.
 
     Raises:
-        NotProven: a hypothesis fails, or could not be proven.
+        NotProvenError: a hypothesis fails, or could not be proven.
     """
     if not isinstance(network.W, np.ndarray):
-        raise NotProven("the weights W are not kept; draw the network with a larger memory")
+        raise NotProvenError("the weights W are not kept; draw the network with a larger memory")
     W = np.asarray(network.W, dtype=np.float64)
     lipschitz, curvature = _bounds_of_derivatives(network)
     norm = network.norm_bounds()
     if norm.outcome is not Outcome.PROVEN:
-        raise NotProven(f"no bound of ||W||_2: {norm.reason}")
+        raise NotProvenError(f"no bound of ||W||_2: {norm.reason}")
     contraction = lipschitz * norm.upper * (1 + 4 * UNIT)
     if not contraction < 1.0:
-        raise NotProven(f"L ||W||_2 <= {contraction:.6g} is not below 1: equilibria need not be unique")
+        raise NotProvenError(f"L ||W||_2 <= {contraction:.6g} is not below 1: equilibria need not be unique")
     try:
         states, slopes, slope_error = _equilibrium(network, X, lipschitz, curvature, contraction, norm.upper)
     except AccuracyError as error:
-        raise NotProven(str(error)) from error
+        raise NotProvenError(str(error)) from error
     h, g = _sensitivities(network, slopes, slope_error, lipschitz, contraction, norm.upper)
     trained = [float(name in parameters) for name in ("W", "U", "b")]
     inner, inner_error = states.gram()
@@ -103,7 +109,7 @@ def proven_start(network: "FiniteDEQ", X: Array, y: Array, parameters: tuple[str
         theta_error = theta_error + inner_error
     tangent = _spectrum(theta, (theta_error + 4 * UNIT * (np.abs(gamma_matrix * total) + np.abs(theta))) * UP + TINY)
     if not tangent.lower[0] > 0.0:
-        raise NotProven(
+        raise NotProvenError(
             f"the least eigenvalue of the tangent kernel is not proven positive: it lies in [{tangent.lower[0]:.3g}, "
             f"{tangent.upper[0]:.3g}]; take samples that are less parallel, or a larger width"
         )
@@ -118,7 +124,7 @@ def proven_start(network: "FiniteDEQ", X: Array, y: Array, parameters: tuple[str
         norm=norm.upper,
         column=float(norm_above(W.T).max()),
         inputs=math.sqrt(max(0.0, float(_spectrum(total, total_error).upper[-1]))) * (1 + 4 * UNIT),
-        input=math.sqrt(float(squares.max())) * UP,
+        input_column=math.sqrt(float(squares.max())) * UP,
         peak=float((np.abs(h.values).max(axis=0) + h.errors).max()) * UP,
         sensitivity=float(g.norms.max()),
         resolvent=resolvent,
@@ -134,7 +140,8 @@ def _bounds_of_derivatives(network: "FiniteDEQ") -> tuple[float, float]:
     for order in (1, 2):
         bound = slope_bound(network.activation, order)
         if bound.outcome is not Outcome.PROVEN:
-            raise NotProven(str(bounded_derivative(bound, order)))
+            fact = str(bounded_derivative(bound, order))
+            raise NotProvenError(f"{fact}; {_SMOOTH}" if order == 2 else fact)
         bounds.append(bound.upper)
     return bounds[0], bounds[1]
 
@@ -206,5 +213,5 @@ def _spectrum(matrix: Array, error: Array) -> Spectrum:
     symmetric = lower + np.tril(matrix, -1).T
     spectrum = eigenvalues(symmetric, np.maximum(error, error.T) + np.abs(symmetric - matrix))
     if spectrum.outcome is not Outcome.PROVEN:
-        raise NotProven(f"eigenvalues at the start are not proven: {spectrum.reason}")
+        raise NotProvenError(f"eigenvalues at the start are not proven: {spectrum.reason}")
     return spectrum

@@ -1,9 +1,10 @@
 """Proven bounds of the resolvents that carry a change of the parameters to the states of a network.
 
 For `A_i = I - W D_i`, `D_i = diag(d_i)`, a change P of what enters the neurons moves the preactivations by `A_i^-1 P`
-and the states by `D_i A_i^-1 P`. With `B = fl(A^T A)` a Cholesky factorization of `B - diag(v/t)^2` that runs to its end
-proves `|A x|^2 >= |v o x|^2/t^2 - e |x|^2`, e being all errors: with `v = 1` that bounds the first norm, with `v = d`,
-and the first norm for the last term, the second. One claim t holds for all samples, raised at those that refuse it.
+and the states by `D_i A_i^-1 P`. With `B = fl(A^T A)` a Cholesky factorization of `B - diag(v/t)^2` that runs to its
+end proves `|A x|^2 >= |v o x|^2/t^2 - e |x|^2`, e being all errors: with `v = 1` that bounds the first norm, with
+`v = d`, and the first norm for the last term, the second. One claim t holds for all samples, raised at those that
+refuse it.
 
 Derivation: docs/theory/convergence.md, "The start".
 """

@@ -4,13 +4,14 @@ With the residuals `r = a^T Z - y` and the sensitivities G (see `gradients`), th
 
     d/da = Z r,   d/dW = (G r) Z^T,   d/dU = (G r) X,   d/db = G r,
 
-`G r` meaning the columns of G scaled by r. States and sensitivities, carried on along the line through the last two
-epochs, start the iterations of the next.
+`G r` meaning the columns of G scaled by r. The Gauss-Newton step is the same with `Theta^-1 r` in the place of r, Theta
+the standard tangent kernel: to first order the residuals become `(1 - step) r`. States and sensitivities, carried on
+along the line through the last two epochs, start the iterations of the next.
 """
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import scipy.linalg
@@ -18,20 +19,25 @@ from numpy.typing import ArrayLike
 
 from hermite_dual.arrays import Array
 from hermite_dual.errors import ConvergenceError, InvalidInputError
-from hermite_dual.exact_numbers import check_count, real_array, real_number
+from hermite_dual.exact_numbers import check_count
 from hermite_dual.finite.equilibrium import solve_equilibrium
 from hermite_dual.finite.fixed_point import TOLERANCE
-from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function, solve_sensitivities
+from hermite_dual.finite.gradients import check_parameters, slope_function, solve_sensitivities
+from hermite_dual.finite.ntk import scales_of, tied_ntk
 from hermite_dual.finite.spectral_norm import norm_estimate
+from hermite_dual.finite.training_input import check_step, checked_data, default_parameters
 from hermite_dual.finite.training_run import TrainingRun
-from hermite_dual.finite.untied import check_columns
-from hermite_dual.namespaces import check_array, namespace_of
+from hermite_dual.outcome import Outcome
 from hermite_dual.progress import Progress
 
 if TYPE_CHECKING:
     from hermite_dual.finite.network import FiniteDEQ
+    from hermite_dual.finite.training_certificate import TrainingCertificate
 
 
+Method = Literal["gradient", "gauss-newton"]
+"""How a step is made: along the gradient, or to the zero of the linearised residuals."""
+_AFAR = 1.25  # times the threshold of a network far from it, where a proof is tried again
 # A loss this many times the first has diverged: no run that the theory covers ever rises.
 _DIVERGED = 1e3
 
@@ -54,6 +60,8 @@ def train(
     epochs: int,
     *,
     parameters: tuple[str, ...] | None = None,
+    method: Method = "gradient",
+    certify: bool = False,
     require_contraction: bool = True,
     progress: Progress | None = None,
 ) -> TrainingRun:
@@ -62,7 +70,10 @@ def train(
     names = default_parameters(network) if parameters is None else check_parameters(parameters)
     check_step(step)
     check_count("epochs", epochs, 0, "the number of steps")
-    descent = _Descent(network, samples, targets, float(step), names)
+    if method not in ("gradient", "gauss-newton"):
+        raise InvalidInputError(f"method={method!r}: allowed are 'gradient' and 'gauss-newton'.")
+    descent = _Descent(network, samples, targets, float(step), names, method)
+    watch = _Watch(descent) if certify else None
     limit = 1.0 / descent.lipschitz if require_contraction else math.inf
     records: list[_Epoch] = []
     trained, stopped, interrupted = network, None, False
@@ -73,6 +84,8 @@ def train(
                 raise _diverged(epoch, records[0].loss, measured.loss, descent)
             trained = descent.network
             records.append(measured)
+            if watch is not None and measured.norm < limit:
+                watch.look(epoch, measured.loss)
             if progress is not None:
                 progress(f"epochs, loss {measured.loss:.3g}", epoch, epochs)
             if measured.norm >= limit:
@@ -95,6 +108,9 @@ def train(
         step=float(step),
         parameters=names,
         lipschitz=descent.lipschitz,
+        method=method,
+        certificate=None if watch is None else watch.certificate,
+        proven_from=None if watch is None else watch.proven_from,
         stopped=stopped,
         interrupted=interrupted,
     )
@@ -133,7 +149,9 @@ class _Descent:
         lipschitz: Lipschitz constant of phi.
     """
 
-    def __init__(self, network: "FiniteDEQ", X: Array, y: Array, step: float, names: tuple[str, ...]) -> None:
+    def __init__(
+        self, network: "FiniteDEQ", X: Array, y: Array, step: float, names: tuple[str, ...], method: Method
+    ) -> None:
         if not isinstance(network.W, np.ndarray):
             raise InvalidInputError(
                 "the weights W of the network are not kept, and training changes them; draw it with "
@@ -142,9 +160,9 @@ class _Descent:
         self._slope = slope_function(network.activation, np)
         self.lipschitz = float(network.activation.lipschitz)
         self.network = self.start = network
-        self.X, self.names, self.step = X, names, step
+        self.X, self.y, self.names, self.step, self.method = X, y, names, step, method
         self._W: Array = network.W
-        self._y, self._r = y, np.full(len(y), np.nan)
+        self._r = np.full(len(y), np.nan)
         zero = np.zeros((network.width, len(y)))
         self._states, self._sensitivities = _Trail(zero), _Trail(zero)
         self._top: Array | None = None
@@ -165,7 +183,7 @@ class _Descent:
             raise
         self._states.add(equilibrium.Z)
         with np.errstate(over="ignore", invalid="ignore"):
-            self._r = net.a @ equilibrium.Z - self._y
+            self._r = net.a @ equilibrium.Z - self.y
             loss = 0.5 * float(self._r @ self._r)
         return _Epoch(loss, norm, _least_eigenvalue(equilibrium.Z), equilibrium.residual)
 
@@ -173,10 +191,15 @@ class _Descent:
         """Take one step."""
         net, Z, r = self.network, self._states.last, self.step * self._r
         a, W, U, b = net.a, self._W, net.U, net.b
+        G = np.zeros_like(Z)
         if self.names != ("a",):
             start = self._sensitivities.ahead()
             G = solve_sensitivities(self._slope(W @ Z + self._drive()), W, a, xp=np, start=start)
             self._sensitivities.add(G)
+        if self.method == "gauss-newton":
+            scales = scales_of((1.0, 1.0, 1.0), W.shape[:1] + U.shape[1:], "standard", self.names)
+            r = scipy.linalg.solve(tied_ntk(Z, G, self.X, scales).matrix, r, assume_a="pos")
+        if self.names != ("a",):
             scaled = G * r
             W = W - scaled @ Z.T if "W" in self.names else W
             U = U - scaled @ self.X if "U" in self.names else U
@@ -188,12 +211,44 @@ class _Descent:
     def resolution(self) -> float:
         """The loss that the tolerance of the equilibria alone can leave."""
         size = max(1.0, float(np.abs(self._states.last).max()))
-        return 0.5 * len(self._y) * (TOLERANCE * size * float(np.abs(self.network.a).sum())) ** 2
+        return 0.5 * len(self.y) * (TOLERANCE * size * float(np.abs(self.network.a).sum())) ** 2
 
     def _drive(self) -> Array:
         drive: Array = self.network.U @ self.X.T
         drive += self.network.b[:, None]
         return drive
+
+
+class _Watch:
+    """Looks for the first epoch from which the rest of the run is proven.
+
+    A proof tells below which residual it would go through, so the next one waits for that.
+
+    Attributes:
+        certificate: the last that was tried; None before the first.
+        proven_from: the epoch of a PROVEN one; None if there is none.
+    """
+
+    def __init__(self, descent: "_Descent") -> None:
+        self._descent = descent
+        self._below = math.inf
+        self.certificate: TrainingCertificate | None = None
+        self.proven_from: int | None = None
+
+    def look(self, epoch: int, loss: float) -> None:
+        """Try a proof at an epoch where it may go through."""
+        residual = math.sqrt(2.0 * loss)
+        if self.proven_from is not None or not residual < self._below:
+            return
+        from hermite_dual.finite.training_proof import certify_training
+
+        descent = self._descent
+        step = descent.step if descent.method == "gradient" else None
+        self.certificate = certify_training(descent.network, descent.X, descent.y, step, parameters=descent.names)
+        # what is known from afar may be too strict here
+        self._below = self.certificate.threshold * (_AFAR if self.certificate.shortfall > _AFAR**2 else 1.0)
+        if self.certificate.outcome is Outcome.PROVEN:
+            self.proven_from = epoch
 
 
 def _least_eigenvalue(Z: Array) -> float:
@@ -226,37 +281,3 @@ def _stable(descent: _Descent) -> str:
         f"the linearised network is stable for steps below 2/lambda_max of its tangent kernel, here {stable:.4g}: "
         "pass half of that, or less"
     )
-
-
-def default_parameters(network: "FiniteDEQ") -> tuple[str, ...]:
-    """Return what is trained where nothing is said: all, without b where biases were not drawn."""
-    return tuple(name for name in PARAMETERS if name != "b" or network.sigma_b > 0.0)
-
-
-def checked_data(network: "FiniteDEQ", X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
-    """Return samples and targets that fit the network, or say what does not."""
-    for name, values in (("X", X), ("y", y)):
-        if namespace_of(values) is not np:
-            raise InvalidInputError(
-                f"{name} is an array of {type(values).__module__}; training runs in NumPy. Pass it as a NumPy array."
-            )
-    samples = check_columns(check_array(X, np, "X"), network.inputs)
-    targets = real_array(y, "y")
-    if targets.shape != (len(samples),) or targets.dtype.kind not in "biuf":
-        raise InvalidInputError(
-            f"y has the shape {targets.shape} and the type {targets.dtype}; allowed are real numbers of shape "
-            f"({len(samples)},), one target per row of X, since the network has one output. Pass one column at a time."
-        )
-    if not np.all(np.isfinite(targets)):
-        raise InvalidInputError(
-            f"y holds {int((~np.isfinite(targets)).sum())} values that are not finite; allowed are finite numbers. "
-            "Remove those samples."
-        )
-    return samples, targets.astype(np.float64)
-
-
-def check_step(step: object) -> None:
-    """Refuse what is no step size."""
-    remedy = "pass a part of network.stable_step(X), such as a half"
-    if real_number(step, "step", remedy) <= 0.0:
-        raise InvalidInputError(f"step={step!r}: allowed are finite numbers > 0; {remedy}.")

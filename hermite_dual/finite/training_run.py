@@ -17,6 +17,7 @@ from hermite_dual.notebook import facts
 
 if TYPE_CHECKING:
     from hermite_dual.finite.network import FiniteDEQ
+    from hermite_dual.finite.training_certificate import TrainingCertificate
 
 
 # What rounding may add to one side of a claim, relatively: claims that hold with equality, such as at epoch 0, pass.
@@ -61,6 +62,9 @@ class TrainingRun:
         step: step size eta.
         parameters: names of the trained parameters.
         lipschitz: Lipschitz constant L of the activation.
+        method: "gradient" or "gauss-newton"; the claim about the rate is one about the gradient.
+        certificate: what the last attempt to prove convergence gave; None if there was none.
+        proven_from: the epoch from which exact gradient descent is proven to reach zero loss; None if from none.
         stopped: why the run ended before the epochs asked for; None if it did not.
         interrupted: whether that was Ctrl-C.
     """
@@ -74,6 +78,9 @@ class TrainingRun:
     parameters: tuple[str, ...]
     lipschitz: float
     stopped: str | None
+    method: str = "gradient"
+    certificate: "TrainingCertificate | None" = None
+    proven_from: int | None = None
     interrupted: bool = False
 
     @property
@@ -85,26 +92,39 @@ class TrainingRun:
     def rate_bound(self) -> Array:
         """`(1 - eta lambda_0 / 2)^tau loss(0)` by epoch; NaN where `eta lambda_0 >= 2`, which no bound covers."""
         factor = 1.0 - 0.5 * self.step * float(self.least_eigenvalue[0])
-        if not 0.0 < factor <= 1.0:
+        if not 0.0 < factor <= 1.0 or self.method != "gradient":
             return np.where(np.arange(len(self.loss)) == 0, self.loss[0], np.nan)
         return np.asarray(factor ** np.arange(len(self.loss)) * self.loss[0])
 
     @property
-    def claims(self) -> tuple[TrainingClaim, TrainingClaim, TrainingClaim]:
-        """Linear rate, contraction and least eigenvalue, each held against the run."""
+    def proven_bound(self) -> Array:
+        """`(1 - rate)^(tau - N) loss(N)` from the epoch N = `proven_from` on; NaN before it and where there is none.
+
+        The loss at N is the certificate's upper bound. What follows is proven of exact arithmetic, not of the run.
+        """
+        bound = np.full(len(self.loss), np.nan)
+        if self.proven_from is not None and self.certificate is not None and self.method == "gradient":
+            later = np.arange(len(self.loss) - self.proven_from)
+            bound[self.proven_from :] = 0.5 * self.certificate.residual**2 * (1.0 - self.certificate.rate) ** later
+        return bound
+
+    @property
+    def claims(self) -> tuple[TrainingClaim, ...]:
+        """Linear rate (of the gradient method alone), contraction and least eigenvalue, each held against the run."""
         lambda_0 = self.least_eigenvalue[0]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return (
-                _claim("loss(tau) <= (1 - eta lambda_0/2)^tau loss(0)", _ratio(self.loss, self.rate_bound)),
+            rate = _claim("loss(tau) <= (1 - eta lambda_0/2)^tau loss(0)", _ratio(self.loss, self.rate_bound))
+            others = (
                 _claim("||W(tau)||_2 < 1/L", self.norm * self.lipschitz, strict=True),
                 _claim(
                     "lambda_tau >= lambda_0/2", _ratio(np.full_like(self.loss, 0.5 * lambda_0), self.least_eigenvalue)
                 ),
             )
+        return (rate, *others) if self.method == "gradient" else others
 
     @property
     def holds(self) -> bool:
-        """Whether all three claims held at every epoch of a run of one step at least, with `lambda_0 > 0`."""
+        """Whether all claims held at every epoch of a run of one step at least, with `lambda_0 > 0`."""
         return self.epochs > 0 and all(claim.holds for claim in self.claims) and bool(self.least_eigenvalue[0] > 0.0)
 
     def __str__(self) -> str:
@@ -117,7 +137,20 @@ class TrainingRun:
         ]
         if self.epochs == 0:
             lines.append("  no step was taken: rate and least eigenvalue were not put to the test")
+        lines += [f"  {self.proof}"] if self.proof else []
         return "\n".join(lines if self.stopped is None else [*lines, f"  stopped: {self.stopped}"])
+
+    @property
+    def proof(self) -> str:
+        """What is proven, in a sentence; empty if no proof was asked for."""
+        if self.certificate is None:
+            return ""
+        if self.proven_from is None:
+            return f"zero loss is not proven: {self.certificate.reason}"
+        return (
+            f"proven from epoch {self.proven_from} on: exact gradient descent at step {self.certificate.step:.4g} "
+            f"reaches zero loss within {self.certificate.radius:.4g}, at least {self.certificate.rate:.4g} of it a step"
+        )
 
     def _repr_html_(self) -> str:
         """Return a table for notebooks: the claims, and the measurements at both ends."""
@@ -127,6 +160,7 @@ class TrainingRun:
         ]
         measured = (("loss", self.loss), ("||W||_2", self.norm), ("lambda_min(Z^T Z)", self.least_eigenvalue))
         rows += [(name, f"{values[0]:.6g} -> {values[-1]:.6g}") for name, values in measured]
+        rows += [("proof", self.proof)] if self.proof else []
         title = f"{self.epochs} epochs at step {self.step:.4g}"
         return facts(title, rows, "" if self.stopped is None else f"stopped: {self.stopped}")
 
@@ -139,6 +173,9 @@ class TrainingRun:
             "lipschitz": plain(self.lipschitz),
             "stopped": self.stopped,
             "interrupted": self.interrupted,
+            "method": self.method,
+            "proven_from": self.proven_from,
+            "certificate": None if self.certificate is None else self.certificate.to_dict(),
             "holds": self.holds,
             "claims": [
                 {"name": c.name, "holds": c.holds, "first_failure": c.first_failure, "worst": plain(c.worst)}
@@ -146,6 +183,7 @@ class TrainingRun:
             ],
             "loss": plain(self.loss),
             "rate_bound": plain(self.rate_bound),
+            "proven_bound": plain(self.proven_bound),
             "norm": plain(self.norm),
             "least_eigenvalue": plain(self.least_eigenvalue),
             "residual": plain(self.residual),

@@ -20,6 +20,7 @@ import numpy as np
 from hermite_dual.arrays import Array
 from hermite_dual.certified.second_proof.plain_bounds import plain_lower_bound, plain_upper_bound
 from hermite_dual.data.atomic import atomic_path
+from hermite_dual.data.json_files import read_json
 from hermite_dual.errors import AccuracyError, DataFileError
 from hermite_dual.exact_numbers import is_float64
 from hermite_dual.outcome import Outcome
@@ -30,8 +31,6 @@ Rebuild = Callable[[Array, Mapping[str, Any]], tuple[Array, float]]
 FORMAT = "hermite-dual certificate 2"  # files of another are refused
 _FIELDS = ("format", "claim", "data", "parameters")  # of a certificate, no others
 _KEYS = {"claim": {"statement", "value", "outcome"}, "data": {"shape", "sha256"}}  # of its parts, no others
-_LONGEST = 2**20
-"""Bytes of a file that may be a certificate."""
 STATEMENTS = {"PROVEN": "lambda_min >= value", "REFUTED": "lambda_min < value"}
 """What a claim states, by its outcome."""
 
@@ -95,32 +94,11 @@ def write(path: str | Path, certificate: Mapping[str, Any]) -> None:
 
 def read(path: str | Path) -> dict[str, Any]:
     """Read a certificate and check its shape, not its truth."""
-    try:
-        with Path(path).open("rb") as stream:
-            content = stream.read(_LONGEST + 1)
-        if len(content) > _LONGEST:
-            raise ValueError(f"it is longer than {_LONGEST} bytes")
-        certificate = json.loads(content, object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
-    except OSError as error:
-        raise DataFileError(f"the certificate {path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise DataFileError(f"{path} is not JSON: {error}; give the file that `hermite-dual check` wrote") from error
+    certificate = read_json(path, "give the file that `hermite-dual check` wrote")
     problem = _malformed(certificate)
     if problem is not None:
         raise DataFileError(f"{path} is no {FORMAT!r}: {problem}; give the file that `hermite-dual check` wrote")
     return dict(certificate)
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"the key {twice!r} stands there twice")
-    return dict(pairs)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _malformed(certificate: Any) -> str | None:
