@@ -3,11 +3,11 @@
 Usage: python benchmarks/training_certificate.py [ACTIVATION ...] [--data sphere|digits] [--samples N] [--width M]
        [--sigma-w2 S2] [--epochs E] [--seed K]
 
-Each network is trained by gradient descent at `1/lambda_max` of its tangent kernel, and by Gauss-Newton steps followed by
-gradient descent at the proven step. Printed are the epoch from which the rest is proven, the residual there, the radius,
-the largest proven step over `1/lambda_max`, the proven rate over `lambda_min/lambda_max`, the largest of loss over proven
-bound in the epochs that follow, the largest distance from the certified weights over the radius, and the time of the
-proof over that of an epoch.
+Each network is trained by gradient descent at `1/lambda_max` of its tangent kernel, and by Gauss-Newton steps followed
+by gradient descent at the proven step. Printed are the epoch from which the rest is proven, the residual there, the
+radius, the largest proven step over `1/lambda_max`, the proven rate over `lambda_min/lambda_max`, the largest of loss
+over proven bound in the epochs that follow, the largest distance from the certified weights over the radius, and the
+time of the proof over that of an epoch.
 """
 
 import argparse
@@ -46,7 +46,8 @@ def rows(name: str, X: Array, y: Array, options: argparse.Namespace) -> Iterator
 
 def _proven(run: TrainingRun, X: Array, y: Array, epoch_time: float) -> tuple[str, ...]:
     certificate = run.certificate
-    assert certificate is not None and certificate.start is not None
+    assert certificate is not None
+    assert certificate.start is not None
     begin = time.perf_counter()
     certificate.network.certify_training(X, y, certificate.step, parameters=NAMES)
     cost = (time.perf_counter() - begin) / epoch_time

@@ -1,6 +1,8 @@
 """Files of training certificates: what is proven, and the weights and data that it is about.
 
 The JSON holds the statement and digests; nothing in it is believed, see `training_verification`.
+
+Derivation: docs/theory/convergence.md, "The file".
 """
 
 import hashlib

@@ -74,8 +74,8 @@ def certify_training(
 def _smallest(start: Start, balls: list[Ball], step: float) -> tuple[Ball, float, float] | None:
     """The smallest ball in which descent stays, the step and the rate there."""
     for ball in balls:
-        if start.residual < residual_threshold(start, ball, step):
-            return ball, step, loss_rate(start, ball, step)
+        if rate := loss_rate(start, ball, step):
+            return ball, step, rate
     return None
 
 
@@ -88,6 +88,8 @@ def _short(start: Start, threshold: float, largest: float, step: float | None) -
             f"{2 / start.largest**2:.4g}"
         )
     factor = start.residual / threshold
+    if factor < 1.0:
+        return f"{size} is small enough for zero loss, but no rate is proven: take a smaller step, or train on"
     text = f"{size} is {factor:.4g} times too large: below {threshold:.4g} the rest would be proven"
     if step is not None and largest > 0.0:
         return f"{text} at this step; steps below {largest:.4g} are proven already"
