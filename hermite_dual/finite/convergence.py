@@ -180,8 +180,9 @@ def _advance(start: Start, way: _Way, step: float) -> bool:
     c = slope_nu * way.inputs if driven else arb(0)
     cross = c if readout else arb(0)
     H = _up(T / 2 + (T * T / 4 + cross * cross).sqrt())
-    direct = way.inputs * (arb(int(readout)) + (way.sensitivity**2 if driven else 0)).sqrt()
-    largest = (way.largest + H * h).min(direct)
+    largest = way.largest + H * h
+    if recurrent or not readout:  # else Z, the derivative by the readout, is no part of the inputs
+        largest = largest.min(way.inputs * (arb(int(readout)) + way.sensitivity**2).sqrt())
     tangent, states = way.tangent - H * h, way.states - c * h
     # both lines are straight on the interval, and the larger one is at least either of them
     sides = (way.tangent + tangent) / 2, (way.states + states) / 2
