@@ -11,7 +11,9 @@ import sympy as sp
 import hermite_dual as hd
 from hermite_dual.finite import FiniteDEQ
 from hermite_dual.finite.ball_values import ball_values
-from hermite_dual.finite.convergence import (
+from hermite_dual.finite.proven_start import NotProvenError, proven_start
+from hermite_dual.finite.resolvent import resolvent_norms
+from hermite_dual.population.theorem.convergence import (
     Start,
     balls_around,
     efficiency,
@@ -19,8 +21,6 @@ from hermite_dual.finite.convergence import (
     loss_rate,
     residual_threshold,
 )
-from hermite_dual.finite.proven_start import NotProvenError, proven_start
-from hermite_dual.finite.resolvent import resolvent_norms
 
 x = sp.Symbol("x", real=True)
 SHORT = 1e-4  # a distance at which growth is linear to some thousandths
@@ -91,9 +91,7 @@ def test_what_the_constant_gains_on_the_way_is_attained(phi, w, p, parameters, d
     before, here = at(start, 1e-9), at(start, SHORT)
     moved = [0.7, w, net.U[0, 0]]
     moved = [v + here.radius * d for v, d in zip(moved, direction, strict=True)]
-    changes = [
-        abs(slope_of_output(phi, m[1], m[2], m[0], 1.0, direction)[1]) for m in ([0.7, w, net.U[0, 0]], moved)
-    ]
+    changes = [abs(slope_of_output(phi, m[1], m[2], m[0], 1.0, direction)[1]) for m in ([0.7, w, net.U[0, 0]], moved)]
     growth = float(here.H - before.H)
     assert (changes[1] - changes[0]) * 0.98 <= growth <= 1.2 * (changes[1] - changes[0])
 

@@ -46,6 +46,9 @@ def train(
     epochs: Annotated[int, typer.Option(help="Steps of gradient descent.")] = 60,
     step: Annotated[float | None, typer.Option(help="Step size. Default: half of the largest stable one.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    certify: Annotated[
+        bool, typer.Option("--certify", help="Look for the epoch from which zero loss is proven; slower.")
+    ] = False,
     output: Annotated[
         list[Path] | None, typer.Option(help="File to write, a page (.html) or every number (.json); may be repeated.")
     ] = None,
@@ -85,6 +88,7 @@ def train(
                 epochs=epochs,
                 step=step,
                 seed=seed,
+                certify=certify,
                 progress=progress,
             )
         X = study_data(chosen, samples, dimension, seed)[1]

@@ -19,10 +19,10 @@ from hermite_dual.certified.counted.inner_products import inner_products, produc
 from hermite_dual.certified.eigenvalues.spectrum import Spectrum, eigenvalues
 from hermite_dual.errors import AccuracyError
 from hermite_dual.finite.ball_values import ball_values
-from hermite_dual.finite.convergence import Start
 from hermite_dual.finite.gradients import solve_sensitivities
 from hermite_dual.finite.resolvent import resolvent_norms
 from hermite_dual.outcome import Outcome
+from hermite_dual.population.theorem.convergence import Start
 from hermite_dual.population.theorem.hypothesis_tests import bounded_derivative, slope_bound
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ def _bounds_of_derivatives(network: "FiniteDEQ") -> tuple[float, float]:
     for order in (1, 2):
         bound = slope_bound(network.activation, order)
         if bound.outcome is not Outcome.PROVEN:
-            fact = str(bounded_derivative(bound, order))
+            hypothesis = bounded_derivative(bound, order)
+            fact = f"{hypothesis.name} is {hypothesis.outcome.value}: {hypothesis.explanation}"
             raise NotProvenError(f"{fact}; {_SMOOTH}" if order == 2 else fact)
         bounds.append(bound.upper)
     return bounds[0], bounds[1]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from hermite_dual.arrays import Array
 from hermite_dual.data.json_files import plain
-from hermite_dual.finite.convergence import Start
 from hermite_dual.finite.training_file import save_certificate
 from hermite_dual.notebook import facts
 from hermite_dual.outcome import Outcome
+from hermite_dual.population.theorem.convergence import Start
 
 if TYPE_CHECKING:
     from hermite_dual.finite.network import FiniteDEQ

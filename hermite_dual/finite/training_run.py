@@ -149,7 +149,8 @@ class TrainingRun:
             return f"zero loss is not proven: {self.certificate.reason}"
         return (
             f"proven from epoch {self.proven_from} on: exact gradient descent at step {self.certificate.step:.4g} "
-            f"reaches zero loss within {self.certificate.radius:.4g}, at least {self.certificate.rate:.4g} of it a step"
+            f"converges to zero loss, {100 * self.certificate.rate:.3g} percent of it a step at least, and stays "
+            f"within {self.certificate.radius:.4g} of the weights of that epoch"
         )
 
     def _repr_html_(self) -> str:

@@ -22,8 +22,8 @@ _TITLES = ("training loss, and its bound (thin)", r"$\|W\|_2$", r"$\lambda_{\min
 def plot_training(study: TrainingStudy) -> NDArray[Any]:
     """Draw the runs of a study, a row of three panels per activation.
 
-    Loss with the theorem's bound `(1 - eta lambda_0/2)^tau loss(0)`; `||W||_2` with the limit `1/L`; the least
-    eigenvalue relative to its start with the limit 1/2.
+    Loss with the theorem's bound `(1 - eta lambda_0/2)^tau loss(0)`, dotted where a proof begins and what it says of
+    the loss; `||W||_2` with the limit `1/L`; the least eigenvalue relative to its start with the limit 1/2.
 
     Args:
         study: the runs.
@@ -103,6 +103,9 @@ def _draw(row: NDArray[Any], run: TrainingRun, label: str, style: tuple[str, Any
         looks["marker"] = "o"  # a line of one point is invisible
     row[0].plot(epochs, run.loss, label=label, **looks)
     row[0].plot(epochs, run.rate_bound, color=colour, linestyle=line, linewidth=0.7, alpha=0.7)
+    if run.proven_from is not None:
+        row[0].axvline(run.proven_from, color=colour, linestyle=":", linewidth=1.2, label="proven from here on")
+        row[0].plot(epochs, run.proven_bound, color=colour, linestyle=":", linewidth=1.0)
     row[1].plot(epochs, run.norm, **looks)
     if 0.0 < run.lipschitz < np.inf:
         row[1].axhline(1.0 / run.lipschitz, color=GREY, linestyle="--", linewidth=1.0)

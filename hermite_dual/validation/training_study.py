@@ -189,6 +189,7 @@ def training_study(
     epochs: int = 60,
     step: float | None = None,
     seed: int = 0,
+    certify: bool = False,
     progress: Progress | None = None,
 ) -> TrainingStudy:
     """Train networks of every activation and width by gradient descent, and hold the theorem's claims against them.
@@ -208,6 +209,7 @@ def training_study(
         epochs: steps of gradient descent, >= 0.
         step: step size for all runs; by default half of each network's `stable_step`.
         seed: seed of data and networks, >= 0.
+        certify: look for the epoch from which each run is proven; see `FiniteDEQ.certify_training`.
         progress: called after every epoch with the activation's name, the width and the loss as text, and how many of
             how many epochs of all runs are done; a run that ends early counts as whole.
 
@@ -240,7 +242,7 @@ def training_study(
                 seed=np.random.SeedSequence(seed, spawn_key=(width,)),
                 memory=math.inf,
             )
-            runs.append(_run(net, phi.name, X, y, step, epochs, report))
+            runs.append(_run(net, phi.name, X, y, step, epochs, certify, report))
         except KeyboardInterrupt:
             if not runs:
                 raise
@@ -283,11 +285,12 @@ def _run(
     y: Array,
     step: float | None,
     epochs: int,
+    certify: bool,
     progress: Progress | None,
 ) -> StudyRun:
     try:
         chosen = _STEP_PART * net.stable_step(X, _PARAMETERS) if step is None else step
-        run = net.train(X, y, chosen, epochs, parameters=_PARAMETERS, progress=progress)
+        run = net.train(X, y, chosen, epochs, parameters=_PARAMETERS, certify=certify, progress=progress)
     except ConvergenceError as error:
         return StudyRun(name, net.width, None, str(error), float(net.activation.lipschitz))
     return StudyRun(name, net.width, run, None, run.lipschitz)

@@ -14,6 +14,7 @@ from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import UNIT
 from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds
+from hermite_dual.certified.suprema.constants import DerivativeBound
 from hermite_dual.errors import HermiteDualError, InvalidInputError
 from hermite_dual.exact_numbers import check_count
 from hermite_dual.notebook import grid
@@ -32,6 +33,7 @@ from hermite_dual.population.theorem.hypothesis_tests import (
     row_norms,
     slope_bound,
 )
+from hermite_dual.population.theorem.width import sufficient_width
 
 if TYPE_CHECKING:
     from hermite_dual.deq import DEQ
@@ -114,7 +116,7 @@ def check_theorem(model: "DEQ", X: Array, width: int | None, step: float | None)
     if width is not None:
         consequences.append(_finite_uniqueness(model.sigma_w, slopes[0].upper, width))
         if step is not None:
-            consequences.append(_rate(least, width, step, _is_relu(phi)))
+            consequences.append(_rate(model, X, least, slopes, width, step))
     return TheoremCheck(phi.name, hypotheses, tuple(consequences), least, _theorem(phi, hypotheses))
 
 
@@ -194,28 +196,36 @@ def _finite_uniqueness(sigma_w: float, lipschitz: float, width: int) -> Hypothes
     return Hypothesis(name, outcome, probability, explanation)
 
 
-def _rate(least: EigenvalueBounds, width: int, step: float, relu: bool) -> Hypothesis:
-    """`1 - eta lambda_0/2` with `lambda_0 = m lambda_*/2`, which the theorems promise for widths beyond a bound."""
+def _rate(
+    model: "DEQ",
+    X: Array,
+    least: EigenvalueBounds,
+    slopes: tuple[DerivativeBound, DerivativeBound],
+    width: int,
+    step: float,
+) -> Hypothesis:
+    """`1 - eta lambda_0/2` with `lambda_0 = m lambda_*/2`, and the width at which the limit's numbers would do."""
     name = f"linear rate at width {width} and step {step:g}"
     if not least.lower > 0.0:
         return Hypothesis(name, Outcome.UNDECIDED, None, "lambda_* > 0 is not proven")
     factor = 1.0 - 0.25 * step * width * least.lower * (1 - 16 * UNIT)
-    explanation = (
-        f"the loss falls by the factor 1 - eta m lambda_*/4 <= {factor:.12g} a step if lambda_0 >= m lambda_*/2 holds "
-        "at the start and the step is small enough. "
-    )
-    if relu:
-        explanation += (
-            "Theorems 1 and 2 of arXiv 2205.13814 promise both under conditions on width and step whose constants are "
-            "not stated, so this width and step are not decided"
-        )
-    else:
-        explanation += (
-            "Theorems 1 and 2 of arXiv 2205.13814 say so for ReLU alone; arXiv 2302.05797 claims a linear rate for "
-            "other activations, whose number and constants are not stated, so this width and step are not decided"
-        )
     if factor <= 0.0:
         explanation = f"eta m lambda_*/4 >= 1: the step is too large for the theorem; take it below {step / 4:g}"
+        return Hypothesis(name, Outcome.UNDECIDED, factor, explanation)
+    explanation = f"papers promise the factor 1 - eta m lambda_*/4 <= {factor:.12g} a step beyond a width"
+    if _is_relu(model.activation):
+        explanation += f"; {LING}, leaves its constants open"
+    elif any(slope.outcome is not Outcome.PROVEN for slope in slopes):
+        explanation += "; without bounds of phi' and phi'' no width is known here"
+    else:
+        enough = sufficient_width(model.gram(X), X, (slopes[0].upper, slopes[1].upper))
+        explanation += (
+            "; with the numbers of the limit at the start, and targets +-1, small steps would be proven from width "
+            f"{enough:.3g} on"
+            if math.isfinite(enough)
+            else "; 2 sigma_w L >= 1, so that no width is known here"
+        )
+    explanation += ". What holds for one network and its targets, its certify_training decides"
     return Hypothesis(name, Outcome.UNDECIDED, factor, explanation)
 
 
@@ -229,10 +239,13 @@ def _theorem(phi: Activation, hypotheses: tuple[Hypothesis, ...]) -> str:
     is_relu = _is_relu(phi)
     common = condition and scales and norms and parallel
     if is_relu:
-        words = f"phi'' is unbounded, so that {TRUONG}, does not apply; {LING}, covers ReLU"
-        return f"{words}: its assumptions {'are proven here' if common else 'are not all proven here'}."
+        proven = "are proven here" if common else "are not all proven here"
+        return f"{LING}, covers ReLU: its assumptions on model and samples {proven}; |y_i| = O(1) is not looked at."
     if common and first and second and polynomial:
-        asked = "bounded phi' and phi'', s^2 < 1/(8 L^2), distinct directions on the sphere"
-        return f"What {TRUONG}, asks of phi, s and the data is proven ({asked}); lambda_* > 0 is decided above."
+        return (
+            "Proven are bounded phi' and phi'', s^2 < 1/(8 L^2) and distinct directions on the sphere, under which "
+            f"{TRUONG}, claims a linear rate; whether it asks for more, as one version does a bounded phi, is not "
+            "known here. For one network the rate is decided by its certify_training."
+        )
     missing = [item.name for item in hypotheses[:7] if item.outcome is not Outcome.PROVEN]
     return f"No theorem is known to cover this case; not proven: {', '.join(missing)}."
