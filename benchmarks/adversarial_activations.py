@@ -304,8 +304,8 @@ def reference_kernel(case: Case, q1: float, q2: float, c: float) -> float:
             return zero * zero
         u, w = rule(case, q)
         return zero * math.fsum(w * f(u) * _normal(u, q))
-    rest = q2 - c * c / q1
-    if rest <= 4e-15 * q2:
+    conditional_variance = q2 - c * c / q1
+    if conditional_variance <= 4e-15 * q2:
         slope = c / q1
         u, w = rule(case, q1, tuple(place / slope for place in case.breaks))
         return math.fsum(w * f(u) * f(slope * u) * _normal(u, q1))
@@ -316,7 +316,7 @@ def reference_kernel(case: Case, q1: float, q2: float, c: float) -> float:
     total = 0.0
     for start in range(0, u.size, 1024):
         rows = slice(start, start + 1024)
-        total += float(left[rows] @ (_normal(v - c / q1 * u[rows, None], rest) @ right))
+        total += float(left[rows] @ (_normal(v - c / q1 * u[rows, None], conditional_variance) @ right))
     return total
 
 

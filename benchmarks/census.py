@@ -363,8 +363,8 @@ def main() -> int:
     found: Counter[str] = Counter()
     bad = 0
     with tempfile.TemporaryDirectory() as place:
-        for part in (functions, commands):
-            for line in part(Path(place), found):
+        for count_in in (functions, commands):
+            for line in count_in(Path(place), found):
                 bad += 1
                 print(line, flush=True)
     print("; ".join(f"{name}: {count}" for name, count in sorted(found.items())))

@@ -108,17 +108,17 @@ def eigenvalues_below(A: arb_mat, shift: arb) -> int | None:
     total = 0
     while M.nrows():
         size = M.nrows()
-        head, rest = range(min(BLOCK, size)), range(min(BLOCK, size), size)
-        P = _corner(M, head, head)
+        leading, trailing = range(min(BLOCK, size)), range(min(BLOCK, size), size)
+        P = _corner(M, leading, leading)
         negative = _negative_pivots(P)
         if negative is None:
             return None
         total += negative
-        if not rest:
+        if not trailing:
             break
-        C = _corner(M, head, rest)
+        C = _corner(M, leading, trailing)
         try:
-            M = _corner(M, rest, rest) - C.transpose() * P.solve(C)
+            M = _corner(M, trailing, trailing) - C.transpose() * P.solve(C)
         except ZeroDivisionError:
             return None
     return total

@@ -119,13 +119,13 @@ def growth_rows(
     X = hd.on_sphere(np.random.default_rng(0).standard_normal((max(sizes), d)))
     rows: list[dict[str, float | str | None]] = []
     for n in sizes:
-        part = X[:n]
+        first_rows = X[:n]
         product = None
         if n <= LARGEST_WHOLE:
-            product = min(_seconds(lambda part=part: part @ part.T) for _ in range(repeats))
+            product = min(_seconds(lambda first_rows=first_rows: first_rows @ first_rows.T) for _ in range(repeats))
         for kernel in KERNELS:
             for name in names:
-                job = _job(kernel, name, part)
+                job = _job(kernel, name, first_rows)
                 job()
                 seconds = min(_seconds(job) for _ in range(repeats))
                 rows.append(

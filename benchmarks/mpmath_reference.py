@@ -204,9 +204,9 @@ class Profile:
         """`a_0 .. a_{degrees-1}`; the error is about `1e-50` of the largest value of `phi sqrt(w)`."""
         top = max(abs(v) for row in self.values for v in row) or mp.mpf(1)
         totals = None
-        for part, row in zip(self.parts, self.values, strict=True):
+        for panel, row in zip(self.parts, self.values, strict=True):
             vector = np.array([fixed(v / top) for v in row], dtype=object)
-            term = part.rows(degrees).dot(vector)
+            term = panel.rows(degrees).dot(vector)
             totals = term if totals is None else totals + term
         return [mp.mpf(int(t)) * top * mp.mpf(2) ** (-2 * _GUARD_BITS) for t in totals]
 
@@ -214,8 +214,8 @@ class Profile:
         """The same in floating point, for functions that grow so fast that `phi w` is far below `phi sqrt(w)`."""
         roots = [mp.sqrt(r) for r in range(degrees + 1)]
         totals = [mp.mpf(0)] * degrees
-        for part, row in zip(self.parts, self.values, strict=True):
-            for z, s, w, v in zip(part.nodes, part.roots, part.weights, row, strict=True):
+        for panel, row in zip(self.parts, self.values, strict=True):
+            for z, s, w, v in zip(panel.nodes, panel.roots, panel.weights, row, strict=True):
                 before, now = mp.mpf(0), v * s * w
                 for r in range(degrees if now else 0):
                     totals[r] += now

@@ -60,7 +60,7 @@ def on_disk(n: int, given: argparse.Namespace) -> dict[str, Any]:
             seconds["least eigenvalue"] = _seconds(gram.least_eigenvalue)
             least = gram.least_eigenvalue()
             found["interval"] = [least.lower, least.upper]
-        own = [_peak()] if client is None else list(client.run(_peak).values())
+        peaks = [_peak()] if client is None else list(client.run(_peak).values())
     return found | {
         "n": n,
         "block": gram.block,
@@ -70,7 +70,7 @@ def on_disk(n: int, given: argparse.Namespace) -> dict[str, Any]:
         "predicted": {name: getattr(cost, PARTS[name]) for name in seconds},
         "seconds": seconds,
         "memory": cost.memory,
-        "peak": max(own),
+        "peak": max(peaks),
         "disk_predicted": 8 * cost.entries * (cost.rates.compression if cost.rates else 1.0),
         "disk": sum(file.stat().st_size for file in (out / "gram").rglob("*") if file.is_file()),
     }

@@ -177,15 +177,19 @@ def test_what_arguments_are_begins_in_lower_case(module):
     assert capitals == []
 
 
-def test_variables_say_what_is_in_them():
-    """`found` says where a value comes from, and nothing of what it is."""
-    meaningless = [
-        (module, node.lineno)
-        for module, file in FILES.items()
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if (isinstance(node, ast.Name) and node.id == "found") or (isinstance(node, ast.arg) and node.arg == "found")
-    ]
-    assert meaningless == []
+MEANINGLESS = {"found", "own", "part", "rest"}
+"""These say where a value comes from or what it is not, and nothing of what it is."""
+NOT_YET = ("certified.counted.", "population.proof.", "validation.", "finite.")
+"""Where `own`, `part` and `rest` still stand."""
+
+
+@pytest.mark.parametrize("module", sorted(FILES))
+def test_variables_say_what_is_in_them(module):
+    nodes = list(ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))))
+    names = {(node.id, node.lineno) for node in nodes if isinstance(node, ast.Name)}
+    names |= {(node.arg, node.lineno) for node in nodes if isinstance(node, ast.arg)}
+    meaningless = {"found"} if module.startswith(NOT_YET) else MEANINGLESS
+    assert [(name, line) for name, line in sorted(names) if name in meaningless] == []
 
 
 def test_array_types_have_one_name_each():

@@ -152,7 +152,7 @@ def widths_of(text: str) -> tuple[int, ...]:
     from hermite_dual.errors import InvalidInputError
 
     try:
-        return tuple(int(part) for part in text.split(","))
+        return tuple(int(width) for width in text.split(","))
     except ValueError:
         raise InvalidInputError(
             f"--widths {text!r}: allowed are whole numbers separated by commas. Pass for instance 256,512,1024."

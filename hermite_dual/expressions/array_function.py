@@ -171,8 +171,8 @@ class _Walker:
         return base**exponent
 
     def _extreme(self, node: sp.Basic) -> AnyArray:
-        first, *rest = (self._array(argument) for argument in node.args)
-        for other in rest:
+        first, *others = (self._array(argument) for argument in node.args)
+        for other in others:
             larger = first > other
             first = self._xp.where(larger if isinstance(node, sp.Max) else ~larger, first, other)
         return first
@@ -185,9 +185,9 @@ class _Walker:
         return value
 
     def _special(self, name: str) -> Callable[[AnyArray], AnyArray]:
-        own = getattr(self._xp, name, None)
-        if own is not None:
-            return own
+        of_library = getattr(self._xp, name, None)
+        if of_library is not None:
+            return of_library
         library = type(self._x).__module__.partition(".")[0]
         if library in _SPECIAL:
             return getattr(importlib.import_module(_SPECIAL[library]), name)

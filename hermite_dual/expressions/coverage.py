@@ -29,8 +29,8 @@ def uncovered(piecewise: sp.Piecewise, symbol: sp.Symbol) -> sp.Set | None:
             return None
         if not covered.is_subset(sp.S.Reals):
             return None
-    rest = sp.S.Reals - covered
-    return rest if isinstance(rest, sp.Interval | sp.FiniteSet | sp.Union) or rest is sp.S.EmptySet else None
+    missing = sp.S.Reals - covered
+    return missing if isinstance(missing, sp.Interval | sp.FiniteSet | sp.Union) or missing is sp.S.EmptySet else None
 
 
 def _solvable(condition: sp.Basic, symbol: sp.Symbol) -> bool:
@@ -45,15 +45,15 @@ def _solvable(condition: sp.Basic, symbol: sp.Symbol) -> bool:
 
 def uncovered_text(missing: sp.Set, name: str) -> str:
     """Return a set of `uncovered` in words, such as `-1 <= x < 1 and x = 2`."""
-    parts = missing.args if isinstance(missing, sp.Union) else (missing,)
-    return " and ".join(_part_text(part, name) for part in parts)
+    components = missing.args if isinstance(missing, sp.Union) else (missing,)
+    return " and ".join(_component_text(component, name) for component in components)
 
 
-def _part_text(part: sp.Set, name: str) -> str:
-    if isinstance(part, sp.FiniteSet):
-        return " and ".join(f"{name} = {point}" for point in part)
-    left = "" if part.start == -sp.oo else f"{part.start} {'<' if part.left_open else '<='} "
-    right = "" if part.end == sp.oo else f" {'<' if part.right_open else '<='} {part.end}"
+def _component_text(component: sp.Set, name: str) -> str:
+    if isinstance(component, sp.FiniteSet):
+        return " and ".join(f"{name} = {point}" for point in component)
+    left = "" if component.start == -sp.oo else f"{component.start} {'<' if component.left_open else '<='} "
+    right = "" if component.end == sp.oo else f" {'<' if component.right_open else '<='} {component.end}"
     if left and not right:
-        return f"{name} {'>' if part.left_open else '>='} {part.start}"
+        return f"{name} {'>' if component.left_open else '>='} {component.start}"
     return f"{left}{name}{right}"

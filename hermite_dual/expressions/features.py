@@ -49,16 +49,16 @@ def features(expr: sp.Expr, symbol: sp.Symbol) -> list[float]:
 def _arguments(expr: sp.Expr, symbol: sp.Symbol) -> Iterator[sp.Expr]:
     """Yield arguments of functions and bases of powers that depend on the variable other than by being it."""
     for node in sp.preorder_traversal(expr):
-        parts = node.args if isinstance(node, sp.Function) else (node.base,) if isinstance(node, sp.Pow) else ()
-        for part in parts:
-            if isinstance(part, sp.Expr) and part.has(symbol):
-                yield from (branch for branch in _branches(part) if branch.has(symbol) and branch != symbol)
+        arguments = node.args if isinstance(node, sp.Function) else (node.base,) if isinstance(node, sp.Pow) else ()
+        for argument in arguments:
+            if isinstance(argument, sp.Expr) and argument.has(symbol):
+                yield from (branch for branch in _branches(argument) if branch.has(symbol) and branch != symbol)
 
 
-def _branches(part: sp.Expr) -> list[sp.Expr]:
+def _branches(argument: sp.Expr) -> list[sp.Expr]:
     """Return the formulas between the case distinctions of an argument, the first `_MOST_BRANCHES` of them."""
     done: list[sp.Expr] = []
-    todo = [part]
+    todo = [argument]
     while todo and len(done) + len(todo) <= _MOST_BRANCHES:
         branch = todo.pop()
         switch = next((node for node in sp.postorder_traversal(branch) if isinstance(node, _SWITCHES)), None)

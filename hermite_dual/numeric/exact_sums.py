@@ -10,8 +10,8 @@ _SPLIT = 2.0**27 + 1.0
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
     """Return `a + b` rounded and the rounding error (Knuth)."""
     total = a + b
-    part = total - a
-    return total, (a - (total - part)) + (b - part)
+    b_virtual = total - a
+    return total, (a - (total - b_virtual)) + (b - b_virtual)
 
 
 def two_product(a: Array | np.float64, b: Array | np.float64) -> tuple[Array, Array]:

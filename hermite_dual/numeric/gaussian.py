@@ -44,8 +44,8 @@ def radii(activation: Activation, variance: float) -> tuple[float, float]:
         NotIntegrableError: no such radius exists up to 60 standard deviations, or phi^2 is not integrable at a kink.
     """
     scale = np.sqrt(variance)
-    own = np.abs(activation.probes) / scale
-    scan = np.union1d(_SCAN, own[own < _SCAN[-1]])
+    probes = np.abs(activation.probes) / scale
+    scan = np.union1d(_SCAN, probes[probes < _SCAN[-1]])
     magnitude = np.maximum(np.abs(activation(scale * scan)), np.abs(activation(-scale * scan)))
     _check_singularities(activation)
     with np.errstate(divide="ignore"):
@@ -148,8 +148,8 @@ def product_noise(activation: Activation, q1: float, q2: float) -> float:
     """
     density, u, v = _product_rule(activation, q1, q2, -1.0, CHECK_ORDER)
     first, second = np.abs(at_nodes(activation, u)), np.abs(at_nodes(activation, v))
-    own = first * noise(activation, v) + second * noise(activation, u)
-    return 4.0 * float(np.sqrt(np.sum((density * own) ** 2)))
+    noise_of_product = first * noise(activation, v) + second * noise(activation, u)
+    return 4.0 * float(np.sqrt(np.sum((density * noise_of_product) ** 2)))
 
 
 def _product_rule(activation: Activation, q1: float, q2: float, sign: float, order: int) -> tuple[Array, Array, Array]:
@@ -216,8 +216,8 @@ def value_factor(activation: Activation, variance: float) -> float:
         return 0.0
     far = float(weighted @ (z * z)) / size
     # relative to the size before squares are taken, which underflow where phi vanishes far out
-    own = float(np.linalg.norm(density * noise(activation, u) / size)) / _EPS
-    return max(far - 4.0, 0.0) + 4.0 * own
+    noise_factor = float(np.linalg.norm(density * noise(activation, u) / size)) / _EPS
+    return max(far - 4.0, 0.0) + 4.0 * noise_factor
 
 
 @lru_cache(maxsize=4096)

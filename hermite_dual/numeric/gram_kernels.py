@@ -51,8 +51,8 @@ def apply_table(
     blocks = (n + _BLOCK - 1) // _BLOCK
     largest = np.zeros(blocks, np.int64)
     for block in prange(blocks):
-        part = slice(block * _BLOCK, min(n, (block + 1) * _BLOCK))
-        largest[block] = apply_to_rows(matrix[part], rows[part], columns, left[part], right, table, centre, shift)
+        span = slice(block * _BLOCK, min(n, (block + 1) * _BLOCK))
+        largest[block] = apply_to_rows(matrix[span], rows[span], columns, left[span], right, table, centre, shift)
     return largest
 
 
@@ -73,9 +73,9 @@ def apply_to_rows(
     work, piece = np.empty(2 * _BLOCK), np.empty(_BLOCK, np.int64)
     for i in range(n):
         for start in range(0, m, _BLOCK):
-            part = slice(start, min(m, start + _BLOCK))
+            span = slice(start, min(m, start + _BLOCK))
             bits = _apply_row(
-                matrix[i, part], rows[i], columns[part], left[i], right[part], table, centre, shift, work, piece
+                matrix[i, span], rows[i], columns[span], left[i], right[span], table, centre, shift, work, piece
             )
             largest = max(largest, bits)
     return largest
@@ -102,9 +102,9 @@ def apply_table_symmetric(
         work, piece = np.empty(2 * _BLOCK), np.empty(_BLOCK, np.int64)
         for i in range(low, high):
             for start in range(i + 1, n, _BLOCK):
-                part = slice(start, min(n, start + _BLOCK))
+                span = slice(start, min(n, start + _BLOCK))
                 bits = _apply_row(
-                    matrix[i, part], rows[i], columns[part], left[i], right[part], table, centre, shift, work, piece
+                    matrix[i, span], rows[i], columns[span], left[i], right[span], table, centre, shift, work, piece
                 )
                 largest[block] = max(largest[block], bits)
     return largest

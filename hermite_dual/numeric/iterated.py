@@ -84,7 +84,7 @@ def _outer_rule(
     """Return nodes x, weights that include `phi(sqrt(q1) x)`, and the weights' magnitudes."""
     reach = max(radii(activation, q1)[1], radii(second, q2)[1])
     base = np.linspace(-reach, reach, 2 * int(np.ceil(reach)) + 1)
-    own = panels(activation, np.sqrt(q1) * reach) / np.sqrt(q1)
+    unsmoothed = panels(activation, np.sqrt(q1) * reach) / np.sqrt(q1)
     scale = np.sqrt(q2) * rho
     smoothed = panels(second, np.sqrt(q2) * reach) / scale
     width = s / abs(rho)
@@ -100,8 +100,8 @@ def _outer_rule(
     # What is narrower than the smoothing has been smoothed away: one end per quarter of its width is enough.
     smoothed = _thinned(smoothed, 0.25 * width)
     root = float(np.sqrt(q1))
-    cells = merged(activation, root, own[np.abs(own) <= reach], min(1.0, width), order)
-    edges = np.unique(np.concatenate([base, own, smoothed, rounded]))
+    cells = merged(activation, root, unsmoothed[np.abs(unsmoothed) <= reach], min(1.0, width), order)
+    edges = np.unique(np.concatenate([base, unsmoothed, smoothed, rounded]))
     edges = edges[(np.abs(edges) <= reach) & ~cells.holds(edges)]
     x, weights = panel_nodes(edges, order)
     outside = ~np.repeat(cells.holds(0.5 * (edges[1:] + edges[:-1])), order)
@@ -135,19 +135,19 @@ def _inner(activation: Activation, q2: float, rho: float, s: float, x: Array, or
     sums, magnitudes = np.zeros(x.size), np.zeros(x.size)
     ends = np.append(edges, np.inf)
     first, counts = _windows(edges, edges, rho * x, s * reach)
-    for part in _parts(counts, lambda most: (base.size + most) * order):
+    for batch in _batches(counts, lambda most: (base.size + most) * order):
         # A window with fewer ends than the widest of its part takes some beyond, which are clipped to empty panels.
-        ahead = np.minimum(first[part, None] + np.arange(counts[part].max()), edges.size)
-        mapped = np.clip((ends[ahead] - rho * x[part, None]) / s, -reach, reach)
-        cuts = np.sort(np.concatenate([np.broadcast_to(base, (part.size, base.size)), mapped], axis=1), axis=1)
+        ahead = np.minimum(first[batch, None] + np.arange(counts[batch].max()), edges.size)
+        mapped = np.clip((ends[ahead] - rho * x[batch, None]) / s, -reach, reach)
+        cuts = np.sort(np.concatenate([np.broadcast_to(base, (batch.size, base.size)), mapped], axis=1), axis=1)
         widths = np.diff(cuts, axis=1)
-        middle = rho * x[part, None] + s * (cuts[:, 1:] + cuts[:, :-1]) * 0.5
+        middle = rho * x[batch, None] + s * (cuts[:, 1:] + cuts[:, :-1]) * 0.5
         row, column = np.nonzero((widths > 0.0) & ~cells.holds(middle))
         low, width = cuts[row, column], widths[row, column]
         y = low[:, None] + width[:, None] * unit
-        values = at_nodes(activation, root * (rho * x[part[row], None] + s * y)) * normal_density(y)
-        sums[part] = np.bincount(row, width * (values @ weights), part.size)
-        magnitudes[part] = np.bincount(row, width * (np.abs(values) @ weights), part.size)
+        values = at_nodes(activation, root * (rho * x[batch[row], None] + s * y)) * normal_density(y)
+        sums[batch] = np.bincount(row, width * (values @ weights), batch.size)
+        magnitudes[batch] = np.bincount(row, width * (np.abs(values) @ weights), batch.size)
     if cells.low.size:
         _add_cells(cells, rho * x, s, s * reach, sums, magnitudes)
     return sums, magnitudes
@@ -158,13 +158,13 @@ def _add_cells(cells: Cells, centres: Array, s: float, reach: float, sums: Array
     order = cells.nodes.size // cells.low.size
     nodes, weights, sizes = (values.reshape(-1, order) for values in (cells.nodes, cells.weights, cells.sizes))
     first, counts = _windows(cells.low, cells.high, centres, reach)
-    for part in _parts(counts, lambda most: most * order):
-        ahead = first[part, None] + np.arange(counts[part].max())
+    for batch in _batches(counts, lambda most: most * order):
+        ahead = first[batch, None] + np.arange(counts[batch].max())
         inside = ahead < cells.low.size
         ahead = np.minimum(ahead, cells.low.size - 1)
-        density = normal_density((nodes[ahead] - centres[part, None, None]) / s) * (inside / s)[..., None]
-        sums[part] += np.einsum("ijk,ijk->i", density, weights[ahead])
-        magnitudes[part] += np.einsum("ijk,ijk->i", density, sizes[ahead])
+        density = normal_density((nodes[ahead] - centres[batch, None, None]) / s) * (inside / s)[..., None]
+        sums[batch] += np.einsum("ijk,ijk->i", density, weights[ahead])
+        magnitudes[batch] += np.einsum("ijk,ijk->i", density, sizes[ahead])
 
 
 def _windows(low: Array, high: Array, centres: Array, reach: float) -> tuple[Indices, Indices]:
@@ -173,7 +173,7 @@ def _windows(low: Array, high: Array, centres: Array, reach: float) -> tuple[Ind
     return first, np.searchsorted(low, centres + reach, side="right") - first
 
 
-def _parts(counts: Indices, cost: Callable[[int], int]) -> Iterator[Indices]:
+def _batches(counts: Indices, cost: Callable[[int], int]) -> Iterator[Indices]:
     """Yield the numbers of rows in parts of bounded size; rows with as many columns go together."""
     order = np.argsort(counts, kind="stable")[::-1]
     start = 0

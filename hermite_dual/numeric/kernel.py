@@ -180,8 +180,8 @@ def _at_end(activation: Activation, q1: float, q2: float, sign: float) -> tuple[
     value, magnitude = product_moment(activation, q1, q2, sign)
     check, _ = product_moment(activation, q1, q2, sign, CHECK_ORDER)
     factor = max(rounding_factor(activation, q1), rounding_factor(activation, q2))
-    own = product_noise(activation, q1, q2) if sign < 0.0 else 0.0
-    return value, abs(value - check) + factor * EPS * magnitude + own
+    value_noise = product_noise(activation, q1, q2) if sign < 0.0 else 0.0
+    return value, abs(value - check) + factor * EPS * magnitude + value_noise
 
 
 @lru_cache(maxsize=64)

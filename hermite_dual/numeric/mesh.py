@@ -157,8 +157,8 @@ def _window(activation: Activation, exponent: int) -> Array:
 
 def _envelope(activation: Activation, size: float) -> tuple[Array, Array]:
     """Return radii and the largest magnitude of the activation within each."""
-    own = np.abs(activation.probes)
-    grid = np.unique(np.concatenate([[0.0], np.geomspace(size * 1e-12, size, 400), own[own < size]]))
+    probes = np.abs(activation.probes)
+    grid = np.unique(np.concatenate([[0.0], np.geomspace(size * 1e-12, size, 400), probes[probes < size]]))
     magnitude = np.maximum(np.abs(activation(grid)), np.abs(activation(-grid)))
     magnitude[~np.isfinite(magnitude)] = 0.0
     envelope = np.maximum.accumulate(magnitude)

@@ -30,8 +30,8 @@ def _update(matrix: Array, X: Array, factor: float, keep: float) -> Array:
         return _symmetric_update(matrix, rows, factor, keep)
     for start in range(0, n, _PANEL):
         stop = min(start + _PANEL, n)
-        own = matrix[start:stop, start:stop]
-        own[:] = _symmetric_update(np.ascontiguousarray(own), rows[start:stop], factor, keep)
+        diagonal_block = matrix[start:stop, start:stop]
+        diagonal_block[:] = _symmetric_update(np.ascontiguousarray(diagonal_block), rows[start:stop], factor, keep)
         beside = matrix[start:stop, stop:]
         if keep:
             beside += factor * (rows[start:stop] @ rows[stop:].T)

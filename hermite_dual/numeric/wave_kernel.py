@@ -72,12 +72,12 @@ class WaveKernel:
         first, second = _root(q1), _root(q2)
         r1, r2 = first[0], second[0]
         sign = np.where(rho < 0.0, -1.0, 1.0)
-        rest = -sign * gap / (1.0 + np.abs(rho))
+        rho_minus_sign = -sign * gap / (1.0 + np.abs(rho))
         for pair in self.pairs:
             (a, a_rest), (b, b_rest) = pair.frequencies
             difference = _sum_of_products(np.full(rho.shape, a), a_rest, first, sign * b, sign * b_rest, second)
-            exponent = np.maximum(difference * difference + 2.0 * a * b * r1 * r2 * rest, 0.0)
-            shifts = r1 * (difference + b * r2 * rest), r2 * (sign * difference + a * r1 * rest)
+            exponent = np.maximum(difference * difference + 2.0 * a * b * r1 * r2 * rho_minus_sign, 0.0)
+            shifts = r1 * (difference + b * r2 * rho_minus_sign), r2 * (sign * difference + a * r1 * rho_minus_sign)
             damping = np.exp(-0.5 * exponent)
             moment, size = _shifted_moment(pair.powers, q1, q2, rho * (r1 * r2), shifts)
             value += damping * (pair.weight * moment).real
@@ -117,9 +117,10 @@ def waves_at(activation: Activation, q1: float, q2: float) -> WaveKernel | None:
     if kernel is None or kernel.fastest * math.sqrt(max(q1, q2)) < _LEAST_PHASE:
         return None
     top, nothing = np.ones(1), np.zeros(1)
-    own = [float(kernel(q, q, top, nothing)[0][0]) for q in (q1, q2)]
+    first_moment, second_moment = (float(kernel(q, q, top, nothing)[0][0]) for q in (q1, q2))
     error = float(kernel(q1, q2, top, nothing)[1][0])
-    return kernel if error <= _ACCEPTED * _EPS * math.sqrt(max(own[0], 0.0)) * math.sqrt(max(own[1], 0.0)) else None
+    accepted = _ACCEPTED * _EPS * math.sqrt(max(first_moment, 0.0)) * math.sqrt(max(second_moment, 0.0))
+    return kernel if error <= accepted else None
 
 
 def _double(value: sp.Expr) -> Double:

@@ -188,12 +188,12 @@ class GramCost:
     def _factor_seconds(self, rate: float, itemsize: int) -> float:
         """One factorization."""
         assert self.rates is not None
-        blocks, part = self.blocks, float(itemsize * self.block**2)
+        blocks, block_bytes = self.blocks, float(itemsize * self.block**2)
         # block (i, j), j <= i, reads blocks (i, k) and (j, k), k < j, and (j, j) where it is not on the diagonal
         reads = sum((blocks - 1 - j) * (2 * j + 1) + j for j in range(blocks))
-        io = reads * part * self.rates.raw_read + self.tasks * part * self.rates.raw_write
+        io = reads * block_bytes * self.rates.raw_read + self.tasks * block_bytes * self.rates.raw_write
         io += self.disk * self.rates.read
-        return self._wall(float(self.n) ** 3 / 3 * rate, io, self.tasks * part)
+        return self._wall(float(self.n) ** 3 / 3 * rate, io, self.tasks * block_bytes)
 
     def _wall(self, compute: float, io: float, written: float = 0.0) -> float:
         """`W(C, I)`."""

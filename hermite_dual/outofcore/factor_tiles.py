@@ -66,9 +66,12 @@ def factor_tile(job: FactorJob, tile: Tile) -> bool:
         right = left if i == j else job.factor.whole((i, k)).T
         with compute_lock():
             _subtract(target, left, right, job.rows, symmetric=i == j)
-    own = None if i == j else job.factor.whole((j, j)).T
+    diagonal_factor = None if i == j else job.factor.whole((j, j)).T
     with compute_lock():
-        done = _factor_in_place(target, job.rows) if own is None else _solve_in_place(own, target, job.rows)
+        if diagonal_factor is None:
+            done = _factor_in_place(target, job.rows)
+        else:
+            done = _solve_in_place(diagonal_factor, target, job.rows)
     if done:
         job.factor.write(tile, target.T)
     return done
@@ -112,27 +115,27 @@ def _factor_in_place(target: Block, rows: int) -> bool:
             target[low:high, low:high] -= np.triu(syrk(1.0, first, trans=1))
             if high < len(target):
                 target[low:high, high:] -= gemm(1.0, first, np.asfortranarray(target[above, high:]), trans_a=1)
-        own, info = potrf(np.asfortranarray(target[low:high, low:high]), lower=0, clean=1, overwrite_a=1)
+        factor, info = potrf(np.asfortranarray(target[low:high, low:high]), lower=0, clean=1, overwrite_a=1)
         # a number in R that is not finite makes a later pivot so, hence the tiles on the diagonal tell
-        if info != 0 or not np.all(np.isfinite(own)):
+        if info != 0 or not np.all(np.isfinite(factor)):
             return False
-        target[low:high, low:high] = own
+        target[low:high, low:high] = factor
         if high < len(target):
             beside = np.asfortranarray(target[low:high, high:])
-            target[low:high, high:] = trsm(1.0, own, beside, lower=0, trans_a=1, overwrite_b=1)
+            target[low:high, high:] = trsm(1.0, factor, beside, lower=0, trans_a=1, overwrite_b=1)
         target[high:, low:high] = 0.0
     return True
 
 
-def _solve_in_place(own: Block, target: Block, rows: int) -> bool:
+def _solve_in_place(factor: Block, target: Block, rows: int) -> bool:
     """Replace T by the solution of `R^T X = T`, R upper triangular."""
     gemm, trsm = routines(target.dtype, "gemm", "trsm")
     edges = tile_edges(len(target), rows)
     for low, high in itertools.pairwise(edges):
         for start in (s for s in edges[:-1] if s < low):
             above = slice(start, min(start + rows, low))
-            first = np.asfortranarray(own[above, low:high])
+            first = np.asfortranarray(factor[above, low:high])
             target[low:high] -= gemm(1.0, first, np.asfortranarray(target[above]), trans_a=1)
-        corner = np.asfortranarray(own[low:high, low:high])
+        corner = np.asfortranarray(factor[low:high, low:high])
         target[low:high] = trsm(1.0, corner, np.asfortranarray(target[low:high]), lower=0, trans_a=1, overwrite_b=1)
     return True

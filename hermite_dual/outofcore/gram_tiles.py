@@ -98,7 +98,7 @@ def _entries(job: GramJob, left: Array, right: Array, rows: slice, columns: slic
 
 def _largest(job: GramJob, block: Block) -> float:
     scales = (job.model.sigma_w, job.model.sigma_u, job.model.sigma_b)
-    return max(largest_correlation(part, scales, job.entries.variances) for part in block.parts())
+    return max(largest_correlation(sub_block, scales, job.entries.variances) for sub_block in block.parts())
 
 
 def bound_tile(job: GramJob, bounds: LimitBounds | None, tile: Tile) -> BlockSums:
@@ -114,23 +114,23 @@ def bound_tile(job: GramJob, bounds: LimitBounds | None, tile: Tile) -> BlockSum
     sums = BlockSums(np.zeros(height), np.zeros(width), 0.0, {})
     block = Block(rows, columns, left, right, entries)
     with compute_lock():
-        for part in block.parts():
-            sums = _added(sums, block, part, bounds.block_sums(part))
+        for sub_block in block.parts():
+            sums = _added(sums, block, sub_block, bounds.block_sums(sub_block))
     # at most one rounding for each part in a row
     up = 1 + gamma(2 * (height + width) // TILE + 4)
     return replace(sums, rows=sums.rows * up, columns=sums.columns * up)
 
 
-def _added(sums: BlockSums, block: Block, part: Block, sums_of_part: BlockSums) -> BlockSums:
-    rows = slice(part.rows.start - block.rows.start, part.rows.stop - block.rows.start)
-    columns = slice(part.columns.start - block.columns.start, part.columns.stop - block.columns.start)
-    sums.rows[rows] += sums_of_part.rows
-    sums.columns[columns] += sums_of_part.columns
-    if block.on_diagonal and not part.on_diagonal:
-        sums.rows[columns] += sums_of_part.columns
-        sums.columns[rows] += sums_of_part.rows
+def _added(sums: BlockSums, block: Block, sub_block: Block, sub_sums: BlockSums) -> BlockSums:
+    rows = slice(sub_block.rows.start - block.rows.start, sub_block.rows.stop - block.rows.start)
+    columns = slice(sub_block.columns.start - block.columns.start, sub_block.columns.stop - block.columns.start)
+    sums.rows[rows] += sub_sums.rows
+    sums.columns[columns] += sub_sums.columns
+    if block.on_diagonal and not sub_block.on_diagonal:
+        sums.rows[columns] += sub_sums.columns
+        sums.columns[rows] += sub_sums.rows
     return replace(
-        sums, largest=max(sums.largest, sums_of_part.largest), budget=larger_shares(sums.budget, sums_of_part.budget)
+        sums, largest=max(sums.largest, sub_sums.largest), budget=larger_shares(sums.budget, sub_sums.budget)
     )
 
 
@@ -138,17 +138,17 @@ def _layer_sums(job: GramJob, block: Block, across: list[Array]) -> BlockSums:
     """The errors at finite depth, from the Gram matrix of the rows of both blocks."""
     variances = job.entries.variances
     if block.on_diagonal:
-        samples, matrix, own = block.left, block.entries, variances[block.rows]
-        part = (slice(None), slice(None))
+        samples, matrix, row_variances = block.left, block.entries, variances[block.rows]
+        block_index = (slice(None), slice(None))
     else:
         samples = np.concatenate([block.left, block.right])
         matrix = np.block([[across[0], block.entries], [block.entries.T, across[1]]])
-        own = np.concatenate([variances[block.rows], variances[block.columns]])
-        part = (slice(0, len(block.left)), slice(len(block.left), None))
-    bounds = entry_bounds(replace(job.model, samples=samples), matrix, own)
+        row_variances = np.concatenate([variances[block.rows], variances[block.columns]])
+        block_index = (slice(0, len(block.left)), slice(len(block.left), None))
+    bounds = entry_bounds(replace(job.model, samples=samples), matrix, row_variances)
     if bounds.errors is None:
         raise AccuracyError(bounds.reason)
-    return BlockSums.of(bounds.errors[part], bounds.budget)
+    return BlockSums.of(bounds.errors[block_index], bounds.budget)
 
 
 def power_tile(
@@ -172,14 +172,16 @@ def power_tile(
     left, right = np.zeros_like(weights[0]), np.zeros_like(weights[1])
     beta = 0.0
     with compute_lock():
-        for part in block.parts():
-            moduli = bounds.correlation_moduli_of(part, error)
-            own = slice(part.rows.start - rows.start, part.rows.stop - rows.start)
-            other = slice(part.columns.start - columns.start, part.columns.stop - columns.start)
-            diagonal = part.on_diagonal
-            left[:, own] += power_sums(moduli, weights[1][:, other], diagonal=diagonal)
+        for sub_block in block.parts():
+            moduli = bounds.correlation_moduli_of(sub_block, error)
+            local_rows = slice(sub_block.rows.start - rows.start, sub_block.rows.stop - rows.start)
+            local_columns = slice(sub_block.columns.start - columns.start, sub_block.columns.stop - columns.start)
+            diagonal = sub_block.on_diagonal
+            left[:, local_rows] += power_sums(moduli, weights[1][:, local_columns], diagonal=diagonal)
             if not diagonal:
-                right[:, other] += power_sums(np.ascontiguousarray(moduli.T), weights[0][:, own], diagonal=False)
+                right[:, local_columns] += power_sums(
+                    np.ascontiguousarray(moduli.T), weights[0][:, local_rows], diagonal=False
+                )
             else:
                 np.fill_diagonal(moduli, 0.0)
             beta = max(beta, float(moduli.max()))

@@ -114,5 +114,5 @@ def _room(memory: str | float | None, client: Any) -> tuple[float, int]:
     limits = [worker["memory_limit"] for worker in workers if worker["memory_limit"]]
     threads = max((worker["nthreads"] for worker in workers), default=1)
     # dask pauses a worker at 80 % of its limit
-    own = 0.8 * min(limits) if limits else 0.5 * machine_memory()
-    return (own if memory is None else parse_memory(memory)), threads
+    default_room = 0.8 * min(limits) if limits else 0.5 * machine_memory()
+    return (default_room if memory is None else parse_memory(memory)), threads

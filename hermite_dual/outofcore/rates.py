@@ -211,7 +211,7 @@ def _measure(gram: StoredGram, whole: int) -> Rates:
     entry -= _seconds(inner.copy)
     parts = list(Block(rows, columns, left, right, job.read(tile)).parts())
     scales = (model.sigma_w, model.sigma_u, model.sigma_b)
-    correlation = _seconds(lambda: [largest_correlation(part, scales, job.entries.variances) for part in parts])
+    correlation = _seconds(lambda: [largest_correlation(block, scales, job.entries.variances) for block in parts])
     busy = (time.process_time() - used) / (time.perf_counter() - started)
     cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     files = _file_seconds(gram, whole)
@@ -261,7 +261,7 @@ def _with_proof(rates: Rates, gram: StoredGram, n: int) -> Rates:
             norm = (time.perf_counter() - begun) / norms
         else:
             start = _seconds(lambda: _limit_bounds(gram), 1)  # the first time it compiles
-        bounds.block_sums(_first_part(gram))  # compiles
+        bounds.block_sums(_first_sub_block(gram))  # compiles
     quadratic_form(np.eye(2), np.ones(2))
     bound = _seconds(lambda: bound_tile(job, bounds, tile), 1) - rates.read * values.size * gram.dtype.itemsize
     x, y = np.ones((values.shape[1], 1)), np.ones((values.shape[0], 1))
@@ -294,20 +294,20 @@ def _limit_bounds(gram: StoredGram) -> LimitBounds:
 
 def _power_seconds(gram: StoredGram, bounds: LimitBounds) -> float:
     """For an entry and a degree of the theory's bounds."""
-    part = _first_part(gram)
-    height, width = part.entries.shape
-    moduli = bounds.correlation_moduli_of(part, 0.0)
+    sub_block = _first_sub_block(gram)
+    height, width = sub_block.entries.shape
+    moduli = bounds.correlation_moduli_of(sub_block, 0.0)
     weights = np.ones((_POWERS, max(height, width)))
 
     def both() -> None:
         power_sums(moduli, weights[:, :width], diagonal=False)
         power_sums(np.ascontiguousarray(moduli.T), weights[:, :height], diagonal=False)
 
-    spent = _seconds(both) / _POWERS + _seconds(lambda: bounds.correlation_moduli_of(part, 0.0)) / DEGREES
+    spent = _seconds(both) / _POWERS + _seconds(lambda: bounds.correlation_moduli_of(sub_block, 0.0)) / DEGREES
     return spent / (height * width)
 
 
-def _first_part(gram: StoredGram) -> Block:
+def _first_sub_block(gram: StoredGram) -> Block:
     job, tile = gram.job, _last(gram)
     rows, columns = job.span(tile[0]), job.span(tile[1])
     return next(Block(rows, columns, job.samples.rows(rows), job.samples.rows(columns), job.read(tile)).parts())

@@ -120,16 +120,16 @@ class BlockSamples:
     def rows(self, span: slice) -> Array:
         """Some rows."""
         size = self.array.chunks[0]
-        parts = [self._part(i, span) for i in range(span.start // size, -(-span.stop // size))]
+        parts = [self._rows_in_chunk(i, span) for i in range(span.start // size, -(-span.stop // size))]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _part(self, index: int, span: slice) -> Array:
+    def _rows_in_chunk(self, index: int, span: slice) -> Array:
         block = self.array.read((index, 0))
         if block is None:
             raise DataFileError(f"the samples kept in {self.array.path!r} are damaged: repeat the call with X")
         first = index * self.array.chunks[0]
-        part: Array = block[max(0, span.start - first) : span.stop - first]
-        return part
+        rows_here: Array = block[max(0, span.start - first) : span.stop - first]
+        return rows_here
 
 
 def keep(samples: "Samples", folder: str | os.PathLike[str], size: int) -> BlockSamples:
@@ -270,8 +270,8 @@ def scan(samples: Samples, sigma_b: float, block: int) -> Scan:
     sums = []
     for whole in spans(n, block):
         checksum = 0
-        for part in spans(whole.stop - whole.start, max(1, _SCANNED_BYTES // (8 * d))):
-            span = slice(whole.start + part.start, whole.start + part.stop)
+        for scanned in spans(whole.stop - whole.start, max(1, _SCANNED_BYTES // (8 * d))):
+            span = slice(whole.start + scanned.start, whole.start + scanned.stop)
             rows = np.ascontiguousarray(samples.rows(span))
             zero[span] = zero_rows(rows, sigma_b)
             digest.update(rows.astype("<f8", copy=False).tobytes())

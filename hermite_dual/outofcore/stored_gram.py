@@ -138,11 +138,15 @@ class StoredGram:
         size = self.block
         for i in range(top // size, -(-bottom // size)):
             for j in range(left // size, -(-right // size)):
-                part = self.job.read((i, j)) if i <= j else self.job.read((j, i)).T
-                own = slice(max(top, i * size), min(bottom, (i + 1) * size))
-                other = slice(max(left, j * size), min(right, (j + 1) * size))
-                result[own.start - top : own.stop - top, other.start - left : other.stop - left] = part[
-                    own.start - i * size : own.stop - i * size, other.start - j * size : other.stop - j * size
+                block = self.job.read((i, j)) if i <= j else self.job.read((j, i)).T
+                shown_rows = slice(max(top, i * size), min(bottom, (i + 1) * size))
+                shown_columns = slice(max(left, j * size), min(right, (j + 1) * size))
+                result[
+                    shown_rows.start - top : shown_rows.stop - top,
+                    shown_columns.start - left : shown_columns.stop - left,
+                ] = block[
+                    shown_rows.start - i * size : shown_rows.stop - i * size,
+                    shown_columns.start - j * size : shown_columns.stop - j * size,
                 ]
         return result
 
@@ -172,8 +176,8 @@ class StoredGram:
             tasks = {tile: Task(bound_tile, (job, shared, tile)) for tile in self._matrix.tiles()}
             count = Count(self.progress, "bounds of entries", len(tasks))
 
-            def add(tile: Tile, part: Any) -> None:
-                total.add(self.job.span(tile[0]), self.job.span(tile[1]), part)
+            def add(tile: Tile, tile_sums: Any) -> None:
+                total.add(self.job.span(tile[0]), self.job.span(tile[1]), tile_sums)
                 count.one_more()
 
             run_in_order(tasks, self.runner, add)
@@ -293,12 +297,12 @@ class StoredGram:
         sums, beta = np.zeros((degrees, n)), 0.0
         count = Count(self.progress, "theory's bounds", len(tasks))
 
-        def add(tile: Tile, part: tuple[Array, Array, float]) -> None:
+        def add(tile: Tile, tile_sums: tuple[Array, Array, float]) -> None:
             nonlocal beta
             count.one_more()
-            sums[:, span(tile[0])] += part[0]
-            sums[:, span(tile[1])] += part[1]
-            beta = max(beta, part[2])
+            sums[:, span(tile[0])] += tile_sums[0]
+            sums[:, span(tile[1])] += tile_sums[1]
+            beta = max(beta, tile_sums[2])
 
         run_in_order(tasks, self.runner, add)
         return ling_bound(beta, lower), gershgorin_bound(sums, lower, upper)

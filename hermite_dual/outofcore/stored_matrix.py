@@ -122,10 +122,10 @@ class StoredMatrix:
         """`A Q` in float64 for Q of shape (n, k), blocks added up in a fixed order."""
         result = np.zeros_like(vectors, dtype=np.float64)
 
-        def add(tile: Tile, part: tuple[Array, Array]) -> None:
-            result[self._span(tile[0])] += part[0]
+        def add(tile: Tile, products: tuple[Array, Array]) -> None:
+            result[self._span(tile[0])] += products[0]
             if tile[0] != tile[1]:
-                result[self._span(tile[1])] += part[1]
+                result[self._span(tile[1])] += products[1]
 
         tasks = {
             tile: Task(_product, (self.gram, tile, vectors[self._span(tile[0])], vectors[self._span(tile[1])]))
@@ -154,7 +154,7 @@ class StoredMatrix:
             tile: Task(_form, (self.gram, tile, x[self._span(tile[0])], x[self._span(tile[1])]))
             for tile in self.tiles()
         }
-        run_in_order(tasks, self.runner, lambda tile, part: parts.append(part if tile[0] == tile[1] else 2 * part))
+        run_in_order(tasks, self.runner, lambda tile, value: parts.append(value if tile[0] == tile[1] else 2 * value))
         with working_precision(BITS):
             return sum(parts, arb(0))
 

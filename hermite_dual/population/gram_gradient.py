@@ -79,13 +79,13 @@ def _limit(model: Model, inner: Array, changes: list[tuple[float, Array]], tange
     gain = slopes.slope / room
     gradients = []
     for of_weight, of_inner in changes:
-        own = (of_weight * np.diagonal(matrix) + np.diagonal(of_inner)) / (1.0 - weight * slopes.diagonal)
+        variance_changes = (of_weight * np.diagonal(matrix) + np.diagonal(of_inner)) / (1.0 - weight * slopes.diagonal)
         direct = of_weight * matrix + of_inner
-        off = (slopes.variance_part(own) + slopes.slope * direct) / room
-        change = slopes.with_diagonal(off, own)
+        off = (slopes.variance_part(variance_changes) + slopes.slope * direct) / room
+        change = slopes.with_diagonal(off, variance_changes)
         if second is not None:
             of_covariance = direct + weight * change
-            np.fill_diagonal(of_covariance, own)
+            np.fill_diagonal(of_covariance, variance_changes)
             of_gain = (second.apply(of_covariance) + of_weight * slopes.slope**2) / room**2
             change = change + of_covariance * gain + covariance * of_gain
         gradients.append(change)

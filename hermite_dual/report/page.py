@@ -61,7 +61,7 @@ def verdict(kind: str, word: str, *sentences: str) -> str:
 
 def section(title: str, *parts: str) -> str:
     """Return a section with a heading; empty parts are left out, and a section without any is empty."""
-    kept = [part for part in parts if part]
+    kept = [text for text in parts if text]
     return "\n".join([f"<section>\n<h2>{escape(title)}</h2>", *kept, "</section>"]) if kept else ""
 
 

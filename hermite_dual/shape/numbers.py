@@ -191,8 +191,8 @@ def is_zero(value: sp.Expr) -> bool:
 
 def _exponent_comparison(value: sp.Expr) -> sp.Expr:
     """Return `k y` for `k (exp(y) - 1)`, which has the same sign, and any other value unchanged."""
-    factor, rest = sp.factor_terms(value).as_independent(sp.exp, as_Add=False)
-    constant, exponential = rest.as_independent(sp.exp, as_Add=True)
+    factor, dependent = sp.factor_terms(value).as_independent(sp.exp, as_Add=False)
+    constant, exponential = dependent.as_independent(sp.exp, as_Add=True)
     scale, power = exponential.as_independent(sp.exp, as_Add=False)
     if isinstance(power, sp.exp) and scale + constant == 0:
         return factor * scale * power.args[0]

@@ -83,7 +83,7 @@ def cut(expr: sp.Basic, symbol: sp.Symbol, interval: Interval) -> Row:
     if not expr.has(symbol) or not expr.has(*SWITCHES):
         return Row((), (expr,), ())
     if isinstance(expr, sp.Piecewise):
-        arguments = [part for pair in expr.args for part in pair.args]
+        arguments = [argument for pair in expr.args for argument in pair.args]
         rule: Rule = _choose
     else:
         arguments = list(expr.args)
@@ -182,7 +182,7 @@ def _absolute(place: Place, argument: sp.Expr) -> Row:
     """`|u|`; constant factors of unknown sign stay inside."""
     constant, dependent = argument.as_independent(place.symbol, as_Add=False)
     if constant.free_symbols and dependent != 1:
-        return _mapped(_absolute(place, dependent), lambda part: sp.Abs(constant) * part)
+        return _mapped(_absolute(place, dependent), lambda formula: sp.Abs(constant) * formula)
     if constant.free_symbols:
         return Row((), (sp.Abs(argument),), ())
     return place.row(argument, lambda sign: sign * argument if sign else sp.S.Zero)
@@ -214,7 +214,7 @@ def _extremum(place: Place, parts: Sequence[sp.Basic], largest: int) -> Row:
                 if not gap.free_symbols - {inner.symbol}:
                     raise
                 distance = _absolute(inner, sp.factor(gap))
-                return _mapped(distance, lambda part: sp.expand((holder + other + largest * part) / 2))
+                return _mapped(distance, lambda formula: sp.expand((holder + other + largest * formula) / 2))
 
         if place.point is not None:
             result = better(place, (result.cells[0], challenger))
@@ -261,9 +261,9 @@ def _spread(row: Row, breaks: tuple[sp.Expr, ...]) -> tuple[list[sp.Basic], list
     """Return a row's formulas on the cells and at the points of a finer cut."""
     cells, points, position = [row.cells[0]], [], 0
     for point in breaks:
-        own = position < len(row.breaks) and compare(row.breaks[position], point) == 0
-        points.append(row.points[position] if own else row.cells[position])
-        position += own
+        at_break = position < len(row.breaks) and compare(row.breaks[position], point) == 0
+        points.append(row.points[position] if at_break else row.cells[position])
+        position += at_break
         cells.append(row.cells[position])
     return cells, points
 

@@ -101,9 +101,9 @@ class Pieces:
     @property
     def slope(self) -> sp.Expr:
         """The derivative between the kinks as one formula."""
-        parts = [part.diff(self.symbol) for part in self.expressions]
-        branches = [(part, self.symbol < kink) for part, kink in zip(parts, self.kinks, strict=False)]
-        return sp.Piecewise(*branches, (parts[-1], True)) if branches else parts[0]
+        slopes = [expression.diff(self.symbol) for expression in self.expressions]
+        branches = [(expression, self.symbol < kink) for expression, kink in zip(slopes, self.kinks, strict=False)]
+        return sp.Piecewise(*branches, (slopes[-1], True)) if branches else slopes[0]
 
     def continuous_at(self, index: int) -> bool | None:
         """Whether phi is continuous at a kink, its own value included; None if that is not decided."""
@@ -286,7 +286,7 @@ class Shape:
         """The points to which phi is continued, such as 0 for `sin(x)/x`; of infinitely many those in [-64, 64]."""
         if self._near is None:
             return ()
-        nodes = {node for part in self._near.expressions for node in part.atoms(Deflated)}
+        nodes = {node for expression in self._near.expressions for node in expression.atoms(Deflated)}
         return tuple(sorted({float(node.args[2]) for node in nodes}))
 
     @cached_property
@@ -306,8 +306,8 @@ class Shape:
             return False
         parts = self.pieces.plain
         return all(
-            part.is_polynomial(self.symbol) and sp.expand(part - part.coeff(self.symbol, 1) * self.symbol) == 0
-            for part in map(sp.expand, parts)
+            piece.is_polynomial(self.symbol) and sp.expand(piece - piece.coeff(self.symbol, 1) * self.symbol) == 0
+            for piece in map(sp.expand, parts)
         )
 
     @cached_property
@@ -315,10 +315,10 @@ class Shape:
         """The degree, if phi is a polynomial; 0 for constants."""
         if not self.complete or self.pieces.kinks:
             return None
-        part = self.pieces.plain[0]
-        if not part.is_polynomial(self.symbol):
+        polynomial = self.pieces.plain[0]
+        if not polynomial.is_polynomial(self.symbol):
             return None
-        return max(0, int(sp.Poly(part, self.symbol).degree())) if part != 0 else 0
+        return max(0, int(sp.Poly(polynomial, self.symbol).degree())) if polynomial != 0 else 0
 
 
 @lru_cache(maxsize=1024)
@@ -340,74 +340,76 @@ def _pieces(known: sp.Expr, symbol: sp.Symbol, interval: Interval) -> Pieces:
     row = cut(known, symbol, interval)
     edges = [interval[0], *row.breaks, interval[1]]
     kinks: list[sp.Expr] = []
-    parts: list[sp.Expr] = []
-    own: list[sp.Basic] = []
+    expressions: list[sp.Expr] = []
+    at_kinks: list[sp.Basic] = []
     points: list[sp.Expr | None] = []
-    for index, (ends, part) in enumerate(zip(pairwise(edges), row.cells, strict=True)):
+    for index, (ends, cell) in enumerate(zip(pairwise(edges), row.cells, strict=True)):
         if index:
             kinks.append(row.breaks[index - 1])
-            own.append(row.points[index - 1])
-            points.append(_at(own[-1], symbol, row.breaks[index - 1]))
-        whole, inner = _without_removable(part, symbol, ends)
-        parts += [whole] * (len(inner) + 1)
-        kinks += inner
-        own += [part] * len(inner)
-        points += [_at(part, symbol, place) for place in inner]
+            at_kinks.append(row.points[index - 1])
+            points.append(_at(at_kinks[-1], symbol, row.breaks[index - 1]))
+        continuation, staying = _without_removable(cell, symbol, ends)
+        expressions += [continuation] * (len(staying) + 1)
+        kinks += staying
+        at_kinks += [cell] * len(staying)
+        points += [_at(cell, symbol, place) for place in staying]
     for i, kink in enumerate(kinks):
-        if points[i] is None and own[i] != HOLE:
-            points[i] = _common_limit(parts[i : i + 2], symbol, kink)
-    return _merged(Pieces(symbol, tuple(kinks), tuple(parts), tuple(points), _source(known, symbol, kinks, parts)))
+        if points[i] is None and at_kinks[i] != HOLE:
+            points[i] = _common_limit(expressions[i : i + 2], symbol, kink)
+    return _merged(
+        Pieces(symbol, tuple(kinks), tuple(expressions), tuple(points), _source(known, symbol, kinks, expressions))
+    )
 
 
-def _source(expr: sp.Expr, symbol: sp.Symbol, kinks: list[sp.Expr], parts: list[sp.Expr]) -> sp.Expr:
+def _source(expr: sp.Expr, symbol: sp.Symbol, kinks: list[sp.Expr], expressions: list[sp.Expr]) -> sp.Expr:
     """Return the formula as given, or put together from its pieces where one is continued over a singularity."""
-    if not any(part.has(Deflated) for part in parts):
+    if not any(expression.has(Deflated) for expression in expressions):
         return expr
-    branches = [(part, symbol < kink) for part, kink in zip(parts, kinks, strict=False)]
-    return sp.Piecewise(*branches, (parts[-1], True)) if branches else parts[0]
+    branches = [(expression, symbol < kink) for expression, kink in zip(expressions, kinks, strict=False)]
+    return sp.Piecewise(*branches, (expressions[-1], True)) if branches else expressions[0]
 
 
-def _without_removable(part: sp.Expr, symbol: sp.Symbol, ends: Interval) -> tuple[sp.Expr, list[sp.Expr]]:
+def _without_removable(formula: sp.Expr, symbol: sp.Symbol, ends: Interval) -> tuple[sp.Expr, list[sp.Expr]]:
     """Return a part continued over its removable singularities, and the singularities that stay."""
-    if part == HOLE or part.free_symbols - {symbol}:
-        return part, []
+    if formula == HOLE or formula.free_symbols - {symbol}:
+        return formula, []
     kept = []
-    for place in places(part, symbol, ends):
-        value = continued(part, symbol, place)
+    for place in places(formula, symbol, ends):
+        value = continued(formula, symbol, place)
         if value is None:
             kept.append(place)
         else:
-            part = value
-    return part, kept
+            formula = value
+    return formula, kept
 
 
-def _at(part: sp.Basic, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
+def _at(formula: sp.Basic, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
     """Return a formula that has phi's value at a point, None where phi has none."""
-    if part == HOLE:
+    if formula == HOLE:
         return None
-    if finite_value(part, symbol, point) is not None:
-        return part
-    if not part.has(symbol) or part.free_symbols - {symbol} or part.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+    if finite_value(formula, symbol, point) is not None:
+        return formula
+    if not formula.has(symbol) or formula.free_symbols - {symbol} or formula.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         return None
-    return continued(part, symbol, point)
+    return continued(formula, symbol, point)
 
 
 def _common_limit(sides: Sequence[sp.Expr], symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
     """Return the limit from both sides of a point where the formula is 0/0 or the like; None if there is none."""
-    if any(part == HOLE or part.free_symbols - {symbol} for part in sides):
+    if any(formula == HOLE or formula.free_symbols - {symbol} for formula in sides):
         return None
-    balls = [_limit(part, symbol, point, side).value for part, side in zip(sides, (-1, 1), strict=True)]
+    balls = [_limit(formula, symbol, point, side).value for formula, side in zip(sides, (-1, 1), strict=True)]
     if None in balls or not balls[0].overlaps(balls[1]):
         return None
-    limits = [sp.limit(plain(part), symbol, point, side) for part, side in zip(sides, "-+", strict=True)]
+    limits = [sp.limit(plain(formula), symbol, point, side) for formula, side in zip(sides, "-+", strict=True)]
     return limits[0] if limits[0].is_finite and is_zero(limits[0] - limits[1]) else None
 
 
-def _value(part: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
+def _value(formula: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
     """Return a formula's value at a point, continued over a removable singularity."""
-    value = finite_value(part, symbol, point)
+    value = finite_value(formula, symbol, point)
     if value is None or value.has(Deflated):
-        limit = sp.limit(plain(part), symbol, point)
+        limit = sp.limit(plain(formula), symbol, point)
         value = None if limit.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.AccumBounds) else limit
     return value
 
@@ -418,9 +420,9 @@ def _merged(pieces: Pieces) -> Pieces:
     for i, kink in enumerate(pieces.kinks):
         left, right = pieces.expressions[i : i + 2]
         if left == right and left != HOLE and not left.free_symbols - {pieces.symbol}:
-            own = pieces.points[i]
-            if continued(left, pieces.symbol, kink) is not None and own is not None:
-                there, value = (_value(part, pieces.symbol, kink) for part in (left, own))
+            at_kink = pieces.points[i]
+            if continued(left, pieces.symbol, kink) is not None and at_kink is not None:
+                there, value = (_value(formula, pieces.symbol, kink) for formula in (left, at_kink))
                 if there is not None and value is not None and is_zero(value - there):
                     continue
         keep.append(i)
@@ -437,12 +439,12 @@ def _sides(pieces: Pieces) -> tuple[Singularity, ...]:
     return tuple(both_sides)
 
 
-def _limit(part: sp.Expr, symbol: sp.Symbol, kink: sp.Expr, side: int) -> Limit:
+def _limit(formula: sp.Expr, symbol: sp.Symbol, kink: sp.Expr, side: int) -> Limit:
     """The one-sided limit: the value where the part is analytic, else from its expansion."""
-    if part == HOLE or part.free_symbols - {symbol}:
+    if formula == HOLE or formula.free_symbols - {symbol}:
         return Limit(None, None)
-    ball = _ball(part, symbol, kink)
-    return Limit(ball, 0.0) if ball.is_finite() else limit_at(part, symbol, kink, side)
+    ball = _ball(formula, symbol, kink)
+    return Limit(ball, 0.0) if ball.is_finite() else limit_at(formula, symbol, kink, side)
 
 
 def _continuous(pieces: Pieces, index: int, sides: Singularity) -> bool | None:
@@ -451,20 +453,20 @@ def _continuous(pieces: Pieces, index: int, sides: Singularity) -> bool | None:
         return False
     symbol, kink = pieces.symbol, pieces.kinks[index]
     left, right = ((pieces.expressions[index + k], (sides.left, sides.right)[k].value) for k in (0, 1))
-    own = pieces.points[index]
+    at_kink = pieces.points[index]
     answers = [_agree(left, right, symbol, kink)]
-    if own is not None:
-        answers.append(_agree(right, (own, _ball(own, symbol, kink)), symbol, kink))
+    if at_kink is not None:
+        answers.append(_agree(right, (at_kink, _ball(at_kink, symbol, kink)), symbol, kink))
     return False if False in answers else None if None in answers else True
 
 
-def _ball(part: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> Any:
+def _ball(formula: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> Any:
     """Return a ball of a formula's value, NaN where the formula has none."""
     from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
     from hermite_dual.certified.balls.precision import working_precision
 
     with working_precision(128):
-        return BallFunction(part, symbol)(constant_ball(point))
+        return BallFunction(formula, symbol)(constant_ball(point))
 
 
 def _agree(first: tuple[sp.Expr, Any], second: tuple[sp.Expr, Any], symbol: sp.Symbol, point: sp.Expr) -> bool | None:

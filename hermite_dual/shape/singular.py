@@ -118,12 +118,12 @@ def _deflate(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None
     for node in expr.atoms(sp.Function, sp.Pow):
         outermost = node.has(symbol) and not (node.is_Pow and node.exp.is_Integer)
         if outermost and not isinstance(node, Deflated) and not analytic_at(node, symbol, point):
-            part = _deflate(node, symbol, point)
-            if part is None:
-                part = QUOTIENTS[type(node)](node.args[0]) if type(node) in QUOTIENTS else None
-            if part is None:
+            deflated = _deflate(node, symbol, point)
+            if deflated is None:
+                deflated = QUOTIENTS[type(node)](node.args[0]) if type(node) in QUOTIENTS else None
+            if deflated is None:
                 return None
-            inner[node] = part
+            inner[node] = deflated
     numerator, denominator = sp.fraction(sp.together(expr.xreplace(inner)))
     order = _order(denominator, symbol, point)
     if order is None or (order and (_order(numerator, symbol, point) or 0) < order):
@@ -172,8 +172,8 @@ def power_at(expr: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Rational | 
 def _divided(function: sp.Expr, symbol: sp.Symbol, point: sp.Expr, order: int) -> sp.Expr:
     """Return `function / (symbol - point)^order`, by polynomial division where that is possible."""
     if function.is_polynomial(symbol) and point.is_Rational:
-        quotient, rest = sp.div(sp.Poly(function, symbol), sp.Poly((symbol - point) ** order, symbol))
-        if rest.is_zero:
+        quotient, remainder = sp.div(sp.Poly(function, symbol), sp.Poly((symbol - point) ** order, symbol))
+        if remainder.is_zero:
             return quotient.as_expr()
     return Deflated(function, symbol, point, sp.Integer(order), sp.Integer(0))
 

@@ -73,11 +73,13 @@ def points_of(
         seeds: seeds of the networks.
     """
     named = activation(phi)
-    own: Record = {"name": named.name, **identity(named)}
+    of_activation: Record = {"name": named.name, **identity(named)}
     for sigma in sigmas:
-        yield Point(phi, sigma, (), None, own | {"sigma": sigma})
+        yield Point(phi, sigma, (), None, of_activation | {"sigma": sigma})
         for seed in seeds:
-            yield Point(phi, sigma, widths, seed, own | {"sigma": sigma, "widths": list(widths), "seed": seed})
+            yield Point(
+                phi, sigma, widths, seed, of_activation | {"sigma": sigma, "widths": list(widths), "seed": seed}
+            )
 
 
 def compute_point(point: Point, scales: Scales, samples: Samples, records: Records) -> Record:

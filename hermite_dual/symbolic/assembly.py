@@ -77,14 +77,14 @@ class _Writer:
         core = wrap or self._atom
         graded: dict[int, dict[Atom, Element]] = {}
         for atom, value in atoms.items():
-            for degree, part in self.ground.by_power_of_pi(value):
-                graded.setdefault(degree, {})[atom] = part
+            for degree, coefficient in self.ground.by_power_of_pi(value):
+                graded.setdefault(degree, {})[atom] = coefficient
         self._angles(graded)
-        everything = [item for part in graded.values() for item in part.items()]
+        everything = [item for group in graded.values() for item in group.items()]
         direct = sp.Add(*(self._product(value, atom, core) for atom, value in everything))
         if not self.thorough:
             return direct
-        by_pi = sp.Add(*(self._with_common_factor(list(part.items()), core) for part in graded.values()))
+        by_pi = sp.Add(*(self._with_common_factor(list(group.items()), core) for group in graded.values()))
         return shortest([self._with_common_factor(everything, core), by_pi, direct])
 
     def _with_common_factor(self, items: list[tuple[Atom, Element]], write: Callable[[Atom], sp.Expr]) -> sp.Expr:
@@ -183,8 +183,8 @@ class _Writer:
         singular = self._singular_factor(value.denom)
         if singular == 1:
             return NormalCDF(self._root(root))
-        rest = radicand.quo(singular) if not radicand.rem(singular) else radicand * singular
-        return NormalCDF(self._root((value * singular, rest)), self.write.polynomial(singular))
+        other_radicand = radicand.quo(singular) if not radicand.rem(singular) else radicand * singular
+        return NormalCDF(self._root((value * singular, other_radicand)), self.write.polynomial(singular))
 
     def _singular_factor(self, polynomial: Polynomial) -> Polynomial:
         """Return the factor of a denominator that vanishes at |rho| = 1."""

@@ -197,9 +197,9 @@ def _far_out(h: mpmath.mpf, k: mpmath.mpf, rho: mpmath.mpf) -> mpmath.mpf | None
     u = (k - rho * h) / s
     if u > 0:
         whole = mpmath.ncdf(h)
-        rest = _conditional_integral(h, -k, -rho, s, whole)
-        if rest is not None:
-            return whole - rest
+        complement = _conditional_integral(h, -k, -rho, s, whole)
+        if complement is not None:
+            return whole - complement
     return _conditional_integral(h, k, rho, s, mpmath.mpf(0))
 
 

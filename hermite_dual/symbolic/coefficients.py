@@ -116,9 +116,9 @@ def _integral(expr: sp.Expr, symbol: sp.Symbol, r: int, q: sp.Expr) -> sp.Expr:
     edges = [-sp.oo, *(point / sp.sqrt(q) for point in pieces.kinks), sp.oo]
     return sp.Add(
         *(
-            CoefficientIntegral(part.subs(real, sp.sqrt(q) * z) * weight, (z, low, high))
-            for part, low, high in zip(pieces.plain, edges, edges[1:], strict=False)
-            if part != 0
+            CoefficientIntegral(piece.subs(real, sp.sqrt(q) * z) * weight, (z, low, high))
+            for piece, low, high in zip(pieces.plain, edges, edges[1:], strict=False)
+            if piece != 0
         )
     )
 

@@ -84,11 +84,11 @@ class Ground:
         for monomial, coefficient in element.numer.terms():
             exponents = list(monomial)
             exponents[self.imaginary_index] = 0
-            part = self.ring({tuple(exponents): coefficient})
+            term = self.ring({tuple(exponents): coefficient})
             if monomial[self.imaginary_index]:
-                imaginary += part
+                imaginary += term
             else:
-                real += part
+                real += term
         return self.field(real) / element.denom, self.field(imaginary) / element.denom
 
     def by_power_of_pi(self, element: Element) -> list[tuple[int, Element]]:
@@ -96,11 +96,11 @@ class Ground:
         last = self.ring.ngens - 1
         if element.denom.degree(last) > 0:
             return [(0, element)]
-        parts: dict[int, Polynomial] = {}
+        numerators: dict[int, Polynomial] = {}
         for monomial, coefficient in element.numer.terms():
             power = monomial[last]
-            parts[power] = parts.get(power, self.ring.zero) + self.ring({monomial: coefficient})
-        return [(power, self.field(part) / element.denom) for power, part in parts.items()]
+            numerators[power] = numerators.get(power, self.ring.zero) + self.ring({monomial: coefficient})
+        return [(power, self.field(numerator) / element.denom) for power, numerator in numerators.items()]
 
     def expression(self, element: Element | Polynomial) -> sp.Expr:
         """Return the SymPy expression of an element."""
@@ -152,11 +152,11 @@ class Ground:
         values = []
         for generator in self._positions:
             free = sorted(generator.free_symbols - set(scale), key=sp.default_sort_key)
-            own = {
+            free_values = {
                 symbol: (-parameter if symbol.is_negative else parameter) * sp.Rational(1000 + index, 1000)
                 for index, symbol in enumerate(free)
             }
-            value = generator.subs({**scale, **own}).subs(_INVERSE_ROOT_TWO_PI, 1 / sp.sqrt(2 * sp.pi))
+            value = generator.subs({**scale, **free_values}).subs(_INVERSE_ROOT_TWO_PI, 1 / sp.sqrt(2 * sp.pi))
             values.append(value if value.is_Rational else value.evalf(60))
         return tuple(values)
 
@@ -165,7 +165,7 @@ class Ground:
         numerator, denominator = element.numer, element.denom
         constant, factors = (numerator * denominator).factor_list()
         outer, inner = self.ring.one, self.ring.one
-        whole, rest = _integer_root(constant)
+        whole, square_free = _integer_root(constant)
         for factor, multiplicity in factors:
             half, odd = divmod(multiplicity, 2)
             sign = self.sign_of_factor(factor)
@@ -175,7 +175,7 @@ class Ground:
             inner *= factor**odd
         if self.is_negative(denominator, element):
             denominator = -denominator
-        return self.field(outer) * whole / denominator, inner * rest
+        return self.field(outer) * whole / denominator, inner * square_free
 
 
 def _value(polynomial: Polynomial, point: tuple[Any, ...]) -> sp.Expr:

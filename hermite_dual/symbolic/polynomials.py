@@ -59,8 +59,8 @@ class ElementWriter:
         if not self.thorough or len(polynomial.terms()) > _HUGE:
             return expanded
         if len(polynomial.terms()) <= 2 and polynomial.LC > 0:
-            content, rest = expanded.as_content_primitive()
-            return shortest([expanded, content * rest])
+            content, primitive = expanded.as_content_primitive()
+            return shortest([expanded, content * primitive])
         constant, factors = polynomial.factor_list()
         pieces = []
         for factor, multiplicity in factors:
@@ -78,9 +78,9 @@ class ElementWriter:
         if 3 < len(terms) <= _LONG:
             for index in range(ring.ngens):
                 without = ring({monomial: value for monomial, value in terms if monomial[index] == 0})
-                rest = polynomial - without
-                if without and rest:
-                    candidates.append(self._product(without) + self._product(rest))
+                dependent = polynomial - without
+                if without and dependent:
+                    candidates.append(self._product(without) + self._product(dependent))
         return shortest(candidates)
 
     def _product(self, polynomial: Polynomial) -> sp.Expr:

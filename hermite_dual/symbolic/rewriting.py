@@ -65,7 +65,7 @@ def to_terms(expr: sp.Expr, symbol: sp.Symbol) -> tuple[Term, ...]:
     if expr.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise OutsideClassError(f"{expr} is not a finite function of {symbol}.")
     pieces = split(_flatten(expr), real)
-    terms = collect_terms(_join(pieces, [_smooth(part, real) for part in pieces.plain]))
+    terms = collect_terms(_join(pieces, [_smooth(piece, real) for piece in pieces.plain]))
     if not _is_real(terms):
         raise OutsideClassError(f"{expr} is not real, as an activation has to be.")
     return terms
@@ -281,11 +281,11 @@ def _join(pieces: Pieces, sums: list[Sum]) -> list[Term]:
 
     Each exponential is cut on the side on which it stays bounded, so that the form does not subtract large numbers.
     """
-    keys = dict.fromkeys(key for part in sums for key in part)
+    keys = dict.fromkeys(key for piece_sum in sums for key in piece_sum)
     result = []
     for key in keys:
-        sample = next(part[key] for part in sums if key in part)
-        heights = [part[key].coefficient if key in part else sp.S.Zero for part in sums]
+        sample = next(piece_sum[key] for piece_sum in sums if key in piece_sum)
+        heights = [piece_sum[key].coefficient if key in piece_sum else sp.S.Zero for piece_sum in sums]
         jumps = [sp.expand(high - low) for low, high in itertools.pairwise(heights)]
         if any(jump != 0 for jump in jumps):
             _refuse_cut(sample, pieces)

@@ -254,11 +254,11 @@ def _compile_condition(condition: Any, symbol: sp.Symbol) -> Callable[[Any], boo
     if condition in (sp.true, sp.false):
         return lambda _: bool(condition)
     if isinstance(condition, (sp.And, sp.Or)):
-        parts = [_compile_condition(part, symbol) for part in condition.args]
+        operands = [_compile_condition(operand, symbol) for operand in condition.args]
         settled = isinstance(condition, sp.Or)
 
         def combined(x: Any) -> bool | None:
-            values = [part(x) for part in parts]
+            values = [operand(x) for operand in operands]
             if settled in values:
                 return settled
             return None if None in values else not settled

@@ -123,7 +123,7 @@ def _inverses(A: LargeMatrix, look: _Look) -> Iterator[_Inverse]:
     if look.value > 0:
         shifts.append(0.0)
     base = min([0.0, *shifts])
-    shifts += [base - part * A.largest for part in _NEGATIVE_SHIFTS]
+    shifts += [base - fraction * A.largest for fraction in _NEGATIVE_SHIFTS]
     for shift in shifts:
         single = A.order > SINGLE_ORDER and look.value - shift > _SINGLE_REACH * A.largest
         inverse = A.inverse(shift, np.float32) if single else None

@@ -138,8 +138,8 @@ def least_eigenvalue(A: ArrayLike, entry_error: ArrayLike | RowSums = 0.0, *, rt
     """
     rtol = check_rtol(rtol)
     if has_own_error(A, entry_error):
-        own: EigenvalueBounds = A.least_eigenvalue(rtol=rtol)  # type: ignore[union-attr]
-        return own
+        bounds: EigenvalueBounds = A.least_eigenvalue(rtol=rtol)  # type: ignore[union-attr]
+        return bounds
     given = symmetric_input(A, entry_error)
     return _enclose(given, rtol)
 
@@ -162,8 +162,8 @@ def check_lower_bound(A: ArrayLike, value: float, entry_error: ArrayLike | RowSu
         InvalidInputError: as `least_eigenvalue`, or value is no finite number.
     """
     if has_own_error(A, entry_error):
-        own: LowerBoundCheck = A.check_lower_bound(value)  # type: ignore[union-attr]
-        return own
+        decided: LowerBoundCheck = A.check_lower_bound(value)  # type: ignore[union-attr]
+        return decided
     given = symmetric_input(A, entry_error)
     check = decide_claim(value, lambda claim: _check_claim(given, claim))
     kept = _kept(given)

@@ -83,8 +83,8 @@ def eigenvalues(A: ArrayLike, entry_error: ArrayLike = 0.0) -> Spectrum:
         True
     """
     if has_own_error(A, entry_error):
-        own: Spectrum = A.eigenvalues()  # type: ignore[union-attr]
-        return own
+        spectrum: Spectrum = A.eigenvalues()  # type: ignore[union-attr]
+        return spectrum
     given = symmetric_input(A, entry_error)
     matrix, n = given.matrix, len(given.matrix)
     exponent = 0

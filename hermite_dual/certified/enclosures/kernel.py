@@ -151,6 +151,6 @@ def mehler_ball(shape: Shape, variances: tuple[arb, arb], rho: arb, degrees: int
 def parseval_tail(shape: Shape, variance: Any, coefficients: list[arb], digits: int = 12) -> arb:
     """An upper bound of `T_N(q) = E[phi(sqrt(q) Z)^2] - sum_{r<N} a_r(q)^2`, exact and >= 0."""
     moment = second_moment_ball(shape, variance, digits)
-    rest = moment - sum((a * a for a in coefficients), arb(0))
-    top = arb(rest.upper())
-    return top if top > 0 else arb(0)
+    tail = moment - sum((a * a for a in coefficients), arb(0))
+    bound = arb(tail.upper())
+    return bound if bound > 0 else arb(0)

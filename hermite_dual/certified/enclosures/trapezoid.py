@@ -66,10 +66,10 @@ class Strip:
         if degree > _POINTWISE_DEGREES:
             return arb(best.upper())
         for t in map(arb, _POINTWISE):
-            rest = self.envelope.tail_integral(arb(0), 1 / (2 * (1 + t)))
+            tail = self.envelope.tail_integral(arb(0), 1 / (2 * (1 + t)))
             factor = weighted_prefactor(degree, t) * (2 * arb.pi()).sqrt() * (h * h / (2 * (1 - t))).exp()
-            if rest.is_finite():
-                best = best.min(2 * factor * rest)
+            if tail.is_finite():
+                best = best.min(2 * factor * tail)
         return arb(best.upper())
 
     def error(self, step: arb, degrees: int) -> arb:

@@ -37,16 +37,16 @@ class Arithmetic:
     def by_range(self, function: type, argument: Expansion) -> Expansion:
         """A function of an argument that stays bounded: `f(c + s)` is in `f(c) + s f'(hull)`, c the constant term."""
         dummy = sp.Dummy("u")
-        head, rest = argument.terms.get(ONE, acb(0)), argument.without(ONE)
-        value = BallFunction(function(dummy), dummy)(head, analytic=True)
+        constant_term, varying = argument.terms.get(ONE, acb(0)), argument.without(ONE)
+        value = BallFunction(function(dummy), dummy)(constant_term, analytic=True)
         if not value.is_finite():
             raise TailError
         result = self.constant(value)
-        if rest.terms:
+        if varying.terms:
             slope = BallFunction(function(dummy).diff(dummy), dummy)(argument.range(), analytic=True)
             if not slope.is_finite():
                 raise TailError
-            result = result + rest * self.constant(slope)
+            result = result + varying * self.constant(slope)
         return result
 
     def rational_power(self, inner: Expansion, power: Fraction, exponent: sp.Expr) -> Expansion:
@@ -70,9 +70,9 @@ class Arithmetic:
         a, b, p = lead
         if (head * ball).contains(0):
             return Expansion(self.start, {(-a, -b, -p): 1 / ball})
-        rest = inner.without(lead).scaled(-1 / (head * ball))
+        correction = inner.without(lead).scaled(-1 / (head * ball))
         inverse = (-a, -b, -p)
-        return (rest.shifted(inverse) + self.constant(1 / head)).shifted(inverse)
+        return (correction.shifted(inverse) + self.constant(1 / head)).shifted(inverse)
 
     def sign_of(self, argument: Expansion) -> int:
         """The side to which an unbounded argument goes; 0 if it stays bounded."""

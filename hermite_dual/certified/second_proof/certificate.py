@@ -109,10 +109,10 @@ def _malformed(certificate: Any) -> str | None:
     if certificate.get("format") != FORMAT:
         return f"its format is {certificate.get('format')!r}"
     expected |= {f"{name}.": (certificate.get(name), keys) for name, keys in _KEYS.items()}
-    for prefix, (part, keys) in expected.items():
-        if not isinstance(part, dict):
+    for prefix, (record, keys) in expected.items():
+        if not isinstance(record, dict):
             return f"{prefix[:-1]} is no object"
-        for word, names in (("missing", keys - part.keys()), ("unknown", part.keys() - keys)):
+        for word, names in (("missing", keys - record.keys()), ("unknown", record.keys() - keys)):
             if names:
                 return f"{word}: {', '.join(prefix + name for name in sorted(names))}"
     if not isinstance(certificate["parameters"], dict):

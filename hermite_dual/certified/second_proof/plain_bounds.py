@@ -80,15 +80,15 @@ def _residual(matrix: Array, shift: float) -> float:
     except np.linalg.LinAlgError:
         return math.inf
     product = sliced_product(lower, lower.T)
-    rest = product.high - matrix
+    residual = product.high - matrix
     # three roundings, each at most a unit of what it leaves
-    size = np.abs(rest)
-    rest[np.diag_indices(n)] += shift
-    size[np.diag_indices(n)] += np.abs(np.diagonal(rest))
-    rest += product.low
-    np.abs(rest, out=rest)
-    size += rest
-    sums = rest.sum(axis=1) + 2 * _UNIT * size.sum(axis=1)
+    size = np.abs(residual)
+    residual[np.diag_indices(n)] += shift
+    size[np.diag_indices(n)] += np.abs(np.diagonal(residual))
+    residual += product.low
+    np.abs(residual, out=residual)
+    size += residual
+    sums = residual.sum(axis=1) + 2 * _UNIT * size.sum(axis=1)
     sums += product.rows * float(product.columns.sum())
     # E is symmetric, so its largest row sum bounds its 2-norm
     return float(sums.max()) * (1 + 4 * n * _UNIT) * _UP

@@ -226,12 +226,12 @@ def _table(phi: Any, roots: list[tuple[arb, arb]], largest: float, lipschitz: fl
         for count in _COUNTS:
             squares = sum((a * a for a in _panels(phi.shape, top * top, count)), arb(0))
             # correlations of preactivations may exceed the inputs' a little; this steers the count alone
-            rest = max(float((reference - squares).upper()), 0.0) * (1.0 - 0.8 * (1.0 - largest)) ** count
-            if rest <= _NEGLIGIBLE * float(reference):
+            squared_tail = max(float((reference - squares).upper()), 0.0) * (1.0 - 0.8 * (1.0 - largest)) ** count
+            if squared_tail <= _NEGLIGIBLE * float(reference):
                 break
         rows = [_row(phi, root, error, count, lipschitz) for root, error in roots]
-    parts = [np.array(part)[index] for part in zip(*rows, strict=True)]
-    values, errors, norms, tails, moments, floats = parts
+    columns = [np.array(column)[index] for column in zip(*rows, strict=True)]
+    values, errors, norms, tails, moments, floats = columns
     return Table(values, errors, norms, tails, moments.T, floats, np.zeros(len(index)))
 
 
@@ -254,8 +254,8 @@ def _table_of_rows(
                 arb(v, e) for v, e in zip(coefficients.values[k].tolist(), coefficients.errors[k].tolist(), strict=True)
             ]
             # a square's enclosure must not reach below zero: magnitudes
-            rest = moment - sum((arb(b.abs_lower()) ** 2 for b in balls), arb(0))
-            tail = arb(rest.upper()).max(arb(0)).sqrt() + moved
+            squared_tail = moment - sum((arb(b.abs_lower()) ** 2 for b in balls), arb(0))
+            tail = arb(squared_tail.upper()).max(arb(0)).sqrt() + moved
             spread = sum((arb(e) ** 2 for e in coefficients.errors[k].tolist()), arb(0)).sqrt() + moved
             exact = norm * norm
             middle = float(exact.mid())
@@ -321,9 +321,12 @@ def _as_many_as_wanted(phi: Any, roots: Array, second: Moments, largest: float) 
     count = 0
     for count in _ROW_COUNTS:
         row = row_moments(phi.shape, roots[[top]], count)
-        rest = moment - float(np.sum(row.values**2))
+        squared_tail = moment - float(np.sum(row.values**2))
         floor = float(second.errors[top, 0]) + 2 * float(np.sum(np.abs(row.values) * row.errors))
-        if rest <= _STALLED * floor or rest * (1.0 - 0.8 * (1.0 - largest)) ** count <= _NEGLIGIBLE * moment:
+        if (
+            squared_tail <= _STALLED * floor
+            or squared_tail * (1.0 - 0.8 * (1.0 - largest)) ** count <= _NEGLIGIBLE * moment
+        ):
             break
     return row_moments(phi.shape, roots, count)
 
@@ -367,26 +370,26 @@ def _entries(
         spread = np.multiply.outer(table.errors[rows], table.norms[columns])
         spread = spread + np.multiply.outer(table.norms[rows], table.errors[columns]) * 2.0
         if bent is not None:
-            old, rho, new, own = bent.solve(rows, columns, t, lengths, weight)
-            own, modulus = own + spread, np.abs(rho)
+            old, rho, new, kernel_error = bent.solve(rows, columns, t, lengths, weight)
+            kernel_error, modulus = kernel_error + spread, np.abs(rho)
         else:
             old, new, rho = _solve(table, rows, columns, t, lengths, weight)
             modulus = np.abs(rho)
             power = np.minimum(modulus**degrees * (1 + 1e-12) + 1e-300, 1.0)
             remainder = power * np.multiply.outer(table.tails[rows], table.tails[columns])
-            own = np.multiply.outer(weights[rows], weights[columns])
-            own = own * np.minimum(modulus**first * (1 + 1e-12) + 1e-300, 1.0) + spread + remainder
+            kernel_error = np.multiply.outer(weights[rows], weights[columns])
+            kernel_error = kernel_error * np.minimum(modulus**first * (1 + 1e-12) + 1e-300, 1.0) + spread + remainder
             close = remainder > _NEGLIGIBLE * norms
         if bent is None and sharp is not None and close.any():
             solved = sharp.solve(t[close], lengths[close], weight, old[close])
-            old[close], rho[close], new[close], own[close] = solved
+            old[close], rho[close], new[close], kernel_error[close] = solved
             modulus = np.abs(rho)
         # the covariance at `old` and the one that rho stands for: sigma_w^2 and its product, then, relative to their
         # result, the sum, the quotient, two roots of two roundings each and their product; inputs have their own
         shift = dt + _UNIT * (2.1 * weight * np.abs(old) + 7.1 * lengths * modulus)
         stretch = np.add.outer(table.stretch[rows], table.stretch[columns])
         shift = shift + lengths * modulus * stretch * (1.0 + stretch) * (1 + 1e-9)
-        eta = own + lipschitz**2 * shift
+        eta = kernel_error + lipschitz**2 * shift
         matrix[rows, columns] = new
         errors[rows, columns] = (eta + factor * np.abs(new - old)) / (1.0 - factor) * (1 + 1e-9)
     matrix, errors = np.triu(matrix, 1), np.triu(errors, 1)

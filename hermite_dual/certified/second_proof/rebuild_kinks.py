@@ -73,9 +73,9 @@ class BentLine:
         steps = [jump * root for jump in self.jumps]
         mean, slope, moment = self.start, self.rise * root, self.start**2 + (self.rise * root) ** 2
         for i, (a, q, w, step) in enumerate(zip(places, tails, weights, steps, strict=True)):
-            part = step * (w - a * q)
-            mean, slope = mean + part, slope + step * q
-            moment += 2 * (self.start * part + self.rise * root * step * q)
+            ramp_mean = step * (w - a * q)
+            mean, slope = mean + ramp_mean, slope + step * q
+            moment += 2 * (self.start * ramp_mean + self.rise * root * step * q)
             for k, (b, other) in enumerate(zip(places[: i + 1], steps, strict=False)):
                 # b <= a: E[max(Z - a, 0) max(Z - b, 0)] = (1 + a b) Q(a) - b w(a)
                 moment += (2 if k < i else 1) * step * other * ((1 + a * b) * q - b * w)
@@ -137,12 +137,12 @@ class BentRows:
         Returns:
             The last iterate, the correlation it stands for, the kernel there, and a bound of the kernel's own error.
         """
-        parts = []
+        solved = []
         for start in range(columns.start, columns.stop, _CHUNK):
             chunk = slice(start, min(start + _CHUNK, columns.stop))
-            own = slice(chunk.start - columns.start, chunk.stop - columns.start)
-            parts.append(self._solve(rows, chunk, t[:, own], lengths[:, own], weight))
-        old, rho, new, errors = (np.hstack(part) for part in zip(*parts, strict=True))
+            inside = slice(chunk.start - columns.start, chunk.stop - columns.start)
+            solved.append(self._solve(rows, chunk, t[:, inside], lengths[:, inside], weight))
+        old, rho, new, errors = (np.hstack(blocks) for blocks in zip(*solved, strict=True))
         return old, rho, new, errors
 
     def _solve(
@@ -153,14 +153,14 @@ class BentRows:
         for order, goal in (_ROUGH, (_ORDER, 8 * _UNIT)):
             for turn in range(_STEPS):
                 rho = np.clip((weight * old + t) / lengths, -1.0, 1.0)
-                new, slope, own = self._kernel(rows, columns, rho, order)
+                new, slope, kernel_error = self._kernel(rows, columns, rho, order)
                 done = turn == _STEPS - 1 or float(np.abs(new - old).max()) <= goal * scale
                 if done and order == _ORDER:
                     break
                 old = old + (new - old) / (1.0 - np.clip(weight * slope / lengths, -1.0, 0.95))
                 if done:
                     break
-        return old, rho, new, own
+        return old, rho, new, kernel_error
 
     def _kernel(self, rows: slice, columns: slice, rho: Array, order: int) -> tuple[Array, Array, Array]:
         """Values, about their derivative in rho, and bounds of the values' errors if the order is the full one."""
@@ -170,27 +170,27 @@ class BentRows:
         edges = [np.ones_like(low), *(low ** (k / count) for k in range(1, count)), low]
         if any(not (right <= left).all() or not (left <= _RATIO * right).all() for left, right in pairwise(edges)):
             raise FloatingPointError("panels of the second proof are out of order: this is a mistake")
-        values, slope, own = np.zeros_like(rho), np.zeros_like(rho), np.zeros_like(rho)
+        values, slope, kernel_error = np.zeros_like(rho), np.zeros_like(rho), np.zeros_like(rho)
         terms = _ORDER * count + 16 + self.places.shape[1] ** 2
         sign = np.where(rho < 0.0, -1.0, 1.0)
         shared = [self._shared(pair, rows, columns, sign) for pair in self._pairs()]
         totals, densities = np.zeros((2, len(shared), *rho.shape))
         for gap, jacobian, up, down in _nodes(edges, x, order):
             for k, (apart, together, _) in enumerate(shared):
-                part = jacobian * decay(apart * up + together * down)
-                densities[k] += part
-                totals[k] += gap * part
-        for (_, _, outer), total, density_part in zip(shared, totals, densities, strict=True):
+                weighted_decay = jacobian * decay(apart * up + together * down)
+                densities[k] += weighted_decay
+                totals[k] += gap * weighted_decay
+        for (_, _, outer), total, total_density in zip(shared, totals, densities, strict=True):
             values += outer * total
-            slope += sign * outer * density_part
-            own += np.abs(outer) * _UNIT * (_OWN + terms * np.abs(total))
+            slope += sign * outer * total_density
+            kernel_error += np.abs(outer) * _UNIT * (_OWN + terms * np.abs(total))
         for power, middle, error in zip((np.ones_like(rho), rho), self.linear, self.errors, strict=True):
             left, right = middle[rows, None], middle[None, columns]
             values += power * (left * right)
             wrong = error[rows, None] * (np.abs(right) + error[None, columns]) + np.abs(left) * error[None, columns]
-            own += wrong + 6.1 * _UNIT * np.abs(power * left * right)
+            kernel_error += wrong + 6.1 * _UNIT * np.abs(power * left * right)
         slope += self.linear[1][rows, None] * self.linear[1][None, columns]
-        return values, slope, own * (1 + 1e-9) + 1e-280
+        return values, slope, kernel_error * (1 + 1e-9) + 1e-280
 
     def _pairs(self) -> list[list[tuple[int, int]]]:
         """Pairs of kinks, together with their mirror images, whose integral is the same."""

@@ -94,13 +94,13 @@ def _group(pieces: Pieces, scales: Array, count: int) -> tuple[Array, Array]:
         phi, phi_error = np.empty((len(scales), len(nodes))), np.empty((len(scales), len(nodes)))
         for i, s in enumerate(scales.tolist()):
             phi[i], phi_error[i] = _floats([f(s * x) for f, (_, x) in zip(functions, nodes, strict=True)])
-        rest = upper_float(plan.error + truncation)
+        quadrature_error = upper_float(plan.error + truncation)
     chunk = max(1, math.isqrt(len(nodes)))
     depth = (chunk + -(-len(nodes) // chunk) + 4) * _UNIT * _UP
     values = _chunked(phi, table, chunk)
     modulus = np.abs(table)
     errors = depth * (np.abs(phi) @ modulus.T) + phi_error @ (modulus + table_error).T + np.abs(phi) @ table_error.T
-    return values, errors * _UP + rest + 1e-300
+    return values, errors * _UP + quadrature_error + 1e-300
 
 
 def _chunked(left: Array, right: Array, chunk: int) -> Array:

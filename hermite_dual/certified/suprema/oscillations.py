@@ -100,7 +100,7 @@ def _with_independence(
         line = multiple(phases[0], phases[1], symbol)
         independent = line is not None and line[0].is_irrational is True
     # what has no other oscillation is monotone far out, and its limit exists
-    independent &= not any(part.has(*_OSCILLATING) for part in (steady, *squares))
+    independent &= not any(summand.has(*_OSCILLATING) for summand in (steady, *squares))
     return Oscillations(steady, squares, independent)
 
 

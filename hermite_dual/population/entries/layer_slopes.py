@@ -54,17 +54,17 @@ class LayerSlopes:
 
     def apply(self, change: Array) -> Array:
         """Return dk for a symmetric dS, shape (n, n)."""
-        own = np.diagonal(change)
-        return self.with_diagonal(self.slope * change + self.variance_part(own), own)
+        variance_changes = np.diagonal(change)
+        return self.with_diagonal(self.slope * change + self.variance_part(variance_changes), variance_changes)
 
-    def variance_part(self, own: Array) -> Array:
+    def variance_part(self, variance_changes: Array) -> Array:
         """Return `first_ij dS_ii + first_ji dS_jj` for the changes `dS_ii`, shape (n,)."""
-        part = self.first * own[:, None]
-        return np.asarray(part + part.T)
+        of_rows = self.first * variance_changes[:, None]
+        return np.asarray(of_rows + of_rows.T)
 
-    def with_diagonal(self, off: Array, own: Array) -> Array:
+    def with_diagonal(self, off: Array, variance_changes: Array) -> Array:
         """Put the changes `d k(q, q, q)` onto the diagonal, in place."""
-        np.fill_diagonal(off, self.diagonal * own)
+        np.fill_diagonal(off, self.diagonal * variance_changes)
         return off
 
 

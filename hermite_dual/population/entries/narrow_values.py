@@ -46,13 +46,13 @@ def narrow_tangent_error(activation: Activation, inputs: Array, weight: float, d
     gram, error, tangent = narrow_error(activation, inputs, weight, depth), 0.0, 0.0
     for layer in _extreme_layers(activation, inputs, weight, depth):
         largest = max(moment(slope, q) for q in layer.tolist())
-        own = 2.0 * max(value_error(slope, q) for q in layer.tolist()) * largest
+        slope_error = 2.0 * max(value_error(slope, q) for q in layer.tolist()) * largest
         variance = float(layer.max())
         if depth is None:
             room = max(1.0 - weight * largest, EPS)
-            error = own * variance / room**2 + weight * gram * largest / room
+            error = slope_error * variance / room**2 + weight * gram * largest / room
         else:
-            error = own * (variance + weight * tangent) + largest * weight * (gram + error)
+            error = slope_error * (variance + weight * tangent) + largest * weight * (gram + error)
             tangent = largest * (variance + weight * tangent)
     return gram + error
 

@@ -84,8 +84,8 @@ def _limit(dual: PriceDual, weight: float, top: float) -> Evaluate:
     def evaluate(above: Array, below: Array) -> Array:
         # c >= 0 if and only if t >= -weight k(q, q, 0)
         from_top = top - above >= -weight * dual.at_zero
-        rest = np.where(from_top, above, below + weight * dual.opposite)
-        at = dual.at(from_top, _share(dual, weight, from_top, rest / (2.0 * q)))
+        distance = np.where(from_top, above, below + weight * dual.opposite)
+        at = dual.at(from_top, _share(dual, weight, from_top, distance / (2.0 * q)))
         return at.kernel + at.covariance * at.slope / (1.0 - weight * at.slope)
 
     return evaluate

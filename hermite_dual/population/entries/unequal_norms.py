@@ -80,8 +80,8 @@ class UnequalNorms:
         if surrogate is not None:
             left, right, factor = self._coefficients(surrogate)
             factors = (self._factors[rows], self._factors[columns] * factor)
-            part = np.ascontiguousarray(right[:, columns])
-            apply_separable(block, shift, factors, left[rows], part, surrogate.ranks, surrogate.parity, False)
+            right_factors = np.ascontiguousarray(right[:, columns])
+            apply_separable(block, shift, factors, left[rows], right_factors, surrogate.ranks, surrogate.parity, False)
         if t.size:
             numbers = np.arange(len(self.inputs))
             block[beyond] = self._one_by_one(numbers[rows][beyond[0]], numbers[columns][beyond[1]], t)
@@ -145,8 +145,8 @@ class UnequalNorms:
             ]
         else:
             solved = [
-                _layers(self.activation, self.weight, growth, own, float(at))
-                for own, at in zip(np.moveaxis(np.array(pairs), -1, 0), t, strict=True)
+                _layers(self.activation, self.weight, growth, variances, float(at))
+                for variances, at in zip(np.moveaxis(np.array(pairs), -1, 0), t, strict=True)
             ]
         values, errors = np.array(solved).T
         return values, float(errors.max())

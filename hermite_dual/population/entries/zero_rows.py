@@ -120,27 +120,31 @@ def with_zero_rows(
     others = build(filled)
     if vanishes_at_zero(activation):
         return ZeroRows(others, zero, 0.0, np.zeros_like(inputs), 0.0)
-    own = layer_variances(activation, weight, 0.0, depth)
+    zero_variances = layer_variances(activation, weight, 0.0, depth)
     distinct, index = np.unique(filled, return_inverse=True)
     layers = row_variances(activation, weight, distinct, depth)
-    values, error = (_limit if depth is None else _layers)(activation, weight, own, layers)
-    column = np.where(zero, moment(activation, own[-1]), values[index])
-    return ZeroRows(others, zero, own[-1], column, error)
+    values, error = (_limit if depth is None else _layers)(activation, weight, zero_variances, layers)
+    column = np.where(zero, moment(activation, zero_variances[-1]), values[index])
+    return ZeroRows(others, zero, zero_variances[-1], column, error)
 
 
-def _layers(activation: Activation, weight: float, own: list[float], layers: list[Array]) -> tuple[Array, float]:
+def _layers(
+    activation: Activation, weight: float, zero_variances: list[float], layers: list[Array]
+) -> tuple[Array, float]:
     """Return the entries after all layers, and an estimate of their error."""
     values, error = np.zeros_like(layers[0]), 0.0
-    for q, others in zip(own, layers, strict=True):
+    for q, others in zip(zero_variances, layers, strict=True):
         values, errors = kernel_with_error(activation, np.full_like(others, q), others, weight * values)
         error = float(errors.max()) + weight * error
     return values, error
 
 
-def _limit(activation: Activation, weight: float, own: list[float], layers: list[Array]) -> tuple[Array, float]:
+def _limit(
+    activation: Activation, weight: float, zero_variances: list[float], layers: list[Array]
+) -> tuple[Array, float]:
     """Return the entries in the limit by iteration, a contraction, and an estimate of their error."""
     (others,) = layers
-    q, growth = np.full_like(others, own[0]), weight * activation.lipschitz**2 if weight else 0.0
+    q, growth = np.full_like(others, zero_variances[0]), weight * activation.lipschitz**2 if weight else 0.0
     values = np.zeros_like(others)
     for _ in range(_MAX_STEPS):
         before = values

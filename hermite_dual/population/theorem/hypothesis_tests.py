@@ -194,10 +194,10 @@ def _broken(pieces: Pieces) -> str | None:
     for outer in (pieces.plain[0], pieces.plain[-1]):
         if outer == HOLE or not outer.is_polynomial(pieces.symbol):
             continue
-        for ends, part in zip(pairwise(edges), pieces.plain, strict=True):
+        for ends, piece in zip(pairwise(edges), pieces.plain, strict=True):
             with working_precision(_BITS):
                 place = constant_ball(between(*ends))
-                gap = BallFunction(part, pieces.symbol)(place) - BallFunction(outer, pieces.symbol)(place)
+                gap = BallFunction(piece, pieces.symbol)(place) - BallFunction(outer, pieces.symbol)(place)
                 if gap < 0 or gap > 0:
                     return f"it is the polynomial {outer} on a half line alone"
     return None
