@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from hermite_dual.population.proof.entry_bounds import EntryBounds, EntrySums
 
 FloatType = type[np.float64] | type[np.float32]
-_EPS = float(np.finfo(np.float64).eps)
 _PANEL = 1024
 _RTOL = 1e-6
 _ALL_BOUNDS = 4096

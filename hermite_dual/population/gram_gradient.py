@@ -51,7 +51,7 @@ def gram_gradient(model: Model, scales: tuple[str, ...], *, tangent: bool = Fals
     inner = model.inputs_covariance()
     changes = [_change(model, inner, scale) for scale in scales]
     if model.depth is None:
-        kernel, gradients = _limit(model, inner, changes, tangent)
+        kernel, gradients = _limit(model, changes, tangent)
     else:
         kernel, gradients = _layers(model, inner, changes, tangent)
     kernel = kernel.copy()
@@ -70,7 +70,7 @@ def _change(model: Model, inner: Array, scale: str) -> tuple[float, Array]:
     return 0.0, np.full_like(inner, 2.0 * model.sigma_b**2)
 
 
-def _limit(model: Model, inner: Array, changes: list[tuple[float, Array]], tangent: bool) -> tuple[Array, list[Array]]:
+def _limit(model: Model, changes: list[tuple[float, Array]], tangent: bool) -> tuple[Array, list[Array]]:
     weight, gram = model.weight, population_gram(model)
     matrix, covariance = gram.matrix, gram.preactivation
     slopes = layer_slopes(model.activation, covariance)

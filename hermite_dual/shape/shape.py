@@ -277,11 +277,6 @@ class Shape:
         return () if self._near is None else self._near.singular(0.5)
 
     @cached_property
-    def undefined(self) -> tuple[sp.Expr, ...]:
-        """The kinks at which phi has no value."""
-        return tuple(kink for kink, value in zip(self.kinks, self.values, strict=True) if value is None)
-
-    @cached_property
     def removable(self) -> tuple[float, ...]:
         """The points to which phi is continued, such as 0 for `sin(x)/x`; of infinitely many those in [-64, 64]."""
         if self._near is None:

@@ -21,7 +21,6 @@ from hermite_dual.errors import InvalidInputError
 from hermite_dual.precision_lock import PRECISION_LOCK
 
 BITS_PER_DIGIT = math.log2(10)  # decimal digits are what users ask for
-FLOAT_BITS = 53  # of float64
 
 
 @contextmanager
