@@ -7,6 +7,13 @@ import typer
 
 from hermite_dual.commands.shared import (
     EXIT_DISAGREE,
+    ActivationName,
+    FirstRows,
+    Replicas,
+    Seed,
+    SigmaW,
+    SigmaW2,
+    Widths,
     errors_to_exit_codes,
     model_of,
     progress_bar,
@@ -17,20 +24,16 @@ from hermite_dual.commands.shared import (
 
 def demo(
     *,
-    activation: Annotated[str, typer.Option(help="A catalogue name, such as gelu, or a formula in x.")] = "tanh",
+    activation: ActivationName = "tanh",
     data: Annotated[
         Path | None, typer.Option(help="Samples, one per row: .npy, .npz or .csv. Default: digits.")
     ] = None,
-    sigma_w: Annotated[float | None, typer.Option(help="Scale of the recurrent weights; excludes --sigma-w2.")] = None,
-    sigma_w2: Annotated[
-        float | None, typer.Option(help="s^2 of the papers' convention W ~ N(0, 2 s^2/m). Default: 0.08.")
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option(help="Take the first rows only. Default: 300 digits, or all rows of --data.")
-    ] = None,
-    widths: Annotated[str, typer.Option(help="Widths of the networks, separated by commas.")] = "256,512,1024",
-    replicas: Annotated[int, typer.Option(help="Networks per width.")] = 8,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    sigma_w: SigmaW = None,
+    sigma_w2: SigmaW2 = None,
+    samples: FirstRows = None,
+    widths: Widths = "256,512,1024",
+    replicas: Replicas = 8,
+    seed: Seed = 0,
     output: Annotated[Path, typer.Option(help="Folder for figures and demo.json.")] = Path("hermite-dual-demo"),
 ) -> None:
     """Go from an activation to a verdict: dual kernel, population Gram matrix, finite networks."""

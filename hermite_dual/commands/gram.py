@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from hermite_dual.commands.shared import (
+    ActivationName,
     Force,
     Json,
     SigmaW,
@@ -31,7 +32,7 @@ def gram(
     out: Annotated[
         Path | None, typer.Option(help="Where the matrix goes: a .npy file, or a folder in .zarr. Default: gram.npy.")
     ] = None,
-    activation: Annotated[str, typer.Option(help="A catalogue name, such as gelu, or a formula in x.")] = "tanh",
+    activation: ActivationName = "tanh",
     sigma_w: SigmaW = None,
     sigma_w2: SigmaW2 = None,
     sphere: Sphere = True,

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from hermite_dual.outofcore.samples import Samples
     from hermite_dual.progress import Progress
 
+ActivationName = Annotated[str, typer.Option(help="A catalogue name, such as gelu, or a formula in x.")]
+FirstRows = Annotated[
+    int | None, typer.Option(help="Take the first rows only. Default: 300 digits, or all rows of --data.")
+]
+Widths = Annotated[str, typer.Option(help="Widths of the networks, separated by commas.")]
+Replicas = Annotated[int, typer.Option(help="Networks per width.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same numbers.")]
+Results = Annotated[
+    list[Path] | None, typer.Option(help="File to write, a page (.html) or every number (.json); may be repeated.")
+]
 SigmaW = Annotated[float | None, typer.Option(help="Scale of the recurrent weights; excludes --sigma-w2.")]
 SigmaW2 = Annotated[float | None, typer.Option(help="s^2 of the papers' convention W ~ N(0, 2 s^2/m). Default: 0.08.")]
 Sphere = Annotated[bool, typer.Option(help="Scale the rows to norm sqrt(d), as the papers do.")]
@@ -181,6 +191,17 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path | None], *, for
         check_writable(output)
         if output.exists() and not force:
             raise InvalidInputError(f"file {str(output)!r} exists: name another one, or replace it with --force")
+
+
+def check_results(outputs: list[Path] | None, inputs: Iterable[Path | None], *, force: bool) -> list[Path]:
+    """Return the files of `--output` after the same checks, and that their endings name a format."""
+    from hermite_dual.report.save import check_target
+
+    files = outputs or []
+    check_outputs(files, inputs, force=force)
+    for file in files:
+        check_target(file)
+    return files
 
 
 def say(text: str, *, err: bool = False) -> None:

@@ -11,8 +11,11 @@ from hermite_dual.commands.shared import (
     EXIT_UNDECIDED,
     Force,
     Json,
+    Results,
+    Seed,
     Sphere,
-    check_outputs,
+    Widths,
+    check_results,
     errors_to_exit_codes,
     names_of,
     print_json,
@@ -41,17 +44,15 @@ def train(
     sphere: Sphere = True,
     samples: Annotated[int, typer.Option(help="How many points of the sphere, or digits.")] = 200,
     inputs: Annotated[int | None, typer.Option(help="Dimension of the sphere's space. Default: --samples.")] = None,
-    widths: Annotated[str, typer.Option(help="Widths of the networks, separated by commas.")] = "256,512,1024",
+    widths: Widths = "256,512,1024",
     sigma_w2: Annotated[float, typer.Option(help="s^2 of the papers' convention W ~ N(0, 2 s^2/m).")] = 0.08,
     epochs: Annotated[int, typer.Option(help="Steps of gradient descent.")] = 60,
     step: Annotated[float | None, typer.Option(help="Step size. Default: half of the largest stable one.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    seed: Seed = 0,
     certify: Annotated[
         bool, typer.Option("--certify", help="Look for the epoch from which zero loss is proven; slower.")
     ] = False,
-    output: Annotated[
-        list[Path] | None, typer.Option(help="File to write, a page (.html) or every number (.json); may be repeated.")
-    ] = None,
+    output: Results = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -65,14 +66,10 @@ def train(
     with errors_to_exit_codes():
         import hermite_dual as hd
         from hermite_dual.activation import activation
-        from hermite_dual.report.save import check_target
         from hermite_dual.report.training_page import study_content
         from hermite_dual.validation.training_study import study_data, training_study
 
-        files = output or []
-        check_outputs(files, [Path(data), targets], force=force)
-        for file in files:
-            check_target(file)
+        files = check_results(output, [Path(data), targets], force=force)
         functions = [activation(name) for name in names_of(activations)]
         chosen = _data(data, targets, sphere=sphere)
         dimension = samples if inputs is None else inputs

@@ -8,12 +8,18 @@ import typer
 from hermite_dual.commands.shared import (
     EXIT_DISAGREE,
     EXIT_UNDECIDED,
+    ActivationName,
+    FirstRows,
     Force,
     Json,
+    Replicas,
+    Results,
+    Seed,
     SigmaW,
     SigmaW2,
     Sphere,
-    check_outputs,
+    Widths,
+    check_results,
     errors_to_exit_codes,
     model_of,
     progress_bar,
@@ -29,30 +35,26 @@ _CODES = {"AGREE": 0, "DISAGREE": EXIT_DISAGREE, "INCONCLUSIVE": EXIT_UNDECIDED}
 
 def validate(
     *,
-    activation: Annotated[str, typer.Option(help="A catalogue name, such as gelu, or a formula in x.")] = "tanh",
+    activation: ActivationName = "tanh",
     data: Annotated[
         Path | None,
         typer.Option(help="Samples, one per row: .npy, .npz or .csv; - reads standard input. Default: digits."),
     ] = None,
-    samples: Annotated[
-        int | None, typer.Option(help="Take the first rows only. Default: 300 digits, or all rows of --data.")
-    ] = None,
+    samples: FirstRows = None,
     sphere: Sphere = True,
     sigma_w: SigmaW = None,
     sigma_w2: SigmaW2 = None,
     population: Annotated[
         Path | None, typer.Option(help="A matrix to hold against the networks in place of the model's own.")
     ] = None,
-    widths: Annotated[str, typer.Option(help="Widths of the networks, separated by commas.")] = "256,512,1024",
-    replicas: Annotated[int, typer.Option(help="Networks per width.")] = 8,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same numbers.")] = 0,
+    widths: Widths = "256,512,1024",
+    replicas: Replicas = 8,
+    seed: Seed = 0,
     error_probability: Annotated[float, typer.Option(help="Of DISAGREE where the matrix is right.")] = 0.01,
     store: Annotated[
         Path | None, typer.Option(help="Folder that keeps finished networks, so that an interrupted run goes on.")
     ] = None,
-    output: Annotated[
-        list[Path] | None, typer.Option(help="File to write, a page (.html) or every number (.json); may be repeated.")
-    ] = None,
+    output: Results = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -64,12 +66,8 @@ def validate(
     """
     with errors_to_exit_codes(_after_interrupt(store)):
         import hermite_dual as hd
-        from hermite_dual.report.save import check_target
 
-        files = output or []
-        check_outputs(files, [data, population], force=force)
-        for file in files:
-            check_target(file)
+        files = check_results(output, [data, population], force=force)
         model = model_of(activation, sigma_w, sigma_w2)
         X, _ = samples_of(data, samples)
         matrix = None if population is None else read_data(population)
