@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hermite_dual.data.atomic import atomic_path
-from hermite_dual.data.store_key import canonical, check_empty, check_manifest, manifest_of, sha256, unreadable
+from hermite_dual.data.store_key import canonical, check_empty, check_manifest, content_of, manifest_of, sha256
 from hermite_dual.errors import InvalidInputError
 
 Arrays = dict[str, NDArray[Any]]
@@ -71,13 +71,9 @@ class RecordStore:
         Raises:
             DataFileError: The file exists and cannot be read.
         """
-        path = self._path(name)
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
+        content = content_of(self._path(name))
+        if content is None:
             return None
-        except OSError as error:
-            raise unreadable(path, error) from error
         arrays = _unpack(content, self._digest, name)
         if arrays is None:
             self.damaged.append(name)
@@ -103,14 +99,11 @@ class RecordStore:
 
     def _open(self, key: dict[str, Any]) -> None:
         path = self._folder / _MANIFEST
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
+        content = content_of(path)
+        if content is None:
             check_empty(self._folder, _MANIFEST)
             _write(path, json.dumps(manifest_of(key, _LAYOUT), indent=2).encode() + b"\n")
             return
-        except OSError as error:
-            raise unreadable(path, error) from error
         try:
             manifest = json.loads(content)
         except ValueError:

@@ -88,6 +88,23 @@ def check_empty(folder: Path, file: str) -> None:
         )
 
 
+def content_of(path: Path) -> bytes | None:
+    """Read a file of a store; None where there is none.
+
+    Args:
+        path: the file.
+
+    Raises:
+        DataFileError: The file exists and cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
 def unreadable(path: Path, error: OSError) -> DataFileError:
     """Give the error of a file of a store that exists and cannot be read."""
     return DataFileError(

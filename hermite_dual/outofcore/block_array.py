@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hermite_dual.data.atomic import atomic_path
-from hermite_dual.data.store_key import canonical, sha256, unreadable
+from hermite_dual.data.store_key import canonical, content_of, sha256, unreadable
 from hermite_dual.errors import DataFileError, InvalidInputError
 from hermite_dual.outofcore.libraries import library
 from hermite_dual.outofcore.manifest import known_key
@@ -243,12 +243,8 @@ class BlockArray:
         """Give the SHA-256 of the checksums of all chunks that are there: another one means other values."""
         digest = hashlib.sha256()
         for index in np.ndindex(*self.grid):
-            try:
-                digest.update(self._bound_path(index).read_bytes())
-            except FileNotFoundError:
-                digest.update(b"-")
-            except OSError as error:
-                raise unreadable(self._bound_path(index), error) from error
+            bound = content_of(self._bound_path(index))
+            digest.update(b"-" if bound is None else bound)
         return digest.hexdigest()
 
     def _bound_path(self, index: Index) -> Path:
@@ -259,13 +255,8 @@ class BlockArray:
         return sha256(canonical([self.key, name, [int(i) for i in index], checksum.hex()])).encode()
 
     def _is_bound(self, index: Index, content: Block) -> bool:
-        try:
-            bound = self._bound_path(index).read_bytes()
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise unreadable(self._bound_path(index), error) from error
-        return bound == self._binding(index, content[-_CHECKSUM_BYTES:].tobytes())
+        bound = content_of(self._bound_path(index))
+        return bound is not None and bound == self._binding(index, content[-_CHECKSUM_BYTES:].tobytes())
 
     def _check(self) -> None:
         if len(self.shape) != len(self.chunks) or not self.shape or min(self.shape + self.chunks) < 1:
@@ -351,14 +342,11 @@ class BlockArray:
     def _describe(self, fill_value: float) -> None:
         """Write the array's description, or compare it with the one that is there."""
         path, wanted = Path(self.path, _METADATA), self._metadata(fill_value)
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
+        content = content_of(path)
+        if content is None:
             with atomic_path(path) as temporary:
                 temporary.write_text(json.dumps(wanted, indent=2) + "\n")
             return
-        except OSError as error:
-            raise unreadable(path, error) from error
         try:
             stored = json.loads(content)
         except ValueError:

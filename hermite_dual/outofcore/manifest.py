@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hermite_dual.data.atomic import atomic_path
-from hermite_dual.data.store_key import check_empty, check_manifest, manifest_of, unreadable
+from hermite_dual.data.store_key import check_empty, check_manifest, content_of, manifest_of
 
 _METADATA = "zarr.json"
 _ATTRIBUTE = "hermite_dual"
@@ -31,14 +31,10 @@ def open_folder(folder: str | os.PathLike[str], key: dict[str, Any]) -> Path:
             be read or written.
     """
     place = Path(os.path.abspath(folder))
-    path = place / _METADATA
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    content = content_of(place / _METADATA)
+    if content is None:
         _create(place, key)
         return place
-    except OSError as error:
-        raise unreadable(path, error) from error
     try:
         metadata = json.loads(content)
         manifest = metadata["attributes"][_ATTRIBUTE] if metadata["node_type"] == "group" else None
