@@ -4,7 +4,6 @@ Derivation: docs/theory/numerics.md, "Gram matrices".
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -13,38 +12,16 @@ from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.dual_table import DualTable, dual_table
-from hermite_dual.numeric.graded_table import GradedTable, graded_table
+from hermite_dual.numeric.graded_table import graded_table
 from hermite_dual.numeric.mehler import EPS
+from hermite_dual.population.entries.cosine_map import CosineMap
 from hermite_dual.population.entries.variances import layer_variances, moment
 
 _MAX_STEPS = 200
 
 
-@dataclass(frozen=True, eq=False)
-class EquilibriumMap:
-    """The Gram entry as a function of `xi = (sigma_u^2 x.x'/d + sigma_b^2) / top`.
-
-    Attributes:
-        top: the inputs' part `sigma_u^2 |x|^2 / d + sigma_b^2` of the variance.
-        table: the entry on [-1, 1]; calling the map evaluates it.
-        variance: diagonal `S_ii`.
-        diagonal: diagonal `K_ii`.
-        error: estimated error of an entry.
-    """
-
-    top: float
-    table: GradedTable
-    variance: float
-    diagonal: float
-    error: float
-
-    def __call__(self, xi: Array) -> Array:
-        """Return Gram entries at cosines; those outside [-1, 1] count as +-1."""
-        return self.table(xi)
-
-
 @lru_cache(maxsize=64)
-def equilibrium_map(activation: Activation, weight: float, top: float, depth: int | None) -> EquilibriumMap:
+def equilibrium_map(activation: Activation, weight: float, top: float, depth: int | None) -> CosineMap:
     """Build the map for `K(depth)`, or for the limit where depth is None.
 
     Args:
@@ -86,7 +63,7 @@ def equilibrium_map(activation: Activation, weight: float, top: float, depth: in
             ends = dual(np.array([1.0, 1.0 - min(1.0, weight * error / variance + 4.0 * EPS)]))
             error = dual.error + float(ends[0] - ends[1])
         error += table.error
-    return EquilibriumMap(top, table, q, moment(activation, q), error)
+    return CosineMap(top, table, q, moment(activation, q), error)
 
 
 def covariance_map(

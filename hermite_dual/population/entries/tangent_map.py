@@ -9,7 +9,6 @@ Derivation: docs/theory/tangent_kernel.md, "Equilibrium", "Finitely many layers 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -17,8 +16,9 @@ import numpy as np
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array, Mask
 from hermite_dual.errors import ConvergenceError
-from hermite_dual.numeric.graded_table import GradedTable, graded_table
+from hermite_dual.numeric.graded_table import graded_table
 from hermite_dual.numeric.mehler import EPS
+from hermite_dual.population.entries.cosine_map import CosineMap
 from hermite_dual.population.entries.price_dual import PriceDual, price_dual
 from hermite_dual.population.entries.variances import layer_variances
 
@@ -28,31 +28,8 @@ Evaluate = Callable[[Array, Array], Array]
 _MAX_STEPS = 100
 
 
-@dataclass(frozen=True, eq=False)
-class TangentMap:
-    """The entry of the tangent kernel as a function of `x = t / T`.
-
-    Attributes:
-        top: `T = sigma_u^2 |x|^2 / d + sigma_b^2`, the inner product of a row with itself.
-        table: the entry on [-1, 1]; calling the map evaluates it.
-        variance: diagonal `S_ii`.
-        diagonal: diagonal `Theta_ii`.
-        error: estimated error of an entry.
-    """
-
-    top: float
-    table: GradedTable
-    variance: float
-    diagonal: float
-    error: float
-
-    def __call__(self, x: Array) -> Array:
-        """Return entries for `t / T`; what rounding has put outside [-1, 1] counts as +-1."""
-        return self.table(x)
-
-
 @lru_cache(maxsize=64)
-def tangent_map(activation: Activation, weight: float, top: float, depth: int | None) -> TangentMap:
+def tangent_map(activation: Activation, weight: float, top: float, depth: int | None) -> CosineMap:
     """Build the map for the tangent kernel of `depth` layers, or of the limit where depth is None.
 
     Args:
@@ -75,7 +52,7 @@ def tangent_map(activation: Activation, weight: float, top: float, depth: int | 
         return evaluate(np.where(sign > 0.0, near, far), np.where(sign > 0.0, far, near))
 
     table = graded_table(of_distance)
-    return TangentMap(top, table, duals[-1].variance, diagonal, table.error + slack)
+    return CosineMap(top, table, duals[-1].variance, diagonal, table.error + slack)
 
 
 def _limit(dual: PriceDual, weight: float, top: float) -> Evaluate:
