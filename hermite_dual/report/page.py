@@ -14,6 +14,7 @@ from hermite_dual._version import __version__
 # Significant digits shown, and characters of a cell that stay on one line.
 _DIGITS, _LONG = 6, 32
 _MARKS = {"good": "✓", "bad": "✗", "open": "?"}
+LING = '<a href="https://arxiv.org/abs/2205.13814">Ling et al., arXiv 2205.13814</a>'
 
 Content = str | float | int | bool | None
 

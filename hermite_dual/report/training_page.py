@@ -9,6 +9,7 @@ from hermite_dual.outcome import Outcome
 from hermite_dual.population.theorem.hypotheses import TheoremCheck
 from hermite_dual.population.theorem.hypothesis_tests import Hypothesis
 from hermite_dual.report.page import (
+    LING,
     Content,
     Markup,
     facts,
@@ -27,9 +28,8 @@ from hermite_dual.report.training_plot import plot_run, plot_training
 from hermite_dual.validation.training_study import StudyRun, TrainingStudy
 from hermite_dual.versions import versions
 
-_LING = '<a href="https://arxiv.org/abs/2205.13814">Ling et al., arXiv 2205.13814</a>'
 _SOURCE = (
-    f"<p>The claims are the conclusions of Theorem 1 of {_LING} (ReLU, where L = 1), written with a general L. They "
+    f"<p>The claims are the conclusions of Theorem 1 of {LING} (ReLU, where L = 1), written with a general L. They "
     "are measured at every epoch in floating point; nothing is proven by a run. Ratio: the largest, over the epochs, "
     "of the side that must be smaller to the other.</p>"
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from html import escape
 
 from hermite_dual.report.page import (
+    LING,
     Content,
     Markup,
     facts,
@@ -26,7 +27,6 @@ from hermite_dual.validation.testing import CONTROL_SHARE, NETWORK_SHARE
 from hermite_dual.validation.verdict import Verdict
 
 _KINDS = {Verdict.AGREE: "good", Verdict.DISAGREE: "bad", Verdict.INCONCLUSIVE: "open"}
-_LING = '<a href="https://arxiv.org/abs/2205.13814">Ling et al., arXiv 2205.13814</a>'
 _TEST_HEAD = ("functional", "answer", "discrepancy", "standard error", "t", "p, adjusted", "would be seen")
 
 
@@ -179,7 +179,7 @@ def _least(report: ValidationReport) -> Iterator[str]:
     rows: list[tuple[str, Content | Markup]] = [("λ_*, of the matrix under test", least.population)]
     if least.theorem_width is not None:
         rows.append(("width in the theorem, its constant taken as 1", least.theorem_width))
-    rows.append(("theorem", Markup(f"Theorem 2 of {_LING} (ReLU)")))
+    rows.append(("theorem", Markup(f"Theorem 2 of {LING} (ReLU)")))
     yield facts(rows)
 
 

@@ -83,9 +83,6 @@ class BivariateNormalCDF(EvaluatedFunction):
             h, k = k, h
         return sp.exp(-(h**2) / 2) / sp.sqrt(2 * sp.pi) * NormalCDF(k - rho * h, gap)
 
-    def _eval_is_extended_real(self) -> bool | None:
-        return True if all(argument.is_extended_real for argument in self.args) else None
-
     def _eval_is_nonnegative(self) -> bool | None:
         return self._eval_is_extended_real()
 

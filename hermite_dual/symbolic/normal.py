@@ -28,6 +28,21 @@ class EvaluatedFunction(sp.Function):
     float64 = ""
     precise = ""
 
+    def _eval_is_extended_real(self) -> bool | None:
+        return True if all(argument.is_extended_real for argument in self.args) else None
+
+    def _at(self, *numbers: mpmath.mpf) -> mpmath.mpf:
+        """Return the value at mpmath numbers, to the working precision."""
+        raise NotImplementedError
+
+    def _eval_evalf(self, prec: int) -> sp.Expr | None:
+        numbers = evaluate_arguments(self.args, prec)
+        if numbers is None:
+            return None
+        with mp_bits(prec + 20):
+            value = self._at(*numbers)
+        return sp.Float._new(value._mpf_, prec)
+
     def _call(self, name: str, printer: Any) -> str:
         arguments = ", ".join(printer._print(argument) for argument in self.args)
         return f"{printer._module_format(name)}({arguments})"
@@ -106,19 +121,11 @@ class NormalCDF(EvaluatedFunction):
     def _eval_rewrite_as_erfc(self, *args: sp.Expr, **_hints: object) -> sp.Expr:
         return sp.erfc(-self.score / sp.sqrt(2)) / 2
 
-    def _eval_is_extended_real(self) -> bool | None:
-        return True if all(argument.is_extended_real for argument in self.args) else None
-
     def _eval_is_nonnegative(self) -> bool | None:
         return self._eval_is_extended_real()
 
-    def _eval_evalf(self, prec: int) -> sp.Expr | None:
-        numbers = evaluate_arguments(self.args, prec)
-        if numbers is None:
-            return None
-        with mp_bits(prec + 20):
-            value = normal_cdf_mp(*numbers)
-        return sp.Float._new(value._mpf_, prec)
+    def _at(self, *numbers: mpmath.mpf) -> mpmath.mpf:
+        return normal_cdf_mp(*numbers)
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         body = rf"\Phi\left({printer._print(self.score)}\right)"
@@ -160,16 +167,8 @@ class GaussianWeight(EvaluatedFunction):
     def _eval_rewrite_as_exp(self, *args: sp.Expr, **_hints: object) -> sp.Expr:
         return sp.exp(-self.args[0] / self.args[1])
 
-    def _eval_is_extended_real(self) -> bool | None:
-        return True if all(argument.is_extended_real for argument in self.args) else None
-
-    def _eval_evalf(self, prec: int) -> sp.Expr | None:
-        numbers = evaluate_arguments(self.args, prec)
-        if numbers is None:
-            return None
-        with mp_bits(prec + 20):
-            value = gaussian_weight_mp(*numbers)
-        return sp.Float._new(value._mpf_, prec)
+    def _at(self, *numbers: mpmath.mpf) -> mpmath.mpf:
+        return gaussian_weight_mp(*numbers)
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         body = rf"\exp\left({printer._print(-self.args[0] / self.args[1])}\right)"
