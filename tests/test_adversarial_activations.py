@@ -63,4 +63,4 @@ def test_the_questions_see_wrong_values_and_false_proofs(adversary):
 
 
 def test_there_are_more_than_a_hundred(adversary):
-    assert len(adversary.CASES) == len(adversary._CASES) >= 109
+    assert len(adversary.CASES) == len(adversary.LISTED) >= 109
