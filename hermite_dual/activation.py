@@ -15,7 +15,7 @@ from hermite_dual.expressions.catalogue import close_names, lookup, reason_again
 from hermite_dual.expressions.catalogue_entry import parameter
 from hermite_dual.expressions.features import feature_probes
 from hermite_dual.expressions.float_function import FloatFunction, float_function
-from hermite_dual.expressions.formula_functions import POLES, is_function
+from hermite_dual.expressions.formula_functions import is_function
 from hermite_dual.expressions.lipschitz import supremum_of_magnitude
 from hermite_dual.expressions.parser import MAX_LENGTH, parse_activation
 from hermite_dual.expressions.python_function import (
@@ -30,25 +30,17 @@ from hermite_dual.expressions.python_function import (
 from hermite_dual.float_state import own_float_state
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.numbers import as_printed
-from hermite_dual.shape.pieces import HOLE
+from hermite_dual.shape.refusals import PROBES, SINGULAR, check_functions, check_real, check_values, complex_values
 from hermite_dual.shape.shape import Shape, shape_of
-from hermite_dual.shape.singular import unknown_functions
 from hermite_dual.symbols import x
 
 ActivationLike = Any
 """What names an activation: see `activation`."""
 
-_PROBES = np.array([-300.0, -30.0, -7.3, -2.1, -0.6, -1e-3, 1e-3, 0.6, 2.1, 7.3, 30.0, 300.0])
-"""Where a new activation is looked at: complex values and NaN show here."""
 _REACH = 1e3
 """Kinks this far out are known to the estimate of a Lipschitz constant."""
 _LONGEST = 200
 """Characters of a formula that is shown beside its name."""
-_WINDOW = 64.0
-"""Half-width of the window in which poles are looked for where there may be infinitely many."""
-SINGULAR = (sp.Pow, sp.Piecewise, sp.tan, sp.cot, sp.sec, sp.csc, sp.coth, sp.csch, sp.atanh, sp.acoth)
-"""What a pole or a hole comes from."""
-STEPPED = (sp.floor, sp.ceiling, sp.frac, sp.Mod)
 _SYMPY_ERRORS = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, RuntimeError)
 """What SymPy and NumPy raise at a formula that makes no sense, such as a comparison of complex values."""
 _ASSUMPTIONS = ("positive", "negative", "nonnegative", "nonpositive", "integer", "rational", "irrational", "nonzero")
@@ -221,7 +213,7 @@ class Activation:
                     f"the derivative of the Python function {self.name!r} is not known: "
                     "pass activation(f, derivative=df), or a SymPy expression"
                 )
-            slope, digits = checked(self._derivative), resolution(self._derivative, _PROBES)
+            slope, digits = checked(self._derivative), resolution(self._derivative, PROBES)
             return Activation(None, slope, f"{self.name}'", kinks=self._kinks, resolution=digits)
         if not self.parameters and self.jumps:
             raise InvalidInputError(
@@ -390,16 +382,16 @@ def _from_expression(expr: sp.Expr, name: str, *, source: str = "", lipschitz: s
     if expr.has(sp.I):
         real, imaginary = expr.expand(complex=True).as_real_imag()
         if sp.simplify(imaginary) != 0:
-            raise _complex_values(name)
+            raise complex_values(name)
         expr = sp.simplify(real)
     try:
-        _check_functions(expr, name)
+        check_functions(expr, name)
         if expr.free_symbols <= {x} and expr.has(*SINGULAR) and not expr.has(sp.Piecewise):
             # before a thousand zeros are isolated of what is refused anyway, such as sqrt(sin(x*abs(x)))
-            _check_real(float_function(expr, x), name)
+            check_real(float_function(expr, x), name)
         phi = Activation(expr, _function_of(expr), name, source=source, lipschitz=lipschitz)
         if expr.free_symbols <= {x}:
-            _check_values(phi)
+            check_values(phi.shape, phi, name)
     except _SYMPY_ERRORS as error:
         if isinstance(error, HermiteDualError):
             raise
@@ -451,64 +443,15 @@ def _rounded_up(constant: sp.Expr) -> float:
         return upper_float(constant_ball(constant))
 
 
-def _complex_values(name: str) -> InvalidInputError:
-    return InvalidInputError(
-        f"activation {name} takes complex values on the real line: an activation is real; "
-        "write sqrt(Abs(x)) for sqrt(x), log(1 + x**2) for log(x), or a Piecewise"
-    )
-
-
-def _check_functions(expr: sp.Expr, name: str) -> None:
-    """Refuse functions of whose singularities nothing is known."""
-    if expr.has(*STEPPED):
-        raise InvalidInputError(
-            f"activation {name}: floor, ceiling, frac and Mod have infinitely many jumps, for which no quadrature "
-            "here is accurate; write the pieces that matter as a Piecewise"
-        )
-    unknown = sorted(unknown_functions(shape_of(expr, x).known))
-    if unknown:
-        poles = "".join(f"; {function} has poles at {POLES[function]}" for function in unknown if function in POLES)
-        raise InvalidInputError(
-            f"activation {name}: the function {unknown[0]} is not among those whose kinks and poles are known{poles}. "
-            "Elementary functions, erf and its kin are; any other goes in as a Python function, such as one of "
-            "scipy.special, for float64 results"
-        )
-
-
-def _check_real(function: FloatFunction, name: str) -> None:
-    if np.isnan(function(_PROBES)).any():
-        raise _complex_values(name)
-
-
-def _check_values(phi: Activation) -> None:
-    """Refuse complex values, intervals without a value, and poles next to which phi^2 is not integrable."""
-    shape = phi.shape
-    pieces = shape.within(_WINDOW) if phi.expr is not None and phi.expr.has(*SINGULAR) else None
-    if pieces is not None and HOLE in pieces.expressions:
-        ends = [-sp.oo, *pieces.kinks, sp.oo]
-        i = pieces.expressions.index(HOLE)
-        raise InvalidInputError(
-            f"activation {phi.name} has no value between {ends[i]} and {ends[i + 1]}: its conditions leave a hole; "
-            "add a branch with the condition True"
-        )
-    _check_real(phi, phi.name)
-    if pieces is not None and shape.poles:
-        pole = min(shape.poles, key=lambda place: abs(float(place)))
-        raise NotIntegrableError(
-            f"activation {phi.name} has a pole at x = {pole} and is not square-integrable: no Gaussian integral of "
-            "phi^2 exists; bound it there"
-        )
-
-
 def _from_callable(
     function: Callable[..., Any], kinks: Iterable[float], derivative: Callable[..., Any] | None
 ) -> Activation:
     name = getattr(function, "__name__", type(function).__name__)
     evaluate = checked(function)
-    refuse_random(evaluate, _PROBES, name)
+    refuse_random(evaluate, PROBES, name)
     places = [float_bounds(kink, "kinks", "give the points where it is not smooth")[0] for kink in kinks]
     points = [sp.Float(place, 17) for place in sorted(places)]
-    digits = resolution(function, _PROBES)
+    digits = resolution(function, PROBES)
     if digits > EPS:
         say_narrow(name)
     return Activation(None, evaluate, name, kinks=points, derivative=derivative, resolution=digits)

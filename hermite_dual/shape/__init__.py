@@ -1,4 +1,4 @@
 """What an activation is: kinks, pieces, values, jumps, parity, poles.
 
-Read `shape`, then `pieces`, `singular`, `zeros`, `numbers`.
+Read `shape`, then `at_points`, `pieces`, `singular`, `zeros`, `numbers`; `refusals` (what is no activation).
 """

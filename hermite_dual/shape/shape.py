@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -21,23 +20,30 @@ from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.balls.deflated import Deflated, plain
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.shape.approximate import seen_kinks
-from hermite_dual.shape.numbers import UndecidedError, as_printed, compare, finite_value, is_zero
+from hermite_dual.shape.at_points import (
+    agree_at,
+    ball_at,
+    common_limit,
+    formula_at,
+    mirrored,
+    one_sided_limit,
+    opposite,
+    value_at,
+    without_removable,
+)
+from hermite_dual.shape.numbers import UndecidedError, as_printed, compare, is_zero
 from hermite_dual.shape.pieces import HOLE, cut
 from hermite_dual.shape.singular import (
     Limit,
     continued,
     in_known_functions,
-    limit_at,
-    places,
     unknown_functions,
-    vanishes_at,
 )
 from hermite_dual.shape.zeros import InfinitelyManyError, Interval
 
 _LINE: Interval = (-sp.oo, sp.oo)
 _WINDOW = 64
 """Half-width of the window in which the kinks of a function with infinitely many are listed."""
-_MOST_OPERATIONS = 80
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ class Pieces:
     def values(self) -> tuple[sp.Expr | None, ...]:
         """Exact values at the kinks; None where phi is undefined there."""
         pairs = zip(self.kinks, self.points, strict=True)
-        return tuple(None if at is None else _value(at, self.symbol, kink) for kink, at in pairs)
+        return tuple(None if at is None else value_at(at, self.symbol, kink) for kink, at in pairs)
 
     @cached_property
     def places(self) -> Array:
@@ -101,9 +107,7 @@ class Pieces:
     @property
     def slope(self) -> sp.Expr:
         """The derivative between the kinks as one formula."""
-        slopes = [expression.diff(self.symbol) for expression in self.expressions]
-        branches = [(expression, self.symbol < kink) for expression, kink in zip(slopes, self.kinks, strict=False)]
-        return sp.Piecewise(*branches, (slopes[-1], True)) if branches else slopes[0]
+        return _joined([expression.diff(self.symbol) for expression in self.expressions], self.symbol, self.kinks)
 
     def continuous_at(self, index: int) -> bool | None:
         """Whether phi is continuous at a kink, its own value included; None if that is not decided."""
@@ -118,8 +122,8 @@ class Pieces:
             parts, values = self.plain, self.values
             for parity in (1, -1):
                 pairs = zip(parts[: (len(parts) + 1) // 2], reversed(parts), strict=False)
-                mirrored = all(_mirrored(left, right, self.symbol, parity) for left, right in pairs)
-                if mirrored and all(_opposite(a, b, parity) for a, b in zip(values, reversed(values), strict=True)):
+                symmetric = all(mirrored(left, right, self.symbol, parity) for left, right in pairs)
+                if symmetric and all(opposite(a, b, parity) for a, b in zip(values, reversed(values), strict=True)):
                     return parity
         except (UndecidedError, ArithmeticError, TypeError, ValueError):
             return 0  # no proof, no claim
@@ -235,9 +239,9 @@ class Shape:
         for kink, at in zip(pieces.kinks, pieces.points, strict=True):
             order = compare(kink, point)
             if order == 0:
-                return None if at is None else _value(at, self.symbol, kink)
+                return None if at is None else value_at(at, self.symbol, kink)
             index += order < 0
-        return _value(pieces.expressions[index], self.symbol, point)
+        return value_at(pieces.expressions[index], self.symbol, point)
 
     @cached_property
     def values(self) -> tuple[sp.Expr | None, ...]:
@@ -291,8 +295,8 @@ class Shape:
             return self.pieces.parity
         if self.expr is None:
             return 0
-        mirrored = self.expr.subs(self.symbol, -self.symbol)
-        return next((sign for sign in (1, -1) if sp.expand(mirrored - sign * self.expr) == 0), 0)
+        reflected = self.expr.subs(self.symbol, -self.symbol)
+        return next((sign for sign in (1, -1) if sp.expand(reflected - sign * self.expr) == 0), 0)
 
     @cached_property
     def homogeneous(self) -> bool:
@@ -342,15 +346,15 @@ def _pieces(known: sp.Expr, symbol: sp.Symbol, interval: Interval) -> Pieces:
         if index:
             kinks.append(row.breaks[index - 1])
             at_kinks.append(row.points[index - 1])
-            points.append(_at(at_kinks[-1], symbol, row.breaks[index - 1]))
-        continuation, staying = _without_removable(cell, symbol, ends)
+            points.append(formula_at(at_kinks[-1], symbol, row.breaks[index - 1]))
+        continuation, staying = without_removable(cell, symbol, ends)
         expressions += [continuation] * (len(staying) + 1)
         kinks += staying
         at_kinks += [cell] * len(staying)
-        points += [_at(cell, symbol, place) for place in staying]
+        points += [formula_at(cell, symbol, place) for place in staying]
     for i, kink in enumerate(kinks):
         if points[i] is None and at_kinks[i] != HOLE:
-            points[i] = _common_limit(expressions[i : i + 2], symbol, kink)
+            points[i] = common_limit(expressions[i : i + 2], symbol, kink)
     return _merged(
         Pieces(symbol, tuple(kinks), tuple(expressions), tuple(points), _source(known, symbol, kinks, expressions))
     )
@@ -358,55 +362,14 @@ def _pieces(known: sp.Expr, symbol: sp.Symbol, interval: Interval) -> Pieces:
 
 def _source(expr: sp.Expr, symbol: sp.Symbol, kinks: list[sp.Expr], expressions: list[sp.Expr]) -> sp.Expr:
     """Return the formula as given, or put together from its pieces where one is continued over a singularity."""
-    if not any(expression.has(Deflated) for expression in expressions):
-        return expr
+    continued_somewhere = any(expression.has(Deflated) for expression in expressions)
+    return _joined(expressions, symbol, kinks) if continued_somewhere else expr
+
+
+def _joined(expressions: Sequence[sp.Expr], symbol: sp.Symbol, kinks: Sequence[sp.Expr]) -> sp.Expr:
+    """Return the formulas between kinks as one formula."""
     branches = [(expression, symbol < kink) for expression, kink in zip(expressions, kinks, strict=False)]
     return sp.Piecewise(*branches, (expressions[-1], True)) if branches else expressions[0]
-
-
-def _without_removable(formula: sp.Expr, symbol: sp.Symbol, ends: Interval) -> tuple[sp.Expr, list[sp.Expr]]:
-    """Return a part continued over its removable singularities, and the singularities that stay."""
-    if formula == HOLE or formula.free_symbols - {symbol}:
-        return formula, []
-    kept = []
-    for place in places(formula, symbol, ends):
-        value = continued(formula, symbol, place)
-        if value is None:
-            kept.append(place)
-        else:
-            formula = value
-    return formula, kept
-
-
-def _at(formula: sp.Basic, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
-    """Return a formula that has phi's value at a point, None where phi has none."""
-    if formula == HOLE:
-        return None
-    if finite_value(formula, symbol, point) is not None:
-        return formula
-    if not formula.has(symbol) or formula.free_symbols - {symbol} or formula.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
-        return None
-    return continued(formula, symbol, point)
-
-
-def _common_limit(sides: Sequence[sp.Expr], symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
-    """Return the limit from both sides of a point where the formula is 0/0 or the like; None if there is none."""
-    if any(formula == HOLE or formula.free_symbols - {symbol} for formula in sides):
-        return None
-    balls = [_limit(formula, symbol, point, side).value for formula, side in zip(sides, (-1, 1), strict=True)]
-    if None in balls or not balls[0].overlaps(balls[1]):
-        return None
-    limits = [sp.limit(plain(formula), symbol, point, side) for formula, side in zip(sides, "-+", strict=True)]
-    return limits[0] if limits[0].is_finite and is_zero(limits[0] - limits[1]) else None
-
-
-def _value(formula: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> sp.Expr | None:
-    """Return a formula's value at a point, continued over a removable singularity."""
-    value = finite_value(formula, symbol, point)
-    if value is None or value.has(Deflated):
-        limit = sp.limit(plain(formula), symbol, point)
-        value = None if limit.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.AccumBounds) else limit
-    return value
 
 
 def _merged(pieces: Pieces) -> Pieces:
@@ -417,7 +380,7 @@ def _merged(pieces: Pieces) -> Pieces:
         if left == right and left != HOLE and not left.free_symbols - {pieces.symbol}:
             at_kink = pieces.points[i]
             if continued(left, pieces.symbol, kink) is not None and at_kink is not None:
-                there, value = (_value(formula, pieces.symbol, kink) for formula in (left, at_kink))
+                there, value = (value_at(formula, pieces.symbol, kink) for formula in (left, at_kink))
                 if there is not None and value is not None and is_zero(value - there):
                     continue
         keep.append(i)
@@ -429,17 +392,9 @@ def _merged(pieces: Pieces) -> Pieces:
 def _sides(pieces: Pieces) -> tuple[Singularity, ...]:
     both_sides = []
     for i, kink in enumerate(pieces.kinks):
-        sides = [_limit(pieces.expressions[i + k], pieces.symbol, kink, (-1, 1)[k]) for k in (0, 1)]
+        sides = [one_sided_limit(pieces.expressions[i + k], pieces.symbol, kink, (-1, 1)[k]) for k in (0, 1)]
         both_sides.append(Singularity(*sides))
     return tuple(both_sides)
-
-
-def _limit(formula: sp.Expr, symbol: sp.Symbol, kink: sp.Expr, side: int) -> Limit:
-    """The one-sided limit: the value where the part is analytic, else from its expansion."""
-    if formula == HOLE or formula.free_symbols - {symbol}:
-        return Limit(None, None)
-    ball = _ball(formula, symbol, kink)
-    return Limit(ball, 0.0) if ball.is_finite() else limit_at(formula, symbol, kink, side)
 
 
 def _continuous(pieces: Pieces, index: int, sides: Singularity) -> bool | None:
@@ -449,46 +404,7 @@ def _continuous(pieces: Pieces, index: int, sides: Singularity) -> bool | None:
     symbol, kink = pieces.symbol, pieces.kinks[index]
     left, right = ((pieces.expressions[index + k], (sides.left, sides.right)[k].value) for k in (0, 1))
     at_kink = pieces.points[index]
-    answers = [_agree(left, right, symbol, kink)]
+    answers = [agree_at(left, right, symbol, kink)]
     if at_kink is not None:
-        answers.append(_agree(right, (at_kink, _ball(at_kink, symbol, kink)), symbol, kink))
+        answers.append(agree_at(right, (at_kink, ball_at(at_kink, symbol, kink)), symbol, kink))
     return False if False in answers else None if None in answers else True
-
-
-def _ball(formula: sp.Expr, symbol: sp.Symbol, point: sp.Expr) -> Any:
-    """Return a ball of a formula's value, NaN where the formula has none."""
-    from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
-    from hermite_dual.certified.balls.precision import working_precision
-
-    with working_precision(128):
-        return BallFunction(formula, symbol)(constant_ball(point))
-
-
-def _agree(first: tuple[sp.Expr, Any], second: tuple[sp.Expr, Any], symbol: sp.Symbol, point: sp.Expr) -> bool | None:
-    """Whether two formulas, with balls of their limits, have the same limit at a point; None if undecided."""
-    if first[1] is None or second[1] is None:
-        return None
-    gap = first[1] - second[1]
-    if gap > 0 or gap < 0:
-        return False
-    return True if gap.is_zero() or vanishes_at(first[0] - second[0], symbol, point) else None
-
-
-def _opposite(first: sp.Expr | None, second: sp.Expr | None, parity: int) -> bool:
-    """Whether two values are equal, or opposite for parity -1."""
-    if first is None or second is None:
-        return first is second
-    return is_zero(first - parity * second)
-
-
-def _mirrored(left: sp.Expr, right: sp.Expr, symbol: sp.Symbol, parity: int) -> bool:
-    """Whether `left(x) = parity * right(-x)`: seen at points first, proven by algebra then."""
-    gap = left - parity * right.xreplace({symbol: -symbol})
-    if gap == 0 or sp.expand(gap) == 0:
-        return True
-    if gap.free_symbols == {symbol}:
-        for probe in (sp.Rational(-17, 13), sp.Rational(7, 5)):
-            value = gap.subs(symbol, probe)
-            if not value.has(sp.nan, sp.zoo) and value.is_real and abs(sp.N(value, 30)) > sp.Float("1e-20"):
-                return False
-    return bool(gap.count_ops() <= _MOST_OPERATIONS and sp.simplify(gap) == 0)
