@@ -5,7 +5,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -54,22 +54,33 @@ class ArraySamples:
 
 
 @dataclass(frozen=True)
-class NpySamples:
-    """Rows of a `.npy` file, mapped when they are read."""
+class _OpenedSamples:
+    """Rows of an array on a local or shared file system, opened when they are read."""
 
+    kind: ClassVar[str]
     path: str
 
     @property
     def shape(self) -> tuple[int, int]:
         """(n, d)."""
-        array = self._mapped()
-        return array.shape[0], array.shape[1]
+        array = self._opened()
+        return int(array.shape[0]), int(array.shape[1])
 
     def rows(self, span: slice) -> Array:
         """Some rows."""
-        return check_samples(self._mapped()[span], f"data file {self.path!r}")
+        return check_samples(self._opened()[span], f"{self.kind} {self.path!r}")
 
-    def _mapped(self) -> NDArray[Any]:
+    def _opened(self) -> Any:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class NpySamples(_OpenedSamples):
+    """Rows of a `.npy` file, mapped."""
+
+    kind = "data file"
+
+    def _opened(self) -> Any:
         try:
             mapped = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
@@ -81,20 +92,10 @@ class NpySamples:
 
 
 @dataclass(frozen=True)
-class ZarrSamples:
-    """Rows of a Zarr array on a local or shared file system."""
+class ZarrSamples(_OpenedSamples):
+    """Rows of a Zarr array."""
 
-    path: str
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n, d)."""
-        array = self._opened()
-        return int(array.shape[0]), int(array.shape[1])
-
-    def rows(self, span: slice) -> Array:
-        """Some rows."""
-        return check_samples(self._opened()[span], f"Zarr array {self.path!r}")
+    kind = "Zarr array"
 
     def _opened(self) -> Any:
         try:
