@@ -31,6 +31,15 @@ def panels(kinks: Sequence[flint.arb], step: flint.arb, reach: flint.arb) -> lis
     return rule
 
 
+def by_width(rule: list[tuple[flint.arb, flint.arb]]) -> list[list[list[tuple[flint.arb, flint.arb]]]]:
+    """The panels of a rule, those together that have their nodes at the same distances."""
+    groups: dict[str, list] = {}
+    for start in range(0, len(rule), NODES):
+        panel = rule[start : start + NODES]
+        groups.setdefault((panel[-1][0] - panel[0][0]).str(35, radius=False), []).append(panel)
+    return list(groups.values())
+
+
 def to_arb(expression: sp.Expr) -> flint.arb:
     """A ball around an exact SymPy number."""
     return flint.arb(str(sp.N(expression, 45)))
@@ -40,6 +49,7 @@ ARB_FUNCTIONS = {
     "exp": lambda z: z.exp(),
     "sin": lambda z: z.sin(),
     "cos": lambda z: z.cos(),
+    "tanh": lambda z: z.tanh(),
     "sinh": lambda z: z.sinh(),
     "cosh": lambda z: z.cosh(),
     "erf": lambda z: z.erf(),
@@ -108,7 +118,6 @@ def dual_by_quadrature(
         first, second, shared = to_arb(sp.sympify(q1)), to_arb(sp.sympify(q2)), to_arb(sp.sympify(c))
         gap = first * second - shared**2
         splits = [to_arb(sp.sympify(kink)) for kink in kinks]
-        total = flint.arb(0)
         rules = []
         for variance, other, function in ((first, second, left), (second, first, right)):
             deviation = variance.sqrt()
@@ -117,8 +126,17 @@ def dual_by_quadrature(
             rule = panels(splits, step, REACH * deviation)
             rules.append([(z, (w * value(z) * (-(z**2) * other / (2 * gap)).exp()).mid()) for z, w in rule])
         slope = shared / gap
-        for u, a in rules[0]:
-            scaled = (u * slope).mid()
-            total += a * sum(((b * (scaled * v).exp()).mid() for v, b in rules[1]), flint.arb(0))
+        total = flint.arb(0)
+        for part in by_width(rules[1]):
+            # exp(slope u v) = exp(slope u first) exp(slope u (v - first)), the last the same on panels of one width
+            steps = [v - part[0][0][0] for v, _ in part[0]]
+            weights = flint.arb_mat([[b for _, b in panel] for panel in part])
+            growth = flint.arb_mat([[(slope * u * step).exp().mid() for u, _ in rules[0]] for step in steps])
+            inner = weights * growth
+            for row, panel in enumerate(part):
+                start = slope * panel[0][0]
+                total += sum(
+                    (a * (start * u).exp() * inner[row, column] for column, (u, a) in enumerate(rules[0])), flint.arb(0)
+                ).mid()
         total = total / (2 * flint.arb.pi() * gap.sqrt())
         return sp.Float(total.mid().str(45, radius=False), 45)
