@@ -18,19 +18,15 @@ from hermite_dual.certified.enclosures.wedges import wedge_kernel
 from hermite_dual.dual import dual
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
 from hermite_dual.shape.shape import shape_of
+from tests.problems import NAMED
 
 x = sp.Symbol("x", real=True)
-GELU = x * (1 + sp.erf(x / sp.sqrt(2))) / 2
 
-# name: activation, scale below which it varies, kinks
+# name: activation, kinks
 REFERENCE = {
-    "tanh": (sp.tanh(x), []),
-    "gelu": (GELU, []),
-    "softplus": (sp.log(1 + sp.exp(x)), []),
+    **{name: (NAMED[name].expr, NAMED[name].kinks) for name in ("tanh", "gelu", "softplus", "relu", "elu")},
     "root": (sp.sqrt(1 + x**2), []),
     "runge": (1 / (1 + 25 * x**2), []),
-    "relu": (sp.Max(x, 0), [0]),
-    "elu": (sp.Piecewise((x, x > 0), (sp.exp(x) - 1, True)), [0]),
     "hardtanh": (sp.Max(-1, sp.Min(1, x)), [-1, 1]),
     "softsign": (x / (1 + sp.Abs(x)), [0]),
 }
@@ -183,7 +179,7 @@ def test_kernels_contain_closed_forms(expr, closed, limit):
             assert ball.rad() <= norm * arb("1.01e-20")
 
 
-@pytest.mark.parametrize("expr", [sp.tanh(x), GELU, sp.log(1 + sp.exp(x))])
+@pytest.mark.parametrize("expr", [sp.tanh(x), NAMED["gelu"].expr, sp.log(1 + sp.exp(x))])
 def test_lattice_and_series_agree(expr):
     # few digits go through Mehler's series at this correlation, many through the lattice
     series, lattice = kernel_ball(shape_of(expr, x), 1, 1, 0.625, 20), kernel_ball(shape_of(expr, x), 1, 1, 0.625, 60)

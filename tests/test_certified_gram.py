@@ -18,59 +18,12 @@ from hermite_dual.claims import check_claim, scaling_error
 from hermite_dual.population.proof import certified_kernel
 from hermite_dual.population.proof.entry_bounds import entry_bounds
 from hermite_dual.population.proof.input_rows import InputRows
-
-DIGITS = 40
-
-
-def relu(q1, q2, c):
-    rho = max(min(c / mp.sqrt(q1 * q2), mp.mpf(1)), mp.mpf(-1))
-    return mp.sqrt(q1 * q2) / (2 * mp.pi) * (mp.sqrt(1 - rho**2) + rho * (mp.pi - mp.acos(rho)))
-
-
-def erf(q1, q2, c):
-    return 2 / mp.pi * mp.asin(2 * c / mp.sqrt((1 + 2 * q1) * (1 + 2 * q2)))
-
-
-def sin(q1, q2, c):
-    return mp.exp(-(q1 + q2) / 2) * mp.sinh(c)
-
-
-KERNELS = {"relu": relu, "erf": erf, "sin": sin}
-"""Closed forms from the literature: Cho and Saul (2009), Williams (1997), and the moments of exp(i x)."""
-
-
-def truth(kernel, model, X, depth, rows=None):
-    """K at a depth, or its limit by iteration until nothing changes at 40 digits."""
-    with mp.workdps(DIGITS):
-        n, d = X.shape
-        w, u, b = (mp.mpf(s) ** 2 for s in (model.sigma_w, model.sigma_u, model.sigma_b))
-        rows = rows or [[mp.mpf(v) for v in row] for row in X.tolist()]
-        inner = [[u * mp.fdot(rows[i], rows[j]) / d + b for j in range(n)] for i in range(n)]
-        K = [[mp.mpf(0)] * n for _ in range(n)]
-        for _ in range(depth or 200):
-            S = [[w * K[i][j] + inner[i][j] for j in range(n)] for i in range(n)]
-            new = [[kernel(S[i][i], S[j][j], S[i][j]) for j in range(n)] for i in range(n)]
-            change = max(abs(new[i][j] - K[i][j]) for i in range(n) for j in range(n))
-            K = new
-            if change < mp.mpf(10) ** (5 - DIGITS):
-                break
-        return K
-
-
-def covered(matrix, errors, exact):
-    n = len(matrix)
-    with mp.workdps(DIGITS):
-        return all(abs(mp.mpf(matrix[i, j]) - exact[i][j]) <= mp.mpf(errors[i, j]) for i in range(n) for j in range(n))
-
-
-def samples(equal, n=4, d=7, seed=0):
-    X = np.random.default_rng(seed).normal(size=(n, d))
-    X[1] = X[0] + 0.05 * X[1]
-    return hd.on_sphere(X) if equal else X * np.linspace(0.4, 2.0, n)[:, None]
+from tests.problems import DIGITS, NAMED, covered, gram_truth, samples
+from tests.tolerances import SHARP_EIGENVALUE
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", ["relu", "erf", "sin"])
 @pytest.mark.parametrize("equal", [True, False], ids=["equal norms", "unequal norms"])
 @pytest.mark.parametrize("depth", [None, 1, 3])
 def test_entry_bounds_contain_the_truth_and_are_narrow(name, equal, depth):
@@ -79,7 +32,7 @@ def test_entry_bounds_contain_the_truth_and_are_narrow(name, equal, depth):
     G = model.gram(X, depth=depth)
     bounds = G.entry_bounds
     assert bounds.outcome is hd.Outcome.PROVEN
-    assert covered(G.matrix, bounds.errors, truth(KERNELS[name], model, X, depth))
+    assert covered(G.matrix, bounds.errors, gram_truth(name, model, X, depth))
     assert G.entry_error == bounds.errors.max() < 2e-13 * G.matrix.max()
 
 
@@ -88,7 +41,7 @@ def test_entry_bounds_hold_close_to_the_end_of_contraction(sigma_w):
     model = hd.DEQ("relu", sigma_w=sigma_w, sigma_u=1.0)
     X = samples(False, seed=3)
     G = model.gram(X)
-    assert covered(G.matrix, G.entry_bounds.errors, truth(relu, model, X, None))
+    assert covered(G.matrix, G.entry_bounds.errors, gram_truth("relu", model, X, None))
 
 
 @pytest.mark.parametrize("depth", [None, 2])
@@ -99,7 +52,7 @@ def test_a_wrong_entry_is_found_by_its_residual(depth):
     wrong[0, 3] = wrong[3, 0] = wrong[0, 3] + 1e-7
     wrong[2, 2] -= 1e-8
     bounds = entry_bounds(G.model, wrong, variances)
-    assert covered(wrong, bounds.errors, truth(erf, model, X, depth))
+    assert covered(wrong, bounds.errors, gram_truth("erf", model, X, depth))
     assert bounds.errors[0, 3] < 2e-7
 
 
@@ -142,10 +95,10 @@ def test_the_least_eigenvalue_lies_between_its_bounds(name):
     G = model.gram(X)
     e = G.least_eigenvalue()
     with mp.workdps(DIGITS):
-        exact = min(mp.eigsy(mp.matrix(truth(KERNELS[name], model, X, None)), eigvals_only=True))
+        exact = min(mp.eigsy(mp.matrix(gram_truth(name, model, X, None)), eigvals_only=True))
         assert mp.mpf(e.lower) <= exact <= mp.mpf(e.upper)
     assert e.outcome is hd.Outcome.PROVEN
-    assert e.upper - e.lower < 1e-11
+    assert e.upper - e.lower < SHARP_EIGENVALUE
     for bound in G.lower_bounds():
         assert bound.value <= exact
         assert bound.tightness == pytest.approx(bound.value / e.upper)
@@ -167,7 +120,7 @@ def test_rows_scaled_in_floats_stand_for_rows_scaled_exactly():
             exact.append([v / length for v in values])
         paper = hd.DEQ.paper("erf", sigma_w2=0.08).replace(sigma_u=1.0)
         ideal = type("Model", (), {"sigma_w": mp.sqrt(mp.mpf("0.16")), "sigma_u": mp.sqrt(2), "sigma_b": paper.sigma_b})
-        K = truth(erf, ideal, rows, None, exact)
+        K = gram_truth("erf", ideal, rows, None, exact)
     assert covered(G.matrix, bounds.errors, K)
     assert bounds.largest < 2e-13
 
@@ -285,7 +238,7 @@ def test_nearly_parallel_rows_at_large_variance_are_proven_from_the_diagonal(sig
     rows = np.array([[20.0, 0.0], [sign * 20.001, 0.0]])
     G = hd.DEQ("erf", 0.0).gram(rows)
     q1, q2, c = (mp.mpf(float(v)) / 2 for v in (rows[0, 0] ** 2, rows[1, 0] ** 2, rows[0, 0] * rows[1, 0]))
-    exact = 2 / mp.pi * mp.asin(2 * c / mp.sqrt((1 + 2 * q1) * (1 + 2 * q2)))
+    exact = NAMED["erf"].dual(q1, q2, c)
     assert abs(mp.mpf(G.matrix[0, 1]) - exact) <= G.entry_bounds.errors[0, 1]
     assert G.entry_error < 4e-7
 

@@ -12,47 +12,8 @@ from hypothesis import strategies as st
 import hermite_dual as hd
 from hermite_dual.certified.suprema.slope_regularity import SlopeRegularity, slope_regularity
 from hermite_dual.population.proof.tangent_bounds import tangent_entry_bounds
-from tests.test_certified_gram import DIGITS, covered, samples
-
-
-def relu(q1, q2, c):
-    rho = max(min(c / mp.sqrt(q1 * q2), mp.mpf(1)), mp.mpf(-1))
-    angle = mp.pi - mp.acos(rho)
-    return mp.sqrt(q1 * q2) / (2 * mp.pi) * (mp.sqrt(1 - rho**2) + rho * angle), angle / (2 * mp.pi)
-
-
-def erf(q1, q2, c):
-    a, b = 1 + 2 * q1, 1 + 2 * q2
-    return 2 / mp.pi * mp.asin(2 * c / mp.sqrt(a * b)), 4 / mp.pi / mp.sqrt(a * b - 4 * c**2)
-
-
-def sin(q1, q2, c):
-    return mp.exp(-(q1 + q2) / 2) * mp.sinh(c), mp.exp(-(q1 + q2) / 2) * mp.cosh(c)
-
-
-DUALS = {"relu": relu, "erf": erf, "sin": sin}
-"""Duals of phi and of phi': Cho and Saul (2009), Williams (1997) and its derivative, the moments of exp(i x)."""
-
-
-def truth(dual, model, X, depth):
-    """Theta by the recursion over layers, or its limit by iteration until nothing changes at 40 digits."""
-    with mp.workdps(DIGITS):
-        n, d = X.shape
-        w, u, b = (mp.mpf(s) ** 2 for s in (model.sigma_w, model.sigma_u, model.sigma_b))
-        rows = [[mp.mpf(v) for v in row] for row in X.tolist()]
-        inner = [[u * mp.fdot(rows[i], rows[j]) / d + b for j in range(n)] for i in range(n)]
-        K, theta = ([[mp.mpf(0)] * n for _ in range(n)] for _ in range(2))
-        for _ in range(depth or 200):
-            S = [[w * K[i][j] + inner[i][j] for j in range(n)] for i in range(n)]
-            both = [[dual(S[i][i], S[j][j], S[i][j]) for j in range(n)] for i in range(n)]
-            K = [[both[i][j][0] for j in range(n)] for i in range(n)]
-            new = [[K[i][j] + both[i][j][1] * (w * theta[i][j] + inner[i][j]) for j in range(n)] for i in range(n)]
-            change = max(abs(new[i][j] - theta[i][j]) for i in range(n) for j in range(n))
-            theta = new
-            if change < mp.mpf(10) ** (5 - DIGITS):
-                break
-        return theta
-
+from tests.problems import DIGITS, covered, samples, tangent_truth
+from tests.tolerances import OTHER_PATH, SHARP_EIGENVALUE, SHARP_ENTRY
 
 CASES = [
     ("relu", True, None),
@@ -74,9 +35,9 @@ def test_tangent_bounds_contain_the_truth_and_are_narrow(name, equal, depth):
     theta = model.ntk(X, depth=depth)
     bounds = theta.entry_bounds
     assert bounds.outcome is hd.Outcome.PROVEN
-    exact = truth(DUALS[name], model, X, depth)
+    exact = tangent_truth(name, model, X, depth)
     assert covered(theta.matrix, bounds.errors, exact)
-    assert theta.entry_error == bounds.errors.max() < 1e-12 * theta.matrix.max()
+    assert theta.entry_error == bounds.errors.max() < SHARP_ENTRY * theta.matrix.max()
     with mp.workdps(DIGITS):
         n = len(X)
         distance = max(abs(mp.mpf(theta.matrix[i, j]) - exact[i][j]) for i in range(n) for j in range(n))
@@ -89,7 +50,7 @@ def test_rows_that_are_nearly_parallel_are_covered(distance, depth):
     model = hd.DEQ("relu", sigma_w=0.45, sigma_u=1.2)
     X = np.array([[0.6, -1.1, 0.7], [0.6, -1.1, 0.7 + distance], [-0.6, 1.1, -0.7 + distance]])
     theta = model.ntk(X, depth=depth)
-    assert covered(theta.matrix, theta.entry_bounds.errors, truth(relu, model, X, depth))
+    assert covered(theta.matrix, theta.entry_bounds.errors, tangent_truth("relu", model, X, depth))
     assert theta.entry_error < 4e-7
 
 
@@ -101,9 +62,9 @@ def test_a_wrong_entry_is_found(depth):
     wrong[0, 3] = wrong[3, 0] = wrong[0, 3] + 1e-7
     wrong[2, 2] -= 1e-8
     bounds = tangent_entry_bounds(theta.model, wrong, theta.gram if depth is None else None)
-    assert covered(wrong, bounds.errors, truth(sin, model, X, depth))
+    assert covered(wrong, bounds.errors, tangent_truth("sin", model, X, depth))
     assert 1e-7 <= bounds.errors[0, 3] < 1.01e-7
-    assert bounds.errors[0, 1] < 1e-12
+    assert bounds.errors[0, 1] < SHARP_ENTRY
 
 
 @pytest.mark.parametrize("depth", [None, 2])
@@ -114,7 +75,7 @@ def test_parameters_within_their_slack_are_covered(depth):
     with mp.workdps(DIGITS):
         factor = mp.sqrt(1 + mp.mpf(2) ** -51)
         scales = {name: mp.mpf(getattr(model, name)) * factor for name in ("sigma_w", "sigma_u", "sigma_b")}
-        exact = truth(sin, SimpleNamespace(**scales), X, depth)
+        exact = tangent_truth("sin", SimpleNamespace(**scales), X, depth)
     assert covered(theta.matrix, theta.entry_bounds.errors, exact)
 
 
@@ -123,14 +84,14 @@ def test_the_least_eigenvalue_and_its_lower_bounds():
     theta = model.ntk(X)
     e = theta.least_eigenvalue()
     with mp.workdps(DIGITS):
-        exact = min(mp.eigsy(mp.matrix(truth(relu, model, X, None)), eigvals_only=True))
+        exact = min(mp.eigsy(mp.matrix(tangent_truth("relu", model, X, None)), eigvals_only=True))
         assert mp.mpf(e.lower) <= exact <= mp.mpf(e.upper)
     assert e.outcome is hd.Outcome.PROVEN
-    assert e.upper - e.lower < 1e-11
+    assert e.upper - e.lower < SHARP_EIGENVALUE
     # kdot_ii = 1/2 for ReLU: the factor is 1/(1 - sigma_w^2/2)
     for bound, below in zip(theta.lower_bounds(), theta.gram.lower_bounds(), strict=True):
         assert bound.value <= exact
-        assert bound.value == pytest.approx(below.value / (1 - model.sigma_w**2 / 2), rel=1e-9)
+        assert bound.value == pytest.approx(below.value / (1 - model.sigma_w**2 / 2), rel=OTHER_PATH)
         assert bound.tightness == pytest.approx(bound.value / e.upper)
     assert max(bound.value for bound in theta.lower_bounds()) > 0.0
     assert theta.check_lower_bound(math.nextafter(e.lower, -1)).outcome is hd.Outcome.PROVEN

@@ -22,6 +22,8 @@ from hermite_dual.certified.enclosures.trapezoid import Strip
 from hermite_dual.certified.second_proof.rebuild import parameters_of, rebuild
 from hermite_dual.certified.second_proof.rebuild_rows import row_moments
 from hermite_dual.shape.shape import shape_of
+from tests.problems import covered, gram_truth
+from tests.tolerances import SHARP_EIGENVALUE, SHARP_ENTRY
 
 NAMES = ["tanh", "gelu", "softplus", "erf", "elu"]
 """Odd, neither, neither, odd and entire, kinked at 0."""
@@ -129,24 +131,7 @@ def test_pairs_contain_the_kernel_in_balls(name):
         exact = kernel_ball(phi.shape, float(variances[i]), float(variances[j]), c, 18)
         assert abs(exact - arb(float(found.values[i, j]))).lower() <= arb(float(found.errors[i, j]))
         assert found.errors[i, j] < 1e-13
-    assert found.errors[1, 2] < 1e-12
-
-
-def erf_truth(model, X, depth=60):
-    """K for erf by Williams' closed form at 40 digits: the limit after 60 layers."""
-    with mp.workdps(40):
-        n, d = X.shape
-        w, u = mp.mpf(model.sigma_w) ** 2, mp.mpf(model.sigma_u) ** 2
-        rows = [[mp.mpf(v) for v in row] for row in X.tolist()]
-        inner = [[u * mp.fdot(a, b) / d for b in rows] for a in rows]
-        K = mp.zeros(n)
-        for _ in range(depth):
-            S = [[w * K[i, j] + inner[i][j] for j in range(n)] for i in range(n)]
-            roots = [mp.sqrt(1 + 2 * S[i][i]) for i in range(n)]
-            for i in range(n):
-                for j in range(n):
-                    K[i, j] = 2 / mp.pi * mp.asin(2 * S[i][j] / (roots[i] * roots[j]))
-        return K
+    assert found.errors[1, 2] < SHARP_ENTRY
 
 
 def different_norms(n=14, d=6, seed=2, low=0.5, high=2.0, close=0.02):
@@ -160,18 +145,16 @@ def different_norms(n=14, d=6, seed=2, low=0.5, high=2.0, close=0.02):
 def test_entries_and_least_eigenvalue_contain_the_truth(spread):
     model, X = hd.DEQ.paper("erf", sigma_w2=0.06), different_norms(low=spread[0], high=spread[1])
     G = model.gram(X)
-    bounds, exact = G.entry_bounds, erf_truth(model, X)
-    n = len(X)
+    bounds, exact = G.entry_bounds, gram_truth("erf", model, X, None)
     assert bounds.outcome is hd.Outcome.PROVEN
+    assert covered(G.matrix, bounds.errors, exact)
     with mp.workdps(40):
-        gaps = [[abs(mp.mpf(float(G.matrix[i, j])) - exact[i, j]) for j in range(n)] for i in range(n)]
-        assert all(gaps[i][j] <= mp.mpf(float(bounds.errors[i, j])) for i in range(n) for j in range(n))
-        least = min(mp.eigsy(exact, eigvals_only=True))
+        least = min(mp.eigsy(mp.matrix(exact), eigvals_only=True))
     e = G.least_eigenvalue()
     assert mp.mpf(e.lower) <= least <= mp.mpf(e.upper)
     if spread[0] > 0.1:
-        assert G.entry_error < 1e-12
-        assert e.upper - e.lower < 1e-11
+        assert G.entry_error < SHARP_ENTRY
+        assert e.upper - e.lower < SHARP_EIGENVALUE
 
 
 @pytest.mark.slow
@@ -179,12 +162,8 @@ def test_entries_and_least_eigenvalue_contain_the_truth(spread):
 def test_finite_depth_at_many_norms_contains_the_truth(depth):
     model, X = hd.DEQ("erf", sigma_w=0.7, sigma_u=1.1), different_norms(n=11)
     G = model.gram(X, depth=depth)
-    n, K = len(X), erf_truth(model, X, depth)
-    with mp.workdps(40):
-        errors = G.entry_bounds.errors
-        gaps = [[abs(mp.mpf(float(G.matrix[i, j])) - K[i, j]) for j in range(n)] for i in range(n)]
-        assert all(gaps[i][j] <= mp.mpf(float(errors[i, j])) for i in range(n) for j in range(n))
-    assert G.entry_error < 1e-12
+    assert covered(G.matrix, G.entry_bounds.errors, gram_truth("erf", model, X, depth))
+    assert G.entry_error < SHARP_ENTRY
 
 
 def test_what_cannot_be_had_together_says_why():
@@ -232,8 +211,8 @@ def test_the_second_computation_agrees_at_many_norms(name):
 def test_the_second_computation_contains_the_truth_at_many_norms():
     model, X = hd.DEQ.paper("erf", sigma_w2=0.06), different_norms(n=26, d=8, close=0.3)
     matrix, norm = rebuild(X, parameters_of("erf", 0.06, None, False))
-    exact = erf_truth(model, X)
-    difference = np.array([[float(exact[i, j] - mp.mpf(float(matrix[i, j]))) for j in range(26)] for i in range(26)])
+    exact = gram_truth("erf", model, X, None)
+    difference = np.array([[float(exact[i][j] - mp.mpf(float(matrix[i, j]))) for j in range(26)] for i in range(26)])
     # sigma_w^2 = 0.12 as a decimal against the square of the float differ by 1e-17
     assert np.linalg.norm(difference, 2) <= norm + 1e-14
 

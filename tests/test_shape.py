@@ -13,6 +13,7 @@ from hermite_dual.certified.balls.ball_functions import BallFunction, constant_b
 from hermite_dual.certified.balls.precision import working_precision
 from hermite_dual.shape.numbers import UndecidedError
 from hermite_dual.shape.shape import Shape, shape_of
+from tests.problems import NAMED
 
 x = hd.x
 R = sp.Rational
@@ -191,10 +192,10 @@ def test_functions_that_are_not_known_are_refused_in_a_sentence(expr):
 
 
 KERNELS = {
-    "x*sign(max(x, 0))": lambda r: (mp.sqrt(1 - r * r) + r * (mp.pi - mp.acos(r))) / (2 * mp.pi),
-    "sign(max(x, 0))": lambda r: (mp.pi - mp.acos(r)) / (2 * mp.pi),
+    "x*sign(max(x, 0))": lambda r: NAMED["relu"].dual(mp.mpf(1), mp.mpf(1), r),
+    "sign(max(x, 0))": lambda r: NAMED["step"].dual(mp.mpf(1), mp.mpf(1), r),
     # 1/2 and a step of height 1/2: (1 + 2 (1/2) + P(both)) / 4
-    "Heaviside(max(x, 0))": lambda r: (2 + (mp.pi - mp.acos(r)) / (2 * mp.pi)) / 4,
+    "Heaviside(max(x, 0))": lambda r: (2 + NAMED["step"].dual(mp.mpf(1), mp.mpf(1), r)) / 4,
 }
 
 

@@ -12,62 +12,10 @@ from hermite_dual.shape.shape import shape_of
 from hermite_dual.symbolic.bivariate_normal import LAMBDIFY_MODULES
 from hermite_dual.symbolic.closed_forms import derive_cross_dual, derive_derivative_dual, derive_dual
 from hermite_dual.symbols import c, q1, q2, rho, x
+from tests.problems import POINT, SOLVED, a, b, normal
 from tests.symbolic_reference import dual_by_quadrature
 
 R = sp.Rational
-a, b = sp.symbols("a b", positive=True)
-s = sp.sqrt(q1 * q2 - c**2)
-t = sp.acos(c / sp.sqrt(q1 * q2))
-D = (1 + q1) * (1 + q2) - c**2
-M = 1 + 2 * (q1 + q2) + 4 * s**2
-N = q1 + q2 + 4 * s**2 + 2 * c
-
-
-def normal(z):
-    return (1 + sp.erf(z / sp.sqrt(2))) / 2
-
-
-# Sources: neural-tangents elementwise.py (NT), GPflow misc.py (GP), Cho and Saul 2009 (CS), Williams 1997 (W),
-# Tsuchida et al. arXiv 2002.08517 (T), Isserlis 1918 (I).
-KNOWN = {
-    "relu": (sp.Max(x, 0), (s + (sp.pi - t) * c) / (2 * sp.pi)),  # CS, NT
-    "leaky_relu": (  # NT
-        a * sp.Min(x, 0) + b * sp.Max(x, 0),
-        (a - b) ** 2 * (s - t * c) / (2 * sp.pi) + (a**2 + b**2) * c / 2,
-    ),
-    "abs": (sp.Abs(x), (2 / sp.pi) * (s + c * (sp.pi / 2 - t))),  # NT
-    "step": (sp.Heaviside(x), (sp.pi - t) / (2 * sp.pi)),  # CS, GP
-    "sign": (sp.sign(x), 1 - 2 * t / sp.pi),  # NT
-    "relu^2": (sp.Max(x, 0) ** 2, (3 * c * s + (sp.pi - t) * (q1 * q2 + 2 * c**2)) / (2 * sp.pi)),  # CS, GP
-    "relu^3": (  # NT
-        sp.Max(x, 0) ** 3,
-        (q1 * q2) ** R(3, 2)
-        * (15 * sp.sin(t) - 11 * sp.sin(t) ** 3 + (sp.pi - t) * (9 * sp.cos(t) + 6 * sp.cos(t) ** 3))
-        / (2 * sp.pi),
-    ),
-    "erf": (sp.erf(x), (2 / sp.pi) * sp.asin(2 * c / sp.sqrt((1 + 2 * q1) * (1 + 2 * q2)))),  # W
-    "probit": (normal(x), R(1, 4) + sp.asin(c / sp.sqrt((1 + q1) * (1 + q2))) / (2 * sp.pi)),  # W
-    "gelu": (  # T
-        x * normal(x),
-        c / 4
-        + ((c**2 + q1 * q2 * D) / ((1 + q1) * (1 + q2) * sp.sqrt(D)) + c * sp.asin(c / sp.sqrt((1 + q1) * (1 + q2))))
-        / (2 * sp.pi),
-    ),
-    "sin": (sp.sin(x), sp.exp(-(q1 + q2) / 2) * sp.sinh(c)),  # NT
-    "cos": (sp.cos(x), sp.exp(-(q1 + q2) / 2) * sp.cosh(c)),  # NT
-    "exp": (sp.exp(b * x), sp.exp(b**2 * (q1 + q2 + 2 * c) / 2)),  # NT
-    "gaussian": (  # NT
-        sp.exp(-b * x**2),
-        ((1 + 2 * b * q1) * (1 + 2 * b * q2) - 4 * b**2 * c**2) ** -R(1, 2),
-    ),
-    "gabor": (  # NT
-        sp.exp(-(x**2)) * sp.sin(x),
-        sp.exp(-N / (2 * M)) * (sp.exp(2 * c / M) - 1) / (2 * sp.sqrt(M)),
-    ),
-    "x^2": (x**2, q1 * q2 + 2 * c**2),  # I
-    "x^3": (x**3, 9 * q1 * q2 * c + 6 * c**3),  # I
-    "x^5": (x**5, 225 * (q1 * q2) ** 2 * c + 600 * q1 * q2 * c**3 + 120 * c**5),  # I
-}
 DIGITS = sp.Float(10) ** -30  # relative, of forms evaluated to 40 digits
 
 
@@ -80,9 +28,9 @@ def random_point(generator):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", SOLVED)
 def test_derived_forms_equal_the_published_ones_at_twenty_points(name):
-    expr, published = KNOWN[name]
+    expr, published = SOLVED[name].expr, SOLVED[name].published
     form = derive_dual(shape_of(expr, x))
     generator = random.Random(name)
     for _ in range(20):
@@ -96,9 +44,9 @@ def test_derived_forms_equal_the_published_ones_at_twenty_points(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", SOLVED)
 def test_forms_have_at_most_twice_the_operations_of_the_published_ones(name):
-    expr, published = KNOWN[name]
+    expr, published = SOLVED[name].expr, SOLVED[name].published
     assert sp.count_ops(derive_dual(shape_of(expr, x)).general) <= 2 * sp.count_ops(published)
 
 
@@ -127,7 +75,6 @@ BY_QUADRATURE = {  # expression, kinks
     "wave and kink": (sp.erf(x) + sp.sin(x) + sp.Max(x, 0), [0]),
     "cut gaussian": (sp.exp(-(x**2) + x) * sp.Heaviside(x - 1), [1]),
 }
-POINT = (R(17, 10), R(3, 5), R(4, 5))
 
 
 @pytest.mark.slow
@@ -145,7 +92,7 @@ def test_forms_without_published_kernel_agree_with_quadrature_to_25_digits(name)
 @pytest.mark.slow
 def test_quadrature_knows_relu():
     reference = dual_by_quadrature(sp.Max(x, 0), x, [0], *POINT)
-    exact = KNOWN["relu"][1].subs(dict(zip((q1, q2, c), POINT, strict=True))).evalf(40)
+    exact = SOLVED["relu"].published.subs(dict(zip((q1, q2, c), POINT, strict=True))).evalf(40)
     assert abs(reference - exact) < sp.Float(10) ** -32
 
 

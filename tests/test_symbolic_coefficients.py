@@ -11,27 +11,19 @@ from hermite_dual.symbolic.coefficient_formulas import DEGREE, coefficient_formu
 from hermite_dual.symbolic.coefficients import exact_coefficient
 from hermite_dual.symbolic.hermite import hermite_integers, normalized_hermite
 from hermite_dual.symbols import rho, x
+from tests.problems import NAMED, normal
 
 R = sp.Rational
 q = sp.Symbol("q", positive=True)
 VARIANCE = R(17, 10)
 
 
-def normal(z):
-    return (1 + sp.erf(z / sp.sqrt(2))) / 2
-
-
 ACTIVATIONS = {
-    "relu": sp.Max(x, 0),
-    "gelu": x * normal(x),
+    **{name: NAMED[name].expr for name in ("relu", "gelu", "sin", "elu", "tanh", "softplus")},
     "erf(2 x + 1)": sp.erf(2 * x + 1),
-    "sin": sp.sin(x),
-    "elu": sp.Piecewise((x, x > 0), (sp.exp(x) - 1, True)),
     "gaussian": sp.exp(-(x**2)),
     "growing wave": sp.exp(x / 2) * sp.sin(x),
     "relu6": sp.Min(sp.Max(x, 0), 6),
-    "tanh": sp.tanh(x),
-    "softplus": sp.log(1 + sp.exp(x)),
     "softsign": x / (1 + sp.Abs(x)),
 }
 
