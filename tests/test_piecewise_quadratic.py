@@ -28,6 +28,7 @@ from hermite_dual.certified.second_proof.certificate import STATEMENTS, make_cer
 from hermite_dual.certified.second_proof.rebuild import parameters_of, rebuild
 from hermite_dual.certified.second_proof.rebuild_kinks import bent_line_of, bent_rows, decay
 from hermite_dual.shape.shape import shape_of
+from tests.tolerances import SHARP_ENTRY
 
 x = sp.Symbol("x", real=True)
 UNIT = 2.0**-53
@@ -270,7 +271,7 @@ def test_the_two_proofs_of_a_gram_matrix_agree_within_their_bounds(name):
     gram = hd.DEQ.paper(name, 0.08).gram(X)
     bounds = gram.entry_bounds
     assert bounds.outcome is hd.Outcome.PROVEN
-    assert bounds.largest < 1e-12
+    assert bounds.largest < SHARP_ENTRY
     matrix, error = rebuild(X, parameters_of(name, 0.08, None, False))
     assert error < 1e-11
     assert np.abs(matrix - gram.matrix).max() <= bounds.largest + error
@@ -287,7 +288,7 @@ def test_close_rows_on_a_sphere_are_as_sharp_as_others():
     X[1:4] = X[0] + np.array([[1e-2], [1e-4], [1e-6]]) * X[1:4]
     gram = hd.DEQ.paper("hard_tanh", 0.08).gram(hd.on_sphere(X))
     assert gram.entry_bounds.outcome is hd.Outcome.PROVEN
-    assert gram.entry_error < 1e-12
+    assert gram.entry_error < SHARP_ENTRY
     matrix, error = rebuild(X, parameters_of("hard_tanh", 0.08, None, True))
     assert np.abs(matrix - gram.matrix).max() <= error + gram.entry_error
 

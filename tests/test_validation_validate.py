@@ -10,6 +10,7 @@ from hermite_dual.errors import InvalidInputError
 from hermite_dual.finite import DrawnMatrix
 from hermite_dual.validation import Verdict, replica_seed, validate
 from tests.reference_model import ErfModel, points
+from tests.tolerances import OTHER_PATH
 
 X = points()
 WIDTHS = (64, 128, 256)
@@ -170,5 +171,5 @@ def test_weights_that_are_drawn_again_for_every_product_give_the_same_report(mon
     monkeypatch.setattr("hermite_dual.finite.sampling.default_memory", lambda: 1000)
     drawn = model.validate(X, (16, 32), replicas=2)
     assert isinstance(model.sample(32, 4, seed=0).W, DrawnMatrix)
-    assert drawn.slope == pytest.approx(kept.slope, rel=1e-9)
+    assert drawn.slope == pytest.approx(kept.slope, rel=OTHER_PATH)
     assert drawn.verdict is kept.verdict
