@@ -147,6 +147,14 @@ def test_no_mutated_certificate_is_accepted_that_says_anything_false(tmp_path):
     data = np.random.default_rng(5).standard_normal((4, 6))
     honest = check_claim("tanh", data, 1e-3, sigma_w2=0.08, sigma_w=None, sphere=True).certificate
     places, answers, draw = list(_paths(honest))[1:], {}, random.Random(0)
+    known = {}  # most changes leave the parameters, and what is computed from them
+
+    def rebuilt(data, parameters):
+        key = json.dumps(parameters, sort_keys=True)
+        if key not in known:
+            known[key] = rebuild_beside_floats(data, parameters)
+        return known[key]
+
     for _ in range(300):
         content = json.loads(json.dumps(honest))
         *above, last = draw.choice(places)
@@ -159,7 +167,7 @@ def test_no_mutated_certificate_is_accepted_that_says_anything_false(tmp_path):
         file = tmp_path / "mutated.json"
         file.write_text(json.dumps(content))
         try:
-            found = verify(read(file), data, rebuild_beside_floats)
+            found = verify(read(file), data, rebuilt)
         except HermiteDualError as error:
             answers.setdefault(type(error).__name__, []).append(content)
             continue

@@ -134,7 +134,7 @@ SINGLE = [
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the Python function")
 @pytest.mark.parametrize(("function", "derivative", "formula"), SINGLE, ids=[row[2] for row in SINGLE])
-@pytest.mark.parametrize("q", [0.01, 1.0, 30.0])
+@pytest.mark.parametrize("q", [0.01, 30.0])
 def test_error_estimates_cover_float32(function, derivative, formula, q):
     q1, q2 = np.full(6, q), np.array([q, q, q, q, q, 2 * q])
     c = np.array([0.5, 0.99, -0.9, 0.0, 1.0, 0.4]) * q

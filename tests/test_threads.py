@@ -110,7 +110,7 @@ from concurrent.futures import ThreadPoolExecutor
 import flint, numpy as np, sympy as sp
 import hermite_dual as hd
 
-X = hd.on_sphere(np.random.default_rng(0).standard_normal((20, 6)))
+X = hd.on_sphere(np.random.default_rng(0).standard_normal((6, 4)))
 NAMES = ("tanh", "gelu", "erf", "relu", "hardtanh", "abs(tanh(x)+1/3)", "sin(x)/x")
 
 
