@@ -155,6 +155,7 @@ def test_normal_functions_differentiate_and_rewrite():
     assert sp.simplify((sp.diff(weight, a) - sp.diff(weight.rewrite(sp.exp), a)).rewrite(sp.exp)) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("h", "k", "rho"), [(-60, -60, "-1/2"), (-10, -10, "-99/100"), (-3, -40, "-99/100")])
 def test_the_far_corner_agrees_with_the_integral_of_the_density(h, k, rho):
     r = sp.Rational(rho)

@@ -94,6 +94,7 @@ def test_hundred_tanh_coefficients_are_quick():
     assert max(float(b.rad()) for b in balls) < 1e-30
 
 
+@pytest.mark.slow
 def test_thousand_digits_of_one_coefficient():
     start = time.process_time()
     ball = coefficient_balls(shape_of(sp.tanh(x), x), 2, 1, 1000)[1]
@@ -160,6 +161,7 @@ def sine(q1, q2, c):
     return (-(q1 + q2) / 2).exp() * c.sinh()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("expr", "closed", "limit"),
     [(sp.erf(x), arcsine, 0.9999), (sp.sin(x), sine, 0.9999), (sp.Max(x, 0), arccosine, 0.9)],
@@ -179,6 +181,7 @@ def test_kernels_contain_closed_forms(expr, closed, limit):
             assert ball.rad() <= norm * arb("1.01e-20")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expr", [sp.tanh(x), NAMED["gelu"].expr, sp.log(1 + sp.exp(x))])
 def test_lattice_and_series_agree(expr):
     # few digits go through Mehler's series at this correlation, many through the lattice
@@ -315,6 +318,7 @@ def test_mass_far_out():
         assert ball.rad() < truth * 1e-12
 
 
+@pytest.mark.slow
 def test_coefficients_far_below_the_activation():
     # E[sin(sqrt(q) Z) Z] = sqrt(q) exp(-q/2): 1e-1000 of the largest sine
     ball = coefficient_balls(shape_of(sp.sin(x), x), 2, 4600, 8)[1]

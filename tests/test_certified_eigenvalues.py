@@ -170,6 +170,7 @@ def unit_rows(n, d, seed=0):
     return X / np.linalg.norm(X, axis=1)[:, None]
 
 
+@pytest.mark.slow
 def test_series_values_and_errors_cover_the_kernel():
     X = unit_rows(12, 30)
     rho = X @ X.T
@@ -213,6 +214,7 @@ def test_theory_bounds_of_parallel_rows_claim_nothing():
     assert all(b.value == 0.0 for b in theory_lower_bounds(S, 0.0, lambda _, count: coefficients[:count], 20))
 
 
+@pytest.mark.slow
 def test_fixed_point_error_covers_a_fixed_point_in_balls():
     sigma_w2, b, q = 0.5, 0.3, 1.0
     value = 0.0

@@ -44,6 +44,7 @@ def test_entry_bounds_hold_close_to_the_end_of_contraction(sigma_w):
     assert covered(G.matrix, G.entry_bounds.errors, gram_truth("relu", model, X, None))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [None, 2])
 def test_a_wrong_entry_is_found_by_its_residual(depth):
     model, X = hd.DEQ("erf", sigma_w=0.4, sigma_b=0.2), samples(True)
@@ -89,6 +90,7 @@ def test_a_tanh_pair_solves_its_equation_at_thirty_digits():
         ctx.prec = former
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["relu", "erf"])
 def test_the_least_eigenvalue_lies_between_its_bounds(name):
     model, X = hd.DEQ.paper(name, sigma_w2=0.08), samples(True, n=8, d=5, seed=1)
@@ -161,6 +163,7 @@ def test_nothing_is_claimed_without_a_proof(phi, depth, reason):
     assert G.check_lower_bound(-1e9).outcome is hd.Outcome.UNDECIDED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["relu", "tanh", "elu"])
 @pytest.mark.parametrize("sphere", [True, False])
 def test_the_second_computation_agrees_within_both_bounds(name, sphere):

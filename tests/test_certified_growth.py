@@ -94,6 +94,7 @@ def test_bounded_derivatives_are_proven(phi):
     assert np.abs(slope(np.linspace(-40, 40, 100_001))).max() <= bound.upper * (1 + 1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phi", HARD_AND_BOUNDED, ids=str)
 def test_what_only_looks_unbounded_is_not_refuted(phi):
     assert derivative_bound(shape_of(phi, x), 1).outcome is not R
@@ -151,6 +152,7 @@ def reference(phi, degrees):
         return [mp.nstr(total, 35) for total in totals]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phi", RATES, ids=str)
 def test_coefficients_with_any_rate(phi):
     balls = coefficient_balls(shape_of(phi, x), 3, 1, 25)
@@ -160,6 +162,7 @@ def test_coefficients_with_any_rate(phi):
             assert abs(ball - arb(value)) < 1e-24
 
 
+@pytest.mark.slow
 def test_kernels_with_any_rate():
     phi = sp.sech(x / 3)
     ball = kernel_ball(shape_of(phi, x), 1, 1, 0.75, 20)
@@ -186,6 +189,7 @@ def test_the_common_rate(phi, expected):
     assert rate is None if expected is None else sp.simplify(rate - expected) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "phi",
     [x * sp.coth(x / 3), x / sp.sinh(x), (sp.exp(x) - 1) / x, (1 - sp.cos(x)) / x**2, sp.tanh(x) / x],
@@ -266,6 +270,7 @@ def test_lower_bounds_of_oscillations_need_phases_that_are_free(phi, tail):
     assert float(upper.upper()) == pytest.approx(tail, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "phi",
     [

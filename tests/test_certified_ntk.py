@@ -44,6 +44,7 @@ def test_tangent_bounds_contain_the_truth_and_are_narrow(name, equal, depth):
     assert distance <= theta.estimated_error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("distance", "depth"), [(1e-3, None), (1e-7, None), (1e-11, None), (1e-16, None), (1e-9, 2)])
 def test_rows_that_are_nearly_parallel_are_covered(distance, depth):
     """The dual of the step has a square-root end point there: the bound must grow with the error of the correlation."""
@@ -54,6 +55,7 @@ def test_rows_that_are_nearly_parallel_are_covered(distance, depth):
     assert theta.entry_error < 4e-7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [None, 2])
 def test_a_wrong_entry_is_found(depth):
     model, X = hd.DEQ("sin", sigma_w=0.4, sigma_b=0.2), samples(True)
@@ -67,6 +69,7 @@ def test_a_wrong_entry_is_found(depth):
     assert bounds.errors[0, 1] < SHARP_ENTRY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [None, 2])
 def test_parameters_within_their_slack_are_covered(depth):
     """The bound also holds for squares of the scales within four units of those of the floats."""
@@ -79,6 +82,7 @@ def test_parameters_within_their_slack_are_covered(depth):
     assert covered(theta.matrix, theta.entry_bounds.errors, exact)
 
 
+@pytest.mark.slow
 def test_the_least_eigenvalue_and_its_lower_bounds():
     model, X = hd.DEQ.paper("relu", sigma_w2=0.08), samples(True, n=7, d=5, seed=1)
     theta = model.ntk(X)

@@ -174,6 +174,7 @@ def test_what_cannot_be_had_together_says_why():
         coefficients_at(phi.shape, np.linspace(1, 2, 300), 64)
 
 
+@pytest.mark.slow
 def test_theory_bounds_hold_at_many_norms():
     model, X = hd.DEQ.paper("tanh", sigma_w2=0.08), different_norms(n=80, d=40, low=0.9, high=1.1)
     G = model.gram(X)

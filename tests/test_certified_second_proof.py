@@ -164,6 +164,7 @@ print(*(verify(file, X, way).outcome.value for way in (rebuild, rebuild_beside_f
 """
 
 
+@pytest.mark.slow
 def test_a_fault_in_what_both_proofs_share_shows_beside_the_floats():
     """A ball of tanh that is 1e-4 too large makes the second proof alone prove a false claim."""
     done = subprocess.run([sys.executable, "-c", FAULT], check=True, capture_output=True, text=True, timeout=300)

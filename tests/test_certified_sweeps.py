@@ -30,6 +30,7 @@ def fifty_digits():
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", INDICES)
 def test_sample_of_the_enclosure_sweep(index, capsys):
     sweep = load("enclosure_sweep")
@@ -114,6 +115,7 @@ def test_sums_and_products_of_activations():
     assert set(total.kinks) == set(product.kinks) == {0}
 
 
+@pytest.mark.slow
 def test_sample_of_the_eigenvalue_sweep():
     sweep = load("eigenvalue_sweep")
     for index in range(MATRICES):

@@ -77,6 +77,7 @@ def test_an_undecided_claim_writes_nothing(folder, least):
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_rows_as_given_are_another_claim(folder):
     e = hd.DEQ.paper("tanh", sigma_w2=0.08).gram(RAW[:4] / 3.0).least_eigenvalue()
     file = folder / "raw.json"
@@ -100,6 +101,7 @@ def test_other_data_and_edited_files_are_refused(folder, least):
     assert "altered" in edited.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -186,6 +188,7 @@ def test_help_explains_the_exit_codes(command):
         assert words in result.stdout
 
 
+@pytest.mark.slow
 def test_what_was_verified_is_shown(folder, least):
     _, file = check(folder, 0.999 * least.lower, "shown.json")
     answer = verify(folder, file).stdout

@@ -29,6 +29,7 @@ def small(tmp_path_factory):
     return run(*SMALL, "--output", folder), folder
 
 
+@pytest.mark.slow
 def test_summary_and_files(small):
     result, folder = small
     assert result.exit_code == 0
@@ -65,6 +66,7 @@ def test_twice_the_same_numbers(small, tmp_path):
     assert (tmp_path / "demo.json").read_bytes() == (small[1] / "demo.json").read_bytes()
 
 
+@pytest.mark.slow
 def test_flags_reach_the_model(tmp_path):
     X = np.random.default_rng(0).standard_normal((9, 4))
     np.savetxt(tmp_path / "data.csv", X, delimiter=",", header="a,b,c,d", comments="")
@@ -106,6 +108,7 @@ def test_errors_are_one_message_and_exit_code_two(flags, message, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_disagreement_has_the_exit_code_one(tmp_path, monkeypatch):
     wrong = hd.DEQ.paper("erf", sigma_w2=0.08)
     monkeypatch.setattr(hd.DEQ, "gram", lambda self, X, depth=None, right=hd.DEQ.gram: right(wrong, X, depth=depth))

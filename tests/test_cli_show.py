@@ -36,6 +36,7 @@ def test_show_tells_formula_constants_and_coefficients():
     assert "1.1289041" in result.stdout
 
 
+@pytest.mark.slow
 def test_show_says_which_convention_a_name_follows_and_names_the_other():
     assert "note: the tanh approximation" in run("show", "gelu_tanh", "--coefficients", 1).stdout
     assert "gaussian" in json.loads(run("show", "rbf", "--json", "--coefficients", 1).stdout)["note"]
@@ -79,6 +80,7 @@ def test_unknown_columns_name_those_that_exist():
     assert "there are name, expression" in result.stderr
 
 
+@pytest.mark.slow
 def test_gram_writes_the_matrix_and_proves_it(tmp_path, data):
     out = tmp_path / "K.npy"
     result = run("gram", data, "--activation", "gelu", "--out", out, "--proof", "--json")

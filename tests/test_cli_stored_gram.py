@@ -35,6 +35,7 @@ def _upper(folder):
     return np.where(np.isnan(found), found.T, found)
 
 
+@pytest.mark.slow
 def test_blocks_are_the_matrix_in_memory_and_the_proof_holds(tmp_path, data):
     out = tmp_path / "K.zarr"
     result = run(data, "--out", out, "--block", 13, "--proof", "--json")
@@ -84,6 +85,7 @@ def test_other_data_or_scales_are_refused_with_what_differs(tmp_path, data):
         assert said in result.stderr
 
 
+@pytest.mark.slow
 def test_a_limit_alone_chooses_blocks(tmp_path, data, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run(data, "--memory", "1GB", "--depth", 2, "--proof")
@@ -111,6 +113,7 @@ def test_wrong_options_are_one_line(data, arguments, said):
     assert "Traceback" not in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sphere", [True, False])
 def test_samples_may_be_a_zarr_array(tmp_path, data, sphere):
     source = tmp_path / "X.zarr"
@@ -168,6 +171,7 @@ def test_a_scheduler_that_is_not_there_is_one_line(tmp_path, data, monkeypatch):
     assert "no dask scheduler answers there" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_cluster_computes_the_same_blocks(tmp_path, data):
     distributed = pytest.importorskip("distributed")
     out = tmp_path / "K.zarr"

@@ -23,6 +23,7 @@ def run(*arguments, stdin=None):
     return CliRunner().invoke(app, [*map(str, arguments)], input=stdin)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "code", "word"),
     [
@@ -46,6 +47,7 @@ def test_a_wrong_matrix_has_the_exit_code_one(tmp_path):
     assert result.stdout.startswith("DISAGREE: ")
 
 
+@pytest.mark.slow
 def test_json_holds_the_numbers_of_the_python_session(tmp_path):
     result = run("validate", *SMALL, "--seed", 4, "--json", "--output", tmp_path / "r.html")
     report = MODEL.validate(X, widths=(16, 32), replicas=3, seed=4)
@@ -54,6 +56,7 @@ def test_json_holds_the_numbers_of_the_python_session(tmp_path):
     assert (tmp_path / "r.html").read_bytes() == report.save(tmp_path / "again.html").read_bytes()
 
 
+@pytest.mark.slow
 def test_samples_of_a_file_with_or_without_scaling(tmp_path):
     given = np.random.default_rng(0).standard_normal((4, 3))
     np.savetxt(tmp_path / "X.csv", given, delimiter=",", fmt="%.17g")
@@ -65,6 +68,7 @@ def test_samples_of_a_file_with_or_without_scaling(tmp_path):
         assert content["parameters"]["sigma_u"] == 2**0.5
 
 
+@pytest.mark.slow
 def test_an_interrupted_validation_says_how_to_go_on_and_does(tmp_path, monkeypatch):
     whole = run("validate", *SMALL, "--json")
     flags = ["validate", *SMALL, "--json", "--store", tmp_path / "networks", "--output", tmp_path / "r.html"]
@@ -118,6 +122,7 @@ def test_train_prints_json():
     assert [item["width"] for item in content["runs"]] == [30, 40]
 
 
+@pytest.mark.slow
 def test_train_on_a_file_with_targets(tmp_path):
     given, y = np.random.default_rng(1).standard_normal((5, 3)), np.array([1.0, -1.0, 0.5, 0.0, 2.0])
     np.save(tmp_path / "X.npy", given)
@@ -132,6 +137,7 @@ def test_train_on_a_file_with_targets(tmp_path):
     assert "X.npy, 5 rows of 3 columns, rows as they are" in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sigma_w2", ["0.2", "8"])
 def test_a_sigma_w_too_large_is_explained(sigma_w2, tmp_path):
     result = run("train", *STUDY, "--sigma-w2", sigma_w2, "--output", tmp_path / "t.html")
@@ -149,6 +155,7 @@ def test_nothing_tested_has_the_exit_code_three():
     assert "no step was taken" in result.stdout
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_keeps_the_runs_done(tmp_path, monkeypatch):
     train, trained = FiniteDEQ.train, []
 

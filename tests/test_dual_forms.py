@@ -34,6 +34,7 @@ OPEN = [
 CLOSED = [entry.name for entry in hd.catalogue() if entry.name not in OPEN]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CLOSED)
 def test_the_float_kernel_and_the_closed_form_agree_at_fresh_points(name):
     """The check in the house has its own points; these are others, and the derivation is compared in both forms."""
@@ -105,6 +106,7 @@ def test_parameters_stay_symbols():
     assert abs((gaussian - expected).subs(point).evalf(40)) < sp.Float("1e-35")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["relu", "gelu", "erf", "sin", "elu", "hard_tanh", "relu^2", "gaussian"])
 def test_price_and_the_derivative_give_the_same_form(name):
     k = hd.dual(name)
@@ -159,6 +161,7 @@ def test_the_remainder_of_a_series_covers_and_is_reached(name, n):
     assert series.exact == (name not in ("tanh", "softplus") or (name, n) == ("tanh", 1))
 
 
+@pytest.mark.slow
 def test_balls_contain_the_float_kernel():
     for name in ("tanh", "relu", "gelu"):
         k = hd.dual(name)

@@ -86,6 +86,7 @@ def test_values_at_single_points_are_the_activations(phi):
     np.testing.assert_allclose(np.asarray(array_function(activation, xp)(xp.asarray(points))), activation(points))
 
 
+@pytest.mark.slow
 def test_errors_say_what_to_pass():
     net = hd.DEQ("tanh", 0.35).sample(10, 4, seed=0)
     with pytest.raises(InvalidInputError, match=r"shape \(6, 3\); allowed is \(n, 4\)"):

@@ -90,6 +90,7 @@ def extrapolated(draw, width, replicas):
     return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(replicas)
 
 
+@pytest.mark.slow
 def test_gram_and_gamma_tend_to_the_formulas_of_infinite_width():
     model = hd.DEQ("tanh", 0.4, 1.2)
     G = model.gram(X)

@@ -43,6 +43,7 @@ def test_sample_of_the_accuracy_sweep(monkeypatch, capsys):
     assert {"closed form", "Mehler", "cells", "one integral"} <= tally.counts.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks/ is not part of this copy")
 def test_the_sweep_sees_values_that_are_off(monkeypatch, capsys):
     sweep = load_sweep(monkeypatch)

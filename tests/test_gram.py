@@ -83,6 +83,7 @@ def test_depth_zero_is_zero():
     assert not G.matrix.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "relu", "gelu", "softplus"])
 @pytest.mark.parametrize("sigma_w", [0.3, 0.6, 0.8])
 @pytest.mark.parametrize("equal", [True, False], ids=["equal norms", "unequal norms"])
@@ -102,6 +103,7 @@ def test_layers_approach_the_limit_at_the_promised_rate(name, sigma_w, equal):
         assert later <= max((sigma_w * L) ** 4 * earlier * 1.5, 1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "relu", "softsign"])
 def test_equal_norms_are_the_limit_of_unequal_ones(name):
     model = hd.DEQ(name, sigma_w=0.5, sigma_u=1.3, sigma_b=0.1)
@@ -113,6 +115,7 @@ def test_equal_norms_are_the_limit_of_unequal_ones(name):
     assert np.abs(equal - unequal)[0].max() <= 1e-8 * equal.max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("equal", [True, False])
 @pytest.mark.parametrize("name", ["tanh", "relu"])
 def test_grams_are_symmetric_to_the_last_bit_and_positive_semidefinite(name, equal):
@@ -124,6 +127,7 @@ def test_grams_are_symmetric_to_the_last_bit_and_positive_semidefinite(name, equ
     assert np.linalg.eigvalsh(G.matrix)[0] > -REORDERED
 
 
+@pytest.mark.slow
 def test_many_distinct_norms_agree_with_few():
     """More than 48 distinct norms go through interpolation in the variance; each pair alone does not."""
     model = hd.DEQ("tanh", sigma_w=0.5)
@@ -134,6 +138,7 @@ def test_many_distinct_norms_agree_with_few():
     assert np.abs(all_rows[np.ix_(some, some)] - few).max() <= 2e-14
 
 
+@pytest.mark.slow
 def test_duplicate_and_opposite_rows_are_allowed():
     X = sphere(3, 5, seed=6)
     G = hd.DEQ("tanh", sigma_w=0.3).gram(np.vstack([X, X[0], -X[0]]))

@@ -91,6 +91,7 @@ def test_maps_of_steep_activations_hold_at_all_variances(top, steepness):
             assert gap <= 2 * SCALE * scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.1, 1.5], ids=["narrow", "wide"])
 def test_unequal_norms_meet_the_erf_model(spread):
     """150 distinct norms take the separable surrogate; parallel and nearly parallel rows are among them."""
@@ -114,6 +115,7 @@ def test_unequal_norms_meet_the_erf_model(spread):
             assert gap <= G.estimated_error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "depth"), [("relu", 2), ("relu", None), ("elu", 2), ("hard_tanh", None)])
 def test_kinked_activations_at_unequal_norms_meet_the_kernel(name, depth):
     rng = np.random.default_rng(1)
@@ -128,6 +130,7 @@ def test_kinked_activations_at_unequal_norms_meet_the_kernel(name, depth):
         assert abs(again - G.matrix[i, j]) <= 2 * SCALE * np.sqrt(G.matrix[i, i] * G.matrix[j, j])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "relu"])
 @pytest.mark.parametrize("equal", [True, False], ids=["equal norms", "unequal norms"])
 def test_float32_is_the_rounded_matrix_and_its_rounding_is_proven(name, equal):
@@ -147,6 +150,7 @@ def test_float32_is_the_rounded_matrix_and_its_rounding_is_proven(name, equal):
     assert truth.lower <= e.upper
 
 
+@pytest.mark.slow
 def test_panels_and_the_whole_agree():
     """1,100 rows are more than one panel of the float32 path."""
     X = np.random.default_rng(3).standard_normal((1100, 5))
@@ -156,6 +160,7 @@ def test_panels_and_the_whole_agree():
         assert (np.abs(single.matrix - G.matrix) <= 6e-8 * np.abs(G.matrix) + 1e-14).all()
 
 
+@pytest.mark.slow
 def test_blocks_and_the_whole_agree():
     X = np.random.default_rng(4).standard_normal((200, 7))
     inputs = np.einsum("ij,ij->i", X, X) / 7 + 0.3
@@ -187,6 +192,7 @@ def test_the_number_of_threads_changes_no_bit(equal):
     assert np.array_equal(*found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("equal", [True, False], ids=["equal norms", "unequal norms"])
 def test_one_matrix_is_alive_at_a_time(equal):
     # Unequal norms have some hundred coefficients a row beside the matrix, twice: little where rows are many.
@@ -219,6 +225,7 @@ def test_depth_zero_has_no_preactivation():
         _ = hd.DEQ("gelu", sigma_w=0.5).gram(np.eye(3), depth=0).preactivation
 
 
+@pytest.mark.slow
 def test_a_model_without_inputs_has_one_entry():
     """`K = E[phi(sqrt(q) Z)^2]`, `q = sigma_w^2 K`, for all pairs alike."""
     G = hd.DEQ("softplus", sigma_w=0.5, sigma_u=0.0).gram(np.eye(3))

@@ -58,6 +58,7 @@ def test_closed_forms_are_met(row, rho):
             assert error <= FLOAT_KERNEL * scale, (q1, q2, error, scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", WITH_FORM, ids=lambda row: row.name)
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(
@@ -74,6 +75,7 @@ def test_the_error_covers_the_truth_close_to_perfect_correlation(row, q1, q2, ex
     assert abs(float(mpf(value) - exact(row, q1, q2, c))) <= error + ABSOLUTE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["relu", "hard_tanh", "tanh(20*x)", "softsign"])
 def test_the_interpolant_in_the_angle_agrees_with_quadrature(name):
     k = hd.dual(name)
@@ -84,6 +86,7 @@ def test_the_interpolant_in_the_angle_agrees_with_quadrature(name):
         assert abs(many[i] - one) <= error[i] + own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "relu", "elu", "sin", "gelu"])
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(st.floats(0.01, 20.0), st.floats(0.01, 20.0), st.floats(-0.99, 0.99))
@@ -141,6 +144,7 @@ def test_python_functions_with_unknown_kinks_are_integrated(shift):
     assert error < 1e-13
 
 
+@pytest.mark.slow
 def test_rounding_noise_of_an_activation_is_not_taken_for_structure():
     # 1 + erf cancels at the left; times a growing exponential the noise exceeds the largest value of phi itself.
     for spec in ("4*x*(2 - erfc(x/2 - 1))*exp(x**2/20 - x)/3", "(sin(x)**2 + cos(x)**2 - 1)*exp(-5*x) + exp(-x**2)"):

@@ -18,6 +18,7 @@ def example():
     return module
 
 
+@pytest.mark.slow
 def test_both_kernels_read_digits(example):
     """Measured: 358 of 360 with either kernel on this split; below 0.98 something is wrong."""
     data = example.split()

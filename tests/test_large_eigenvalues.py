@@ -26,6 +26,7 @@ def exact(n, least, seed=0, missing=3):
     return A
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "least", "power"),
     [
@@ -53,6 +54,7 @@ def test_one_ulp_above_is_never_proven(n):
     assert hd.least_eigenvalue(A, rtol=1e-12).lower <= 5.0
 
 
+@pytest.mark.slow
 def test_a_crowded_bottom_needs_no_wider_bounds():
     X = hd.on_sphere(np.random.default_rng(3).standard_normal((SINGLE, 120)))
     A = hd.DEQ.paper("tanh", 0.08).gram(X).matrix

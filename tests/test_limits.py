@@ -14,6 +14,7 @@ X = hd.on_sphere(np.random.default_rng(0).standard_normal((4, 3)))
 MODEL = hd.DEQ("tanh", 0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [X, X * np.array([[1.0], [2.0], [3.0], [4.0]])], ids=["one norm", "four norms"])
 @pytest.mark.parametrize(
     ("phi", "sigma_w", "depth", "message"),

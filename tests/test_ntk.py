@@ -65,6 +65,7 @@ def points(equal, n=4, d=5, seed=0):
     return hd.on_sphere(X) if equal else X * np.linspace(0.6, 1.6, n)[:, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*PHI, "relu"])
 @pytest.mark.parametrize("equal", [True, False], ids=["equal norms", "unequal norms"])
 def test_the_tangent_kernel_is_what_its_recursion_says(name, equal):
@@ -210,6 +211,7 @@ def test_it_is_symmetric_and_exceeds_the_gram_matrix(name, equal, depth):
     assert np.linalg.eigvalsh(theta.matrix - gram.matrix)[0] > -REORDERED
 
 
+@pytest.mark.slow
 def test_layers_approach_the_limit():
     model, X = hd.DEQ("tanh", sigma_w=0.5), points(True)
     limit = model.ntk(X).matrix

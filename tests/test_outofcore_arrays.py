@@ -317,6 +317,7 @@ def test_a_missing_library_names_the_command(monkeypatch):
         libraries.library("zarr")
 
 
+@pytest.mark.slow
 def test_nothing_of_the_extra_is_loaded_before_it_is_needed():
     program = (
         "import sys, hermite_dual, hermite_dual.sweeps.sweep, hermite_dual.outofcore.cluster\n"

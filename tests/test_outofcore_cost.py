@@ -95,6 +95,7 @@ def test_rates_are_seconds_of_every_part(tmp_path):
         assert 0 < getattr(MODEL.gram_cost((300, 20), rates=rates), name) < getattr(again, name)
 
 
+@pytest.mark.slow
 def test_rows_of_different_norms_are_prepared_one_by_one():
     X = np.random.default_rng(0).standard_normal((12, 5))
     cost = MODEL.gram_cost(X)
@@ -102,6 +103,7 @@ def test_rows_of_different_norms_are_prepared_one_by_one():
     assert cost.bounds_seconds > 12 * cost.rates.norm > 0
 
 
+@pytest.mark.slow
 def test_what_is_not_measured_is_left_out():
     layers = measure_rates(MODEL._model(np.zeros((0, 0)), 2), (40, 5))
     assert math.isnan(layers.power)

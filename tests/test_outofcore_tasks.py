@@ -92,6 +92,7 @@ def test_every_task_runs_once_and_after_those_it_names(edges, count):
         assert all(begun.index(other) < begun.index(key) for other in task.after)
 
 
+@pytest.mark.slow
 def test_large_graphs_are_not_submitted_at_once():
     class Counting(LocalThreads):
         def session(self):
@@ -168,6 +169,7 @@ def test_an_interrupt_ends_a_local_run_when_nothing_runs_any_more(tmp_path):
     _check_quiet(tmp_path, most=4)
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_results(client):
     tasks = {i: Task(double, (i,), after=(i - 3,) if i >= 3 else ()) for i in range(30)}
     assert _collect(tasks, Cluster(client)) == _collect(tasks, LocalThreads(2))
@@ -200,6 +202,7 @@ def test_an_interrupt_ends_a_run_on_a_cluster_when_nothing_runs_any_more(client,
     _check_quiet(tmp_path, most=6)
 
 
+@pytest.mark.slow
 def test_tasks_and_shared_values_outlive_their_workers(client, tmp_path):
     runner = Cluster(client)
     folder = runner.share(str(tmp_path))
@@ -222,6 +225,7 @@ async def _allow_failures(client, count):
     client.cluster.scheduler.allowed_failures = count
 
 
+@pytest.mark.slow
 def test_a_cluster_without_workers_is_given_up():
     with (
         distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as cluster,
@@ -231,6 +235,7 @@ def test_a_cluster_without_workers_is_given_up():
         run_tasks({0: Task(double, (1,))}, Cluster(client, patience=0.5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blow", ["SIGKILL", "SIGSTOP"])
 def test_a_lost_scheduler_ends_the_run(tmp_path, monkeypatch, blow):
     monkeypatch.setattr("hermite_dual.outofcore.cluster._ANSWER_WITHIN", 1.0)

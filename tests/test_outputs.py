@@ -83,6 +83,7 @@ def test_the_input_is_never_overwritten(data, command):
     assert data.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "name"), [("gram", "K.npy"), ("table", "t.csv"), ("validate", "r.html")])
 def test_a_file_that_exists_is_replaced_when_asked(tmp_path, data, command, name):
     (tmp_path / name).write_text("precious")

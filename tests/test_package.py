@@ -27,18 +27,21 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = hd.nonsense
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["deq", "dual", "activation"])
 def test_functions_are_not_hidden_by_modules_of_the_same_name(first):
     code = f"import hermite_dual.{first}, hermite_dual as hd; assert callable(hd.dual) and callable(hd.activation)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_importing_the_package_loads_no_compiler_and_no_plotting():
     loaded = _modules_after("import hermite_dual")
     assert {"numpy", "sympy"} <= loaded
     assert not loaded & {"scipy", "numba", "matplotlib", "rich", "typer", "tabulate"}
 
 
+@pytest.mark.slow
 def test_a_kernel_value_needs_no_compiler():
     assert "numba" not in _modules_after("import sympy, hermite_dual; hermite_dual.dual(sympy.tanh)(0.5)")
 

@@ -265,6 +265,7 @@ def rows_of_many_norms(count, seed=0):
     return X
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hard_tanh", "relu6"])
 def test_the_two_proofs_of_a_gram_matrix_agree_within_their_bounds(name):
     X = rows_of_many_norms(30)
@@ -293,6 +294,7 @@ def test_close_rows_on_a_sphere_are_as_sharp_as_others():
     assert np.abs(matrix - gram.matrix).max() <= error + gram.entry_error
 
 
+@pytest.mark.slow
 def test_finite_depth_and_pairs_of_a_fixed_point():
     """Two layers of two rows, each entry from the kernel's own enclosure."""
     phi, X = FORMULAS["hard_tanh"], np.array([[1.0, 0.5], [0.75, 0.625], [-2.0, 1.0]])

@@ -96,6 +96,7 @@ def test_pages_are_well_formed_and_need_nothing_else(pages, name):
         assert target[1:] in names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "word"), [("validation", "INCONCLUSIVE"), ("study", "ALL CLAIMS HOLD"), ("run", "ALL CLAIMS HOLD")]
 )
@@ -164,6 +165,7 @@ def test_json_files_hold_the_same_as_to_dict(report, study, checks, tmp_path):
     assert json.loads(run.save(tmp_path / "t.json").read_text()) == run.to_dict()
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(pages, study, checks, tmp_path):
     again = hd.DEQ.paper("erf", sigma_w2=0.08).validate(X, widths=(16, 32), replicas=3, seed=1)
     assert again.save(tmp_path / "a.html").read_bytes() == (pages / "validation.html").read_bytes()
@@ -181,6 +183,7 @@ def test_names_from_outside_are_escaped(tmp_path):
         assert HOSTILE in "".join(page.itertext())
 
 
+@pytest.mark.slow
 def test_a_claim_that_fails_is_said_first_and_explained():
     page = study_page(training_study(("gelu",), "sphere", (40,), samples=4, inputs=4, epochs=2, sigma_w2=0.2))
     head = page[: page.index("<h2>")]
@@ -213,6 +216,7 @@ def test_plots_are_axes(report, study):
     np.testing.assert_array_equal(row[0].get_lines()[0].get_ydata(), study.runs[0].run.loss)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_the_old_page_stays(report, tmp_path, monkeypatch):
     target = report.save(tmp_path / "report.html")
     before = target.read_bytes()

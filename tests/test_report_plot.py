@@ -39,6 +39,7 @@ def test_dual_kernel_shows_the_kernel():
     assert "erf" in axes.get_title(loc="left")
 
 
+@pytest.mark.slow
 def test_spectrum_shows_every_eigenvalue_and_the_least():
     G = hd.DEQ("erf", sigma_w=0.4).gram(hd.on_sphere(X))
     axes = plot_spectrum(G)
@@ -84,6 +85,7 @@ def test_given_axes_are_used(report):
     assert plot_dual_kernel(hd.dual("relu"), axes) is axes
 
 
+@pytest.mark.slow
 def test_figures_can_be_saved_without_a_display(tmp_path, report):
     axes = plot_error_by_width(report)
     assert isinstance(axes, Axes)
@@ -119,6 +121,7 @@ def test_coefficients_show_magnitudes_without_noise():
     assert axes.get_yscale() == "log"
 
 
+@pytest.mark.slow
 def test_spectrum_shows_the_theory_bounds_asked_for():
     gram = hd.DEQ("erf", sigma_w=0.2).gram(hd.on_sphere(X))
     shown = texts(plot_spectrum(gram, theory=True))
@@ -127,6 +130,7 @@ def test_spectrum_shows_the_theory_bounds_asked_for():
     assert f"{best.name} bound" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["pdf", "svg", "png"])
 def test_figures_are_saved_whole_and_the_same_each_time(tmp_path, suffix):
     contents = [

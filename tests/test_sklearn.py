@@ -52,6 +52,7 @@ def assert_gradient(kernel, X):
         assert np.abs(gradient[..., k] - expected[..., k]).max() <= RELATIVE * np.abs(expected[..., k]).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [None, 3])
 @pytest.mark.parametrize("X", [EQUAL, UNEQUAL], ids=["equal norms", "unequal norms"])
 @pytest.mark.parametrize("phi", ["tanh", "gelu", "relu"])
@@ -112,6 +113,7 @@ def test_the_contract_of_a_kernel():
     np.testing.assert_array_equal(restored(EQUAL), kernel(EQUAL))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phi", ["tanh", "cos"])
 @pytest.mark.parametrize("kind", ["gram", "ntk"])
 @pytest.mark.parametrize("depth", [None, 3])
@@ -186,6 +188,7 @@ def test_gaussian_process_regression_fits_its_scales(digits):
     assert (deviation > 0.0).all()
 
 
+@pytest.mark.slow
 @AT_A_BOUND
 def test_gaussian_process_classification_fits_its_scales(digits):
     X, labels = digits[0][:60], digits[1][:60] < 5

@@ -168,6 +168,7 @@ def test_a_damaged_block_ends_a_proof_and_the_message_says_how_to_go_on(tmp_path
     assert model.store_gram(X, out=tmp_path / "K").least_eigenvalue().outcome is hd.Outcome.PROVEN
 
 
+@pytest.mark.slow
 def test_parallel_rows_get_a_bound_close_to_zero(tmp_path):
     X = _samples(60)
     G = hd.DEQ.paper("tanh", 0.05).store_gram(np.concatenate([X, X[:5]]), out=tmp_path / "K", block=20)

@@ -145,6 +145,7 @@ def test_wrong_arguments_are_refused_before_anything_is_written(tmp_path, argume
     assert not (tmp_path / "s.zarr").exists()
 
 
+@pytest.mark.slow
 def test_damaged_records_and_samples_are_written_again(tmp_path):
     first = _theory(tmp_path)
     records = sorted(Path(tmp_path, "records").glob("*.record"))
@@ -162,6 +163,7 @@ def test_damaged_records_and_samples_are_written_again(tmp_path):
     assert samples.read_bytes() != b"torn"
 
 
+@pytest.mark.slow
 def test_progress_counts_what_is_there_and_what_is_done(tmp_path):
     seen = []
     _theory(tmp_path, progress=lambda *news: seen.append(news))

@@ -52,6 +52,7 @@ def test_coefficients_against_quadrature(name, r):
     assert abs(symbolic - value) < sp.Float(10) ** -25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["relu", "gelu", "erf(2 x + 1)", "elu", "gaussian", "relu6"])
 def test_squares_are_the_power_series_of_the_dual(name):
     unit = derive_dual(shape_of(ACTIVATIONS[name], x)).unit

@@ -45,6 +45,7 @@ def cells(found) -> dict[str, dict]:
 fractions = st.fractions(min_value=-(10**9), max_value=10**9, max_denominator=10**12)
 
 
+@pytest.mark.slow
 @given(fractions, st.fractions(min_value=0, max_value=1, max_denominator=10**6), st.integers(1, 12))
 def test_every_number_of_the_interval_rounds_to_the_digits_shown(lower, width, digits):
     upper = lower + width
@@ -94,6 +95,7 @@ def test_coefficients_agree_with_an_independent_quadrature(cells):
     assert cells["relu"]["a1"] == Formula(sp.Rational(1, 2))
 
 
+@pytest.mark.slow
 def test_the_variance_is_the_fixed_point(cells):
     # relu: q = s^2 q + 2 with sigma_w^2 = 2 s^2 and E[relu^2] = q / 2
     shown = cells["relu"]["variance"]

@@ -18,6 +18,7 @@ def outcomes(phi, s2=0.05, data=X):
     return check, {item.name: item.outcome for item in check.hypotheses}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "erf", "gelu", "softplus"])
 def test_smooth_activations_meet_every_hypothesis(name):
     check, found = outcomes(name)
@@ -43,6 +44,7 @@ def test_a_kinked_activation_that_is_not_relu_has_no_theorem():
     assert check.theorem.startswith("No theorem")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("s2", "outcome"), [(0.1249999999, P), (0.125, U), (0.1250000001, R), (0.3, R)], ids=["below", "at", "above", "far"]
 )
@@ -52,11 +54,13 @@ def test_the_condition_on_s(s2, outcome):
     assert check["s^2 < 1/(8 L^2)"].value == pytest.approx(2 * math.sqrt(2 * s2), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_rows_off_the_sphere_are_refuted():
     assert outcomes("tanh", data=X * (1 + 1e-12))[1]["rows of norm sqrt(d)"] is R
     assert outcomes("tanh")[1]["rows of norm sqrt(d)"] is P
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1.0, -1.0, 0.5])
 def test_parallel_rows_are_found(factor):
     check, found = outcomes("tanh", data=np.vstack([X, factor * X[3]]))
@@ -66,6 +70,7 @@ def test_parallel_rows_are_found(factor):
     assert check["lambda_* > 0"].outcome is (R if abs(factor) == 1.0 else P)
 
 
+@pytest.mark.slow
 def test_what_makes_the_gram_matrix_singular_is_said():
     for data, words in (
         (np.vstack([X, 0 * X[:1]]), "row 10 of X is zero"),
@@ -164,6 +169,7 @@ def test_bad_arguments_are_refused(arguments, message):
         hd.DEQ("tanh", 0.2).check(X)["luck"]
 
 
+@pytest.mark.slow
 def test_rows_that_are_exactly_parallel_are_never_proven_otherwise():
     """Rows of 4,096 equal entries c and 3 c, both exact: sums round one way, and the cosine comes out 29 u below 1."""
     rng = np.random.default_rng(0)

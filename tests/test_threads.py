@@ -61,6 +61,7 @@ def kernels():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one processor has one thread")
 def test_the_number_of_numba_threads_changes_no_bit():
     before, found = numba.get_num_threads(), []
@@ -96,6 +97,7 @@ def test_matrices_of_any_number_of_threads_differ_by_at_most_their_errors(by_thr
     assert gap <= one[f"{name} error"] + two[f"{name} error"] < (4e-7 if name == "float32" else 1e-12)
 
 
+@pytest.mark.slow
 def test_eigenvalue_bounds_of_any_number_of_threads_overlap(by_threads):
     """The true least eigenvalue lies in both."""
     (low, high), (other_low, other_high) = (found["eigenvalue"] for found in by_threads)

@@ -29,6 +29,7 @@ def loss(net):
     return 0.5 * r @ r
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phi", ["tanh", "gelu", "softplus", "sin"])
 def test_a_step_follows_the_gradient(phi):
     net, step = network(phi, sigma_b=0.3), 1e-3

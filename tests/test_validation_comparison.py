@@ -36,6 +36,7 @@ def test_the_closed_form_is_a_path_of_its_own(name, monkeypatch):
     np.testing.assert_allclose(found, [K[i, j] for i, j in entries], rtol=0, atol=REORDERED)
 
 
+@pytest.mark.slow
 def test_all_three_agree():
     report = hd.DEQ("erf", sigma_w=0.4, sigma_b=0.3).validate(X, **SMALL)
     found = pairs(report)
@@ -50,6 +51,7 @@ def test_all_three_agree():
     assert "closed form and model.gram(X) agree at" in str(report)
 
 
+@pytest.mark.slow
 def test_a_given_matrix_is_compared_with_each():
     model = hd.DEQ("erf", sigma_w=0.4, sigma_b=0.3)
     wrong = model.gram(X).matrix.copy()
@@ -66,6 +68,7 @@ def test_a_given_matrix_is_compared_with_each():
         assert abs(found[names].difference) == pytest.approx(0.3, rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_numeric_gram_matrix_that_departs_from_the_closed_form_is_found(monkeypatch):
     model = hd.DEQ("erf", sigma_w=0.4)
     gram = hd.DEQ.gram
@@ -81,6 +84,7 @@ def test_a_numeric_gram_matrix_that_departs_from_the_closed_form_is_found(monkey
     assert not report.entries.rejected
 
 
+@pytest.mark.slow
 def test_a_kernel_wrong_at_every_depth_is_found_through_the_mean_of_the_control(monkeypatch):
     # The same error in K(1) and in K cancels in part in what the controlled networks say.
     model = hd.DEQ("tanh", sigma_w=0.1, sigma_u=1.2)
@@ -97,6 +101,7 @@ def test_a_kernel_wrong_at_every_depth_is_found_through_the_mean_of_the_control(
     assert "neurons after one step and model.gram(X, depth=1) differ in" in report.reason
 
 
+@pytest.mark.slow
 def test_without_a_closed_form_the_reason_is_said():
     report = hd.DEQ("tanh", sigma_w=0.4).validate(X, **SMALL)
     pair = pairs(report)["closed form", "networks"]
@@ -105,6 +110,7 @@ def test_without_a_closed_form_the_reason_is_said():
     assert str(report).count("closed form: not compared: tanh(x)") == 1
 
 
+@pytest.mark.slow
 def test_a_python_function_has_no_closed_form():
     report = hd.DEQ(hd.activation(np.arctan), sigma_w=0.4).validate(X, **SMALL)
     assert "Python function" in report.comparisons[0].note
@@ -119,6 +125,7 @@ def test_least_eigenvalues_are_counted_against_half_of_the_population():
     assert least_eigenvalues(np.zeros((2, 2)), {8: [0.0]}, 0.01).theorem_width is None
 
 
+@pytest.mark.slow
 def test_frequencies_come_from_the_networks():
     model = hd.DEQ("tanh", sigma_w=0.4)
     report = model.validate(X, **SMALL)
@@ -140,6 +147,7 @@ def test_clopper_pearson_covers(successes, trials):
     assert clopper_pearson(successes, trials) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_parameter_ranges_are_where_the_test_would_have_seen_it():
     model = hd.DEQ.paper("tanh", sigma_w2=0.08)
     report = model.validate(hd.on_sphere(X), **SMALL)

@@ -49,6 +49,7 @@ def drawn(monkeypatch):
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("networks", [1, 4])
 def test_an_interrupted_run_goes_on_with_the_same_numbers(tmp_path, drawn, whole, networks):
     with pytest.raises(KeyboardInterrupt):
@@ -62,6 +63,7 @@ def test_an_interrupted_run_goes_on_with_the_same_numbers(tmp_path, drawn, whole
     assert drawn == []
 
 
+@pytest.mark.slow
 def test_more_replicas_and_widths_reuse_what_is_there(tmp_path, drawn):
     run(tmp_path)
     drawn.clear()
@@ -70,6 +72,7 @@ def test_more_replicas_and_widths_reuse_what_is_there(tmp_path, drawn):
     assert more.to_json() == MODEL.validate(X, widths=(32, 64, 16), replicas=4, seed=4).to_json()
 
 
+@pytest.mark.slow
 def test_another_population_is_tested_on_the_same_networks(tmp_path, drawn):
     run(tmp_path)
     drawn.clear()
@@ -78,6 +81,7 @@ def test_another_population_is_tested_on_the_same_networks(tmp_path, drawn):
     assert len(drawn) == 6
 
 
+@pytest.mark.slow
 def test_damaged_files_are_computed_again_and_noted(tmp_path, drawn, whole):
     run(tmp_path)
     first, second, *_ = records(tmp_path)
@@ -114,6 +118,7 @@ def test_a_store_of_something_else_is_refused(tmp_path, changes, message):
     assert len(records(tmp_path)) == 6
 
 
+@pytest.mark.slow
 def test_python_functions_of_one_name_are_told_apart(tmp_path):
     def first():
         def phi(u):
@@ -134,6 +139,7 @@ def test_python_functions_of_one_name_are_told_apart(tmp_path):
         run(tmp_path, model=other)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path, whole, monkeypatch):
     fsync, calls = os.fsync, []
 

@@ -92,6 +92,7 @@ def test_frobenius_errors_are_those_of_the_networks(report):
     assert row.standard_error == pytest.approx(np.std(row.errors, ddof=1) / np.sqrt(8))
 
 
+@pytest.mark.slow
 def test_same_seed_same_report_and_widths_do_not_disturb_each_other(report):
     assert run().to_json() == report.to_json()
     other = run(widths=(128, 32))
@@ -165,6 +166,7 @@ def test_bad_samples():
         validate(ErfModel(), np.full((3, 2), np.inf))
 
 
+@pytest.mark.slow
 def test_weights_that_are_drawn_again_for_every_product_give_the_same_report(monkeypatch):
     model, X = hd.DEQ.paper("tanh", 0.08), hd.on_sphere(np.random.default_rng(0).standard_normal((6, 4)))
     kept = model.validate(X, (16, 32), replicas=2)

@@ -23,6 +23,7 @@ def variates(phi, depth_one, width, seed):
     return control_variates(phi, net.W, net.U @ X.T + net.b[:, None], SIGMAS["sigma_w"], depth_one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1, 3, 24])
 @pytest.mark.parametrize("phi", [erf, relu, np.tanh], ids=["erf", "relu", "tanh"])
 def test_the_mean_is_zero_at_every_width(phi, width):
@@ -50,6 +51,7 @@ def test_given_the_inputs_the_recurrence_has_mean_zero():
     assert np.all(np.abs(moments.mean) <= 5.0 * error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "left"), [("tanh", 0.15), ("relu", 0.15), ("gelu", 0.15), ("sin", 0.2)])
 def test_little_of_the_noise_is_left(name, left):
     few = hd.on_sphere(hd.load_digits()[0][:20])

@@ -24,6 +24,7 @@ def cos_layers(depth):
     return K, K + T
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 2, 3, None])
 def test_entries_of_rows_of_zeros_are_those_of_the_closed_form(depth):
     K, theta = cos_layers(depth or 200)
