@@ -42,6 +42,7 @@ def test_entries_of_rows_of_zeros_are_those_of_the_closed_form(depth):
         assert kernel.entry_error < 1e-13
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phi", "at_zero", "mean"),
     [
@@ -123,6 +124,7 @@ def test_what_a_point_of_zero_has_at_zero_counts():
     assert G.matrix[0, 1] == pytest.approx(7 * np.sqrt(2 / np.pi), rel=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tanh", "cos"])
 def test_blocks_on_disk_have_the_rows_of_zeros_of_the_matrix_in_memory(tmp_path, name):
     pytest.importorskip("zarr")
