@@ -64,7 +64,7 @@ def test_rows_off_the_sphere_are_refuted():
 @pytest.mark.parametrize("factor", [1.0, -1.0, 0.5])
 def test_parallel_rows_are_found(factor):
     check, found = outcomes("tanh", data=np.vstack([X, factor * X[3]]))
-    assert found["no two parallel rows"] is R
+    assert found["no two parallel rows"] is (R if abs(factor) == 1.0 else U)
     assert "rows 3 and 10" in check["no two parallel rows"].explanation
     # at equal norms two such rows have the same entries but for signs; at different ones tanh tells them apart
     assert check["lambda_* > 0"].outcome is (R if abs(factor) == 1.0 else P)
@@ -122,12 +122,77 @@ def test_width_and_step_give_uniqueness_and_a_conditional_rate():
     rate = check["linear rate at width 1000 and step 0.0001"]
     assert rate.outcome is U
     assert rate.value == pytest.approx(1 - 1e-4 * 1000 * check.least_eigenvalue.lower / 4)
-    assert "for ReLU alone" in rate.explanation
-    assert "constants are not stated" in rate.explanation
+    assert "small steps would be proven from width" in rate.explanation
+    assert "certify_training decides" in rate.explanation
     relu = hd.DEQ.paper("relu", sigma_w2=0.05).check(X, width=1000, step=1e-4)
     known = relu["linear rate at width 1000 and step 0.0001"].explanation
-    assert "Theorems 1 and 2 of arXiv 2205.13814 promise both" in known
-    assert "ReLU alone" not in known
+    assert "arXiv 2205.13814, leaves its constants open" in known
+
+
+def test_the_width_that_would_do_is_where_the_theorem_begins():
+    """Of the numbers of the limit; a network that is drawn at four times the width is proven itself."""
+    rows = hd.on_sphere(np.random.default_rng(0).standard_normal((2, 20)))
+    model = hd.DEQ.paper("tanh", 0.02)
+    text = model.check(rows, width=10, step=1e-3)["linear rate at width 10 and step 0.001"].explanation
+    width = float(re.search(r"from width (\S+) on", text).group(1))
+    y = np.array([1.0, -1.0])
+    assert model.sample(int(4 * width), 20, 0).certify_training(rows, y).outcome is P
+    assert model.sample(max(2, int(width / 40)), 20, 0).certify_training(rows, y).outcome is U
+
+
+PARALLEL = {"twice": [2.0, 1.0], "opposite": [-1.0, -0.5], "minus twice": [-2.0, -1.0], "equal": [1.0, 0.5]}
+
+
+@pytest.mark.parametrize(
+    ("phi", "sigma_w", "sigma_b", "row", "parallel", "positive"),
+    [
+        ("tanh", 0.3, 0.0, "twice", U, P),
+        ("relu", 0.3, 0.0, "twice", R, R),
+        ("tanh", 0.3, 0.5, "twice", P, P),
+        ("tanh", 0.0, 0.0, "twice", R, P),  # the correlation is 1, and the norms part the rows all the same
+        ("tanh", 0.3, 0.0, "opposite", R, R),
+        ("cos", 0.3, 0.0, "opposite", P, P),  # the states of x and -x are those of W and -W
+        ("cos", 0.0, 0.0, "opposite", R, R),
+        ("abs", 0.3, 0.0, "opposite", P, P),
+        ("abs", 0.0, 0.0, "opposite", R, R),
+        ("relu", 0.3, 0.0, "opposite", P, P),
+        ("gelu", 0.3, 0.0, "opposite", P, P),
+        ("relu", 0.3, 0.0, "minus twice", P, P),
+        ("tanh", 0.3, 0.0, "minus twice", U, P),
+        ("tanh", 0.3, 0.5, "opposite", P, P),
+        ("tanh", 0.3, 0.5, "equal", R, R),
+    ],
+)
+def test_parallel_rows_refute_only_where_a_correlation_is_one(phi, sigma_w, sigma_b, row, parallel, positive):
+    model = hd.DEQ(phi, sigma_w, 1.0, sigma_b)
+    rows = np.array([[1.0, 0.5], PARALLEL[row]])
+    check = model.check(rows)
+    assert check["no two parallel rows"].outcome is parallel
+    assert check["lambda_* > 0"].outcome is positive
+    # the float matrix knows nothing of these rules
+    gram = model.gram(rows)
+    assert bool(np.linalg.eigvalsh(gram.matrix)[0] > 1e-6) is (positive is P)
+    S = gram.preactivation
+    if parallel is not U:
+        assert bool(abs(S[0, 1]) > (1 - 1e-12) * np.sqrt(S[0, 0] * S[1, 1])) is (parallel is R)
+
+
+@pytest.mark.parametrize(
+    ("phi", "sigma_w", "sigma_b", "rows", "outcome"),
+    [
+        ("x^2", 0.0, 0.5, 7, R),  # six monomials in two coordinates
+        ("x^3-x", 0.0, 0.0, 11, R),
+        ("2*x+1", 0.3, 0.5, 4, R),
+        ("2*x+1", 0.3, 0.5, 3, P),
+        ("tanh", 0.3, 0.5, 11, P),
+    ],
+)
+def test_polynomials_with_more_rows_than_monomials_have_no_least_eigenvalue(phi, sigma_w, sigma_b, rows, outcome):
+    data = np.random.default_rng(rows).standard_normal((rows, 2))
+    check = hd.DEQ(phi, sigma_w, 1.0, sigma_b).check(data)
+    assert check["lambda_* > 0"].outcome is outcome
+    if outcome is R:
+        assert check.least_eigenvalue.upper == 0.0
 
 
 def test_models_without_a_limit_are_reported_and_not_raised():
@@ -175,4 +240,4 @@ def test_rows_that_are_exactly_parallel_are_never_proven_otherwise():
     rng = np.random.default_rng(0)
     for _ in range(40):
         row = np.full(4096, 1.0 + rng.integers(1, 2**25) * 2.0**-25)
-        assert no_parallel_rows(np.array([row, 3.0 * row])).outcome is hd.Outcome.REFUTED
+        assert no_parallel_rows(np.array([row, 3.0 * row]), hd.DEQ("relu", 0.3)).outcome is hd.Outcome.REFUTED

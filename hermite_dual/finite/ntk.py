@@ -1,6 +1,6 @@
 """The empirical neural tangent kernel of a network, and of one with untied weights.
 
-Derivation: docs/theory/tangent_kernel.md, "Finitely many layers with shared weights".
+Derivation: docs/theory/tangent_kernel.md, "Finitely many layers with shared weights", "Conventions of others".
 """
 
 from dataclasses import dataclass

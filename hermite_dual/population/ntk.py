@@ -1,6 +1,7 @@
 """The neural tangent kernel of an infinitely wide deep equilibrium model.
 
-Derivation: docs/theory/tangent_kernel.md, "Equilibrium", "What is assumed", "Order".
+Derivation: docs/theory/tangent_kernel.md, "Equilibrium", "What is assumed", "Derivatives of phi",
+"Order".
 """
 
 from dataclasses import dataclass, replace

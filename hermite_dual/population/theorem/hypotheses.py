@@ -1,6 +1,6 @@
 """The hypotheses of the convergence theorems for a model and its data, and what follows from them.
 
-Derivation: docs/theory/certificates.md, "Hypotheses".
+Derivation: docs/theory/certificates.md, "Hypotheses"; docs/theory/eigenvalues.md, "Where K is positive definite".
 """
 
 import math
@@ -106,7 +106,7 @@ def check_theorem(model: "DEQ", X: Array, width: int | None, step: float | None)
         contraction_condition(model.sigma_w, slopes[0], 2),
         paper_scales(model.sigma_u, model.sigma_b),
         row_norms(X),
-        no_parallel_rows(X),
+        no_parallel_rows(X, model),
         no_polynomial(phi, slopes),
         parity(phi),
     )
@@ -145,10 +145,20 @@ def _least_eigenvalue(model: "DEQ", X: Array, limit: Hypothesis) -> EigenvalueBo
 
 def _singular(model: "DEQ", X: Array) -> str | None:
     """Why K is singular, as the rows show without any computation, or None."""
+    degree = None if model.activation.expr is None else model.activation.shape.degree
+    if degree is not None and (model.sigma_w == 0.0 or degree <= 1):
+        rank = math.comb(X.shape[1] + degree, degree)
+        if len(X) > rank:
+            return (
+                f"K is the Gram matrix of polynomials of degree {degree} in {X.shape[1]} coordinates, which span "
+                f"{rank} dimensions, and there are {len(X)} rows"
+            )
     zero = np.flatnonzero(zero_rows(X, model.sigma_b))
     if zero.size and vanishes_at_zero(model.activation):
         return f"row {zero[0]} of X is zero, sigma_b = 0 and phi(0) = 0, so that row {zero[0]} of K is zero"
-    symmetric = model.activation.expr is not None and model.activation.shape.parity and model.sigma_b == 0.0
+    # -x has the state -z where phi is odd, and the state z where it is even and nothing recurs
+    parity = 0 if model.activation.expr is None or model.sigma_b else model.activation.shape.parity
+    symmetric = parity < 0 or (parity > 0 and model.sigma_w == 0.0)
     for sign, what in ((1.0, "equal"), (-1.0, "opposite")) if symmetric else ((1.0, "equal"),):
         # adding 0 makes -0 a 0, whose bits are compared
         first, second = identical_rows(X + 0.0, sign * X + 0.0)
@@ -156,6 +166,10 @@ def _singular(model: "DEQ", X: Array) -> str | None:
         if pairs.any():
             i, j = int(first[pairs][0]), int(second[pairs][0])
             return f"rows {i} and {j} of X are {what}, so that those of K are equal or opposite"
+    if model.activation.expr is not None and model.activation.shape.homogeneous and model.sigma_b == 0.0:
+        parallel = no_parallel_rows(X, model)
+        if parallel.outcome is Outcome.REFUTED:
+            return f"{parallel.explanation}: phi is homogeneous, so that those of K are proportional"
     return None
 
 

@@ -1,12 +1,13 @@
 """The hypotheses of the convergence theorems, each decided by a proof where there is one.
 
-Derivation: docs/theory/certificates.md, "Hypotheses".
+Derivation: docs/theory/certificates.md, "Hypotheses"; docs/theory/eigenvalues.md, "Where K is positive definite".
 """
 
 import math
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
@@ -25,6 +26,9 @@ from hermite_dual.population.entries.inputs import EQUAL_NORMS
 from hermite_dual.shape.numbers import between
 from hermite_dual.shape.pieces import HOLE
 from hermite_dual.shape.shape import Pieces
+
+if TYPE_CHECKING:
+    from hermite_dual.deq import DEQ
 
 _MOST_EXACT_PAIRS = 2000  # pairs of rows decided in rational arithmetic, some milliseconds each
 _PROBES = (sp.Rational(1, 3), sp.Rational(7, 5), sp.Rational(13, 4))
@@ -118,8 +122,11 @@ def row_norms(X: Array) -> Hypothesis:
     return Hypothesis(name, Outcome.UNDECIDED, upper, explanation)
 
 
-def no_parallel_rows(X: Array) -> Hypothesis:
-    """Whether no two rows are parallel: `|cos| < 1` with its rounding, exact arithmetic where that is too close."""
+def no_parallel_rows(X: Array, model: "DEQ") -> Hypothesis:
+    """Whether no two rows are parallel: `|cos| < 1` with its rounding, exact arithmetic where that is too close.
+
+    What parallel rows are asked not to do is to make a correlation of preactivations +-1: a bias parts them.
+    """
     name = "no two parallel rows"
     zero = np.flatnonzero(~X.any(axis=1))
     if zero.size:
@@ -136,13 +143,52 @@ def no_parallel_rows(X: Array) -> Hypothesis:
     if largest < 1.0:
         return Hypothesis(name, Outcome.PROVEN, largest, f"the largest |cos| is at most {largest!r}, rows {i} and {j}")
     suspects = np.argwhere(np.triu(cosines, 1) >= 1.0)
-    for a, b in suspects[:_MOST_EXACT_PAIRS].tolist():
-        if _exactly_parallel(X[a], X[b]):
-            return Hypothesis(name, Outcome.REFUTED, 1.0, f"rows {a} and {b} are parallel: remove one of them")
+    parallel = [(a, b) for a, b in suspects[:_MOST_EXACT_PAIRS].tolist() if _exactly_parallel(X[a], X[b])]
+    if parallel:
+        return _worst_of_parallel(name, X, parallel, model)
     if len(suspects) > _MOST_EXACT_PAIRS:
         return Hypothesis(name, Outcome.UNDECIDED, 1.0, f"{len(suspects)} pairs are parallel to rounding")
     explanation = f"{len(suspects)} pairs are parallel to rounding, rows {i} and {j} among them, but not exactly"
     return Hypothesis(name, Outcome.PROVEN, 1.0, explanation)
+
+
+def _worst_of_parallel(name: str, X: Array, pairs: list[tuple[int, int]], model: "DEQ") -> Hypothesis:
+    """REFUTED where a pair has a correlation of +-1, else UNDECIDED where that is not known of one."""
+    decided = [(_correlation_is_one(X[a], X[b], model), a, b) for a, b in pairs]
+    order = {True: 0, None: 1, False: 2}
+    one, a, b = min(decided, key=lambda pair: order[pair[0]])
+    if one:
+        reason = f"rows {a} and {b} are parallel, and the correlation of their preactivations is 1 or -1"
+        return Hypothesis(name, Outcome.REFUTED, 1.0, reason)
+    if one is None:
+        reason = f"rows {a} and {b} are parallel; whether phi and their norms part them is not decided here"
+        return Hypothesis(name, Outcome.UNDECIDED, 1.0, reason)
+    what = "the bias" if model.sigma_b else "phi"
+    return Hypothesis(name, Outcome.PROVEN, 1.0, f"rows {a} and {b} are parallel, but {what} parts them")
+
+
+def _correlation_is_one(x: Array, y: Array, model: "DEQ") -> bool | None:
+    """Whether parallel rows have preactivations p of correlation +-1 in the limit; None where that is not known.
+
+    A bias makes `sigma_u^2 x.y/d + sigma_b^2` one of rank 2 unless the rows are equal. Without one `p' = s p` has to
+    hold with the s of the rows through `p = W phi(p) + U x`: where nothing recurs, and where `phi(s p) = s phi(p)`.
+    """
+    if np.array_equal(x, y) or model.sigma_u == 0.0:
+        return True
+    if model.sigma_b != 0.0:
+        return False
+    phi = model.activation
+    if model.sigma_w == 0.0:
+        return True
+    pivot = int(np.abs(x).argmax())
+    same_side = (x[pivot] > 0) == (y[pivot] > 0)
+    homogeneous = phi.expr is not None and phi.shape.homogeneous
+    if not (homogeneous or np.array_equal(x, -y)):
+        return None
+    if same_side:
+        return True
+    sides = parity(phi)  # phi(-p) = k phi(p) for all p makes k 1 or -1, and k = 1 is not the sign of the rows
+    return bool(sides.value == -1.0) if sides.outcome is Outcome.PROVEN else None
 
 
 def _exactly_parallel(x: Array, y: Array) -> bool:
