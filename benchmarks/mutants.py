@@ -27,6 +27,7 @@ COEFFICIENTS, ENTRIES, ROWS = "test_certified_coefficients", "test_certified_gra
 TANGENT, EIGENVALUES = "test_certified_ntk", "test_certified_eigenvalues"
 SECOND, READER, PIECES = "test_certified_second_proof", "test_certified_certificate", "test_piecewise_quadratic"
 CHECK, SPECTRUM, EXACT, ZERO = "test_theorem_check", "test_spectrum", "test_exact_proof", "test_zero_rows"
+TRAINING = "test_convergence"
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ PLAIN, REBUILD, BENT = (f"certified/second_proof/{n}.py" for n in ("plain_bounds
 AGAIN, FILES = "certified/second_proof/rebuild_rows.py", "certified/second_proof/certificate.py"
 SLICED = "certified/counted/sliced_product.py"
 LIMIT, LAYERS, INPUTS = (f"population/proof/{name}.py" for name in ("limit_bounds", "entry_bounds", "input_rows"))
+WAY, START, RESOLVENT = "population/theorem/convergence.py", "finite/proven_start.py", "finite/resolvent.py"
 SLOPE, TESTS = "population/proof/certified_slope.py", "population/theorem/hypothesis_tests.py"
 
 MUTANTS = [
@@ -217,6 +219,50 @@ MUTANTS = [
     # hypotheses
     Mutant(TESTS, "if high < 1.0:", "if low < 1.0:", (CHECK,)),
     Mutant(TESTS, "cosines = (np.abs(products) + errors)", "cosines = (np.abs(products) - errors)", (CHECK, SHARP)),
+    # convergence of training
+    Mutant(WAY, "T = M * way.peak * nu**2", "T = M * way.peak * nu", (TRAINING,)),
+    Mutant(WAY, "T += 2 * way.sensitivity", "T += way.sensitivity", (TRAINING,)),
+    Mutant(WAY, "H = _up(T / 2 + (T * T / 4 + cross * cross).sqrt())", "H = _up(T.max(cross / 2))", (TRAINING,)),
+    Mutant(
+        WAY, "change = way.resolvent * (L * hW + longest * M * shift)", "change = way.resolvent * L * hW", (TRAINING,)
+    ),
+    Mutant(WAY, "(L * hW + longest * M * shift)", "(longest * M * shift)", (TRAINING,)),
+    Mutant(WAY, "way.peak = _up(way.peak + turned +", "way.peak = _up(way.peak +", (TRAINING,)),
+    Mutant(WAY, "sensitivity = slope_nu * turned + nu * M * shift * way.peak", "sensitivity = arb(0)", (TRAINING,)),
+    Mutant(WAY, "inputs = way.inputs / (1 - slope_nu * hW)", "inputs = way.inputs", (TRAINING,)),
+    Mutant(
+        WAY, "way.tangent - H * h, way.states - c * h", "way.tangent - H * h / 2, way.states - c * h / 2", (TRAINING,)
+    ),
+    Mutant(WAY, "if recurrent or not readout:", "if True:", (TRAINING,)),
+    Mutant(WAY, "square = 1 + reach * here.bend / 2, reach", "square = arb(1), 0 * reach", (TRAINING,)),
+    Mutant(
+        WAY,
+        "(2 * (1 - low) / (k + 1 / k)).min(k * (2 - high) / (1 + k * k * ratio))",
+        "2 * (1 - low) / (k + 1 / k)",
+        (TRAINING,),
+    ),
+    Mutant(
+        WAY,
+        "return max(0.0, lower_float(1 - factor * factor))",
+        "return max(0.0, lower_float(1 - factor**4))",
+        (TRAINING,),
+    ),
+    Mutant(
+        WAY,
+        "way.gain = way.gain + h * sides[0].max(sides[1])",
+        "way.gain = way.gain + h * (sides[0] + sides[1])",
+        (TRAINING,),
+    ),
+    Mutant(START, "moved = cross + cross.T", "moved = 0.0 * cross", (TRAINING,)),
+    Mutant(START, "contraction_error(norm_above(gap.T) * UP, contraction)", "norm_above(gap.T)", (TRAINING,)),
+    Mutant(
+        START,
+        "lost = size * (gamma(len(a)) * norm_above(states.values.T) + states.errors)",
+        "lost = 0.0 * states.errors",
+        (TRAINING,),
+    ),
+    Mutant(RESOLVENT, "claims[0] / math.sqrt(1 - error * claims[0] ** 2) * UP", "0.98 * claims[0]", (TRAINING,)),
+    Mutant(RESOLVENT, "shift = (weights / claim) ** 2", "shift = (weights / claim) ** 2 / 1.1", (TRAINING,)),
 ]
 EQUIVALENT = {
     f"{ENVELOPE}: if value.is_finite(): nearest -> if True: nearest": "the magnitude of a ball that is not finite is "

@@ -96,6 +96,16 @@ def test_what_the_constant_gains_on_the_way_is_attained(phi, w, p, parameters, d
     assert (changes[1] - changes[0]) * 0.98 <= growth <= 1.2 * (changes[1] - changes[0])
 
 
+def test_resolvents_grow_with_the_way_of_the_weights():
+    net, X = neuron(x, 0.5, 0.9, 0.7)
+    start = replace(start_of(net, X, ("W",)), resolvent=2.0, slope_resolvent=2.0)
+    for distance in (1e-3, 0.02):
+        ball = at(start, distance)
+        exact = 1 / (0.5 - ball.radius)
+        for bound in (ball.resolvent, ball.slope_resolvent):
+            assert exact * (1 - 1e-12) <= float(bound) <= 2 + SLIGHT * (exact - 2)
+
+
 def test_a_linear_readout_has_no_curvature_and_no_limit():
     net, X = neuron("tanh", 0.3, 0.5, 0.7)
     start = replace(start_of(net, X, ("a",)), residual=1e6)
@@ -186,6 +196,11 @@ def test_every_constant_of_a_ball_holds_at_its_points(phi, parameters):
             length = ball.radius / math.sqrt(sum(float((v * v).sum()) for v in step.values()))
             other = replace(net, **{name: getattr(net, name) + length * v for name, v in step.items()})
             J, least = jacobian(other, X, parameters)
+            D = other.activation.derivative()(other.W @ other.equilibrium(X).Z + other.U @ X.T + other.b[:, None])
+            inverses = [np.linalg.inv(np.eye(6) - other.W * D[:, i]) for i in range(3)]
+            assert max(np.linalg.norm(N, 2) for N in inverses) <= float(ball.resolvent)
+            sloped = [np.linalg.norm(D[:, i, None] * N, 2) for i, N in enumerate(inverses)]
+            assert max(sloped) <= float(ball.slope_resolvent)
             assert np.linalg.norm(J - J0, 2) <= float(ball.bend) * (1 + 1e-9)
             assert least >= float(ball.least) * (1 - 1e-9)
             assert np.linalg.norm(J, 2) <= float(ball.largest) * (1 + 1e-9)

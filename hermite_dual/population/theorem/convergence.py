@@ -74,6 +74,8 @@ class Ball:
 
     Attributes:
         radius: R.
+        resolvent: `||(I - W D_i)^-1||_2` is at most this.
+        slope_resolvent: `||D_i (I - W D_i)^-1||_2` is.
         H: Lipschitz constant of the Jacobian.
         bend: `integral_0^R H(t) dt`.
         gain: `integral_0^R sigma(t) dt`.
@@ -82,6 +84,8 @@ class Ball:
     """
 
     radius: float
+    resolvent: arb
+    slope_resolvent: arb
     H: arb
     bend: arb
     gain: arb
@@ -140,7 +144,9 @@ def balls_around(start: Start) -> list[Ball]:
             step = min(longest / _INTERVALS, max(shortest / 16, _GROWTH * way.distance))
             if not _advance(start, way, step):
                 break
-            balls.append(Ball(way.distance, way.H, way.bend, way.gain, way.tangent.max(way.states), way.largest))
+            least = way.tangent.max(way.states)
+            constants = way.resolvent, way.slope_resolvent, way.H, way.bend, way.gain
+            balls.append(Ball(way.distance, *constants, least, way.largest))
         return balls
 
 
