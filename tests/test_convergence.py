@@ -106,6 +106,22 @@ def test_resolvents_grow_with_the_way_of_the_weights():
             assert exact * (1 - 1e-12) <= float(bound) <= 2 + SLIGHT * (exact - 2)
 
 
+@pytest.mark.parametrize("radius", [1e-3, 0.02, 0.2])
+def test_the_curvature_of_one_neuron_is_bounded_on_the_circle(radius):
+    """`f = a tanh(u)`: the Hessian is `[[0, tanh'], [tanh', a tanh'']]`, at the steepest point of tanh'."""
+    net, X = neuron("tanh", 0.0, -TANH_STEEPEST, 0.7)
+    start = replace(start_of(net, X, ("a", "U")), resolvent=1.0, slope_resolvent=2 / 3 + 1e-12)
+    ball = at(start, radius)
+    norms = []
+    for angle in np.linspace(0, 2 * np.pi, 721):
+        a, u = 0.7 + ball.radius * np.cos(angle), -TANH_STEEPEST + ball.radius * np.sin(angle)
+        slope = 1 - np.tanh(u) ** 2
+        norms.append(np.linalg.norm([[0, slope], [slope, -2 * a * np.tanh(u) * slope]], 2))
+    rest = norms[0] - np.linalg.norm([[0, 2 / 3], [2 / 3, 0.7 * start.curvature]], 2)
+    assert max(norms) <= float(ball.H) * (1 + 1e-9)
+    assert rest <= float(ball.H) - float(at(start, 1e-9).H) <= 3 * (max(norms) - norms[0] + rest)
+
+
 def test_a_linear_readout_has_no_curvature_and_no_limit():
     net, X = neuron("tanh", 0.3, 0.5, 0.7)
     start = replace(start_of(net, X, ("a",)), residual=1e6)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 Method = Literal["gradient", "gauss-newton"]
 """How a step is made: along the gradient, or to the zero of the linearised residuals."""
+_USEFUL = 0.1  # times 1/lambda_max: no smaller step is worth the name after Gauss-Newton steps, which go on
 _AFAR = 1.25  # times the threshold of a network far from it, where a proof is tried again
 # A loss this many times the first has diverged: no run that the theory covers ever rises.
 _DIVERGED = 1e3
@@ -247,8 +248,12 @@ class _Watch:
         self.certificate = certify_training(descent.network, descent.X, descent.y, step, parameters=descent.names)
         # what is known from afar may be too strict here
         self._below = self.certificate.threshold * (_AFAR if self.certificate.shortfall > _AFAR**2 else 1.0)
-        if self.certificate.outcome is Outcome.PROVEN:
-            self.proven_from = epoch
+        start = self.certificate.start
+        if self.certificate.outcome is Outcome.PROVEN and start is not None:
+            if descent.method == "gradient" or self.certificate.step * start.largest**2 >= _USEFUL:
+                self.proven_from = epoch
+            else:
+                self._below = residual
 
 
 def _least_eigenvalue(Z: Array) -> float:
