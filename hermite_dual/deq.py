@@ -6,7 +6,7 @@ import math
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -28,6 +28,7 @@ from hermite_dual.finite import (
 from hermite_dual.float_state import own_float_state
 from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
 from hermite_dual.population.entries.model import Model
+from hermite_dual.population.entries.trained import PARAMETERS, check_parameters
 from hermite_dual.population.gram import FloatType, Gram, population_gram
 from hermite_dual.population.ntk import population_ntk
 from hermite_dual.progress import Progress
@@ -275,12 +276,23 @@ class DEQ:
         )
 
     @overload
-    def ntk(self, X: ArrayLike, Y: None = None, *, depth: int | None = None) -> Gram: ...
+    def ntk(
+        self, X: ArrayLike, Y: None = None, *, depth: int | None = None, parameters: tuple[str, ...] = PARAMETERS
+    ) -> Gram: ...
 
     @overload
-    def ntk(self, X: ArrayLike, Y: ArrayLike, *, depth: int | None = None) -> CrossGram: ...
+    def ntk(
+        self, X: ArrayLike, Y: ArrayLike, *, depth: int | None = None, parameters: tuple[str, ...] = PARAMETERS
+    ) -> CrossGram: ...
 
-    def ntk(self, X: ArrayLike, Y: ArrayLike | None = None, *, depth: int | None = None) -> Gram | CrossGram:
+    def ntk(
+        self,
+        X: ArrayLike,
+        Y: ArrayLike | None = None,
+        *,
+        depth: int | None = None,
+        parameters: tuple[str, ...] = PARAMETERS,
+    ) -> Gram | CrossGram:
         """Return the neural tangent kernel of the model in the NTK parametrization.
 
         `Theta = K + S o Gamma`, `Gamma = kdot / (1 - sigma_w^2 kdot)`, `kdot = dk/dc = E[phi'(u) phi'(v)]` at S. With
@@ -297,6 +309,8 @@ class DEQ:
             X: samples, shape (n, d), a sample per row.
             Y: other samples, shape (p, d), for the (n, p) entries between X and Y.
             depth: number of layers, or None for the equilibrium.
+            parameters: which of "a", "W", "U", "b" are trained: the parts of others are left out. Of a part of them
+                errors are estimated and not proven.
 
         Returns:
             A `Gram` of shape (n, n), or where Y is given a `CrossGram` of shape (n, p). Where phi has kinks, kdot has
@@ -314,16 +328,25 @@ class DEQ:
         >>> bool(abs(theta[0, 0] - np.exp(-q) * (np.sinh(q) + q * np.cosh(q))) < 1e-14)
         True
         """
-        return self._kernel(X, Y, depth, np.float64, tangent=True)
+        return self._kernel(X, Y, depth, np.float64, tangent=True, parameters=check_parameters(parameters))
 
     def _kernel(
-        self, X: ArrayLike, Y: ArrayLike | None, depth: int | None, dtype: FloatType, *, tangent: bool
+        self,
+        X: ArrayLike,
+        Y: ArrayLike | None,
+        depth: int | None,
+        dtype: FloatType,
+        *,
+        tangent: bool,
+        parameters: tuple[str, ...] = PARAMETERS,
     ) -> Gram | CrossGram:
         if Y is not None and dtype is not np.float64:
             raise InvalidInputError("dtype = float32 with Y: entries between X and Y are kept in float64 alone")
         samples = check_samples(X, "X")
         others = None if Y is None else _other_samples(Y, samples)
-        model = self._model(samples if others is None else np.concatenate([samples, others]), depth)
+        model = replace(
+            self._model(samples if others is None else np.concatenate([samples, others]), depth), trained=parameters
+        )
         if others is not None:
             return population_cross_gram(model, len(samples), tangent)
         return population_ntk(model) if tangent else population_gram(model, dtype)

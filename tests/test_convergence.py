@@ -337,6 +337,18 @@ def test_the_efficiency_is_a_minimum_over_the_spectrum():
         assert chi >= 0.93 * values.min()
 
 
+@pytest.mark.parametrize("part", [0.0, 0.5, 1.0, 1.6])
+def test_the_threshold_solves_the_condition_of_the_theorem(part):
+    start = lines()
+    for ball in balls_around(start)[20::60]:
+        j, H, bend = (float(v) for v in (ball.largest, ball.H, ball.bend))
+        step = part / j**2
+        r = residual_threshold(start, ball, step)
+        e = step * j
+        needed = r * (1 + e / 2 * (bend + e * r * H))
+        assert needed == pytest.approx(float(efficiency(start, ball, step) * ball.gain), rel=1e-9)
+
+
 def test_threshold_step_and_rate_belong_together():
     start = lines()
     for ball in balls_around(start)[20::60]:

@@ -294,3 +294,38 @@ def test_a_python_function_needs_its_derivative():
 def test_bad_input_is_refused_with_the_reason(call, message):
     with pytest.raises(hd.InvalidInputError, match=message):
         call(points(True))
+
+
+PARTS = [("a",), ("W",), ("U",), ("b",), ("a", "W"), ("a", "U"), ("W", "U", "b")]
+
+
+@pytest.mark.parametrize("phi", ["tanh", "relu"])
+@pytest.mark.parametrize("depth", [None, 1, 3])
+def test_parts_of_the_parameters_add_up_and_the_readout_is_the_gram_matrix(phi, depth):
+    rows = np.random.default_rng(2).standard_normal((5, 3))
+    rows[4] = rows[0]
+    for X in (rows, hd.on_sphere(rows)):
+        model = hd.DEQ(phi, 0.3, 1.2, 0.4)
+        parts = {p: model.ntk(X, depth=depth, parameters=(p,)).matrix for p in ("a", "W", "U", "b")}
+        whole = model.ntk(X, depth=depth)
+        assert sum(parts.values()) == pytest.approx(whole.matrix, rel=1e-11, abs=1e-12)
+        assert parts["a"] == pytest.approx(model.gram(X, depth=depth).matrix, rel=1e-12)
+        two = model.ntk(X, depth=depth, parameters=("a", "W"))
+        assert two.matrix == pytest.approx(parts["a"] + parts["W"], rel=1e-12, abs=1e-14)
+        assert two.entry_bounds.outcome is hd.Outcome.UNDECIDED
+        assert model.ntk(X[:2], X[2:], depth=depth, parameters=("a", "W")).matrix == pytest.approx(two.matrix[:2, 2:])
+
+
+@pytest.mark.parametrize("parameters", PARTS)
+def test_parts_are_those_of_wide_networks(parameters):
+    X = np.random.default_rng(4).standard_normal((3, 4))
+    model = hd.DEQ("tanh", 0.4, 1.0, 0.5)
+    limit = model.ntk(X, parameters=parameters).matrix
+    draws = np.array([model.sample(256, 4, seed).ntk(X, parameters=parameters).matrix for seed in range(24)])
+    error = draws.std(axis=0) / np.sqrt(24)
+    assert np.all(np.abs(draws.mean(axis=0) - limit) <= 5 * error + 0.02 * np.abs(limit).max())
+
+
+def test_parameters_of_a_tangent_kernel_are_named():
+    with pytest.raises(hd.InvalidInputError, match=r"parameters=\('a', 'c'\)"):
+        hd.DEQ("tanh", 0.3).ntk(np.eye(2), parameters=("a", "c"))

@@ -18,9 +18,6 @@ from hermite_dual.expressions.array_function import array_function
 from hermite_dual.finite.fixed_point import fixed_point
 from hermite_dual.namespaces import AnyArray
 
-# The trainable parameters, in the order in which they are named.
-PARAMETERS = ("a", "W", "U", "b")
-
 
 def slope_function(activation: Any, xp: Any) -> Callable[[AnyArray], AnyArray]:
     """Return `phi'` as a function of arrays.
@@ -78,14 +75,3 @@ def solve_sensitivities(
             "is proven to converge where L ||W||_2 < 1. Remedy: draw the network with a smaller sigma_w."
         )
     return solution.Z
-
-
-def check_parameters(parameters: Any) -> tuple[str, ...]:
-    """Return names of parameters in the order of `PARAMETERS`, or say which are allowed."""
-    names = (parameters,) if isinstance(parameters, str) else tuple(parameters)
-    if not names or len(set(names)) != len(names) or not set(names) <= set(PARAMETERS):
-        raise InvalidInputError(
-            f"parameters={parameters!r}: allowed are some of {', '.join(map(repr, PARAMETERS))}, each once. "
-            "Pass ('a', 'W', 'U') for the papers' setting."
-        )
-    return tuple(name for name in PARAMETERS if name in names)

@@ -10,13 +10,14 @@ from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.finite.equilibrium import Equilibrium, Method, solve_equilibrium
-from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function, solve_sensitivities
+from hermite_dual.finite.gradients import slope_function, solve_sensitivities
 from hermite_dual.finite.ntk import EmpiricalNTK, Parametrization, scales_of, tied_ntk
 from hermite_dual.finite.spectral_norm import NormBounds, norm_bounds
 from hermite_dual.finite.untied import check_columns, gram_eigenvalues
 from hermite_dual.finite.weights import DrawnMatrix
 from hermite_dual.float_state import own_float_state
 from hermite_dual.namespaces import AnyArray, check_array, moved, namespace_of
+from hermite_dual.population.entries.trained import PARAMETERS, check_parameters
 from hermite_dual.progress import Progress
 
 if TYPE_CHECKING:

@@ -22,12 +22,13 @@ from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.exact_numbers import check_count
 from hermite_dual.finite.equilibrium import solve_equilibrium
 from hermite_dual.finite.fixed_point import TOLERANCE
-from hermite_dual.finite.gradients import check_parameters, slope_function, solve_sensitivities
+from hermite_dual.finite.gradients import slope_function, solve_sensitivities
 from hermite_dual.finite.ntk import scales_of, tied_ntk
 from hermite_dual.finite.spectral_norm import norm_estimate
 from hermite_dual.finite.training_input import check_step, checked_data, default_parameters
 from hermite_dual.finite.training_run import TrainingRun
 from hermite_dual.outcome import Outcome
+from hermite_dual.population.entries.trained import check_parameters
 from hermite_dual.progress import Progress
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike
 from hermite_dual.arrays import Array
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import real_array, real_number
-from hermite_dual.finite.gradients import PARAMETERS
 from hermite_dual.finite.untied import check_columns
 from hermite_dual.namespaces import check_array, namespace_of
+from hermite_dual.population.entries.trained import PARAMETERS
 
 if TYPE_CHECKING:
     from hermite_dual.finite.network import FiniteDEQ

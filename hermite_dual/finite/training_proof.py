@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from hermite_dual.certified.balls.precision import lower_float, upper_float
-from hermite_dual.finite.gradients import check_parameters
 from hermite_dual.finite.proven_start import NotProvenError, proven_start
 from hermite_dual.finite.training_certificate import TrainingCertificate
 from hermite_dual.finite.training_input import check_step, checked_data, default_parameters
 from hermite_dual.float_state import own_float_state
 from hermite_dual.outcome import Outcome
+from hermite_dual.population.entries.trained import check_parameters
 from hermite_dual.population.theorem.convergence import (
     Ball,
     Start,

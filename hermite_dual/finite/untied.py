@@ -8,11 +8,12 @@ import numpy as np
 from hermite_dual.arrays import Array
 from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.expressions.array_function import array_function
-from hermite_dual.finite.gradients import PARAMETERS, check_parameters, slope_function
+from hermite_dual.finite.gradients import slope_function
 from hermite_dual.finite.ntk import EmpiricalNTK, Parametrization, scales_of
 from hermite_dual.finite.weights import DrawnMatrix
 from hermite_dual.float_state import own_float_state
 from hermite_dual.namespaces import AnyArray, check_array, moved, namespace_of
+from hermite_dual.population.entries.trained import PARAMETERS, check_parameters
 
 
 @own_float_state

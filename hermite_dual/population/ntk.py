@@ -21,6 +21,7 @@ from hermite_dual.population.entries.narrow_values import narrow_error, narrow_t
 from hermite_dual.population.entries.one_norm import gram_variances, has_one_map, one_map
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.slope_gram import slope_gram
+from hermite_dual.population.entries.trained import PARAMETERS
 from hermite_dual.population.entries.unequal_norms import unequal_norm_gram
 from hermite_dual.population.entries.variances import layer_variances, moment, naming_layer
 from hermite_dual.population.entries.zero_rows import check_variances, vanishes_at_zero, zero_rows
@@ -68,7 +69,7 @@ class TangentGram(Gram):
         """Return lower bounds of `lambda_min(Theta)`, certified, from those of K.
 
         `Theta - K = S o Gamma` and `S - sigma_w^2 K` are positive semidefinite, so by Schur's theorem
-        `lambda_min(Theta) >= lambda_min(K) (1 + sigma_w^2 min_i Gamma_ii)`.
+        `lambda_min(Theta) >= lambda_min(K) (1 + sigma_w^2 min_i Gamma_ii)`. All parameters count.
 
         Args:
             degrees: Hermite degrees to use, at most 1024.
@@ -105,6 +106,11 @@ def _entries(model: Model) -> _Entries:
     n, width = samples.shape
     if depth == 0:
         return np.zeros((n, n)), np.zeros(n), 0.0
+    if len(model.trained) < len(PARAMETERS):
+        matrix, variances, error = _by_layers(model)
+        identical = identical_rows(samples, samples)
+        matrix[identical] = matrix[identical[0], identical[0]]
+        return matrix, variances, error
     if model.sigma_u == 0.0:
         return _constant(model)
     zero = zero_rows(samples, model.sigma_b)
@@ -133,7 +139,7 @@ def _entries(model: Model) -> _Entries:
 
 def _with_zero_rows(model: Model, zero: Mask) -> _Entries:
     """Return the tangent kernel where some rows are zero without a bias."""
-    phi, weight, n = model.activation, model.weight, len(zero)
+    phi, n = model.activation, len(zero)
     if vanishes_at_zero(phi):  # neither K nor S has anything in these rows
         matrix, variances, error = np.zeros((n, n)), np.zeros(n), 0.0
         if not zero.all():
@@ -141,6 +147,12 @@ def _with_zero_rows(model: Model, zero: Mask) -> _Entries:
                 replace(model, samples=model.samples[~zero])
             )
         return matrix, variances, error
+    return _by_layers(model)
+
+
+def _by_layers(model: Model) -> _Entries:
+    """Return the tangent kernel from the Gram matrices of its layers: for zero rows, and for some of the parameters."""
+    phi, weight = model.activation, model.weight
     inner = model.inputs_covariance()
     rounding = 0.5 * model.samples.shape[1] * _EPS * float(inner.diagonal().max())
     gram = population_gram(model)
@@ -149,17 +161,29 @@ def _with_zero_rows(model: Model, zero: Mask) -> _Entries:
         np.fill_diagonal(covariance, gram.variances)
         slope, slope_error = _slopes(phi, covariance, rounding)
         room = 1.0 - weight * slope
-        matrix = gram.matrix + covariance * slope / room
+        matrix = _counted(model, gram.matrix, covariance, inner) * slope / room
         error = slope_error * float(gram.variances.max()) / float(room.min()) ** 2
     else:
         tangent, error = np.zeros_like(inner), 0.0
         for depth in range(model.depth):
-            covariance = model.covariance(population_gram(replace(model, depth=depth)).matrix, inner)
+            below = population_gram(replace(model, depth=depth)).matrix
+            covariance = model.covariance(below, inner)
             slope, slope_error = _slopes(phi, covariance, rounding)
-            tangent = slope * (weight * tangent + covariance)
+            tangent = slope * (weight * tangent + _counted(model, below, covariance, inner))
             error = slope_error * float(tangent.max()) + weight * float(slope.max()) * error
-        matrix = tangent + gram.matrix
+        matrix = tangent
+    if "a" in model.trained:
+        matrix = matrix + gram.matrix
     return matrix, gram.variances, error + gram.estimated_error + rounding * _passed(phi, weight)
+
+
+def _counted(model: Model, below: Array, covariance: Array, inner: Array) -> Array:
+    """Return the parts of S that belong to trained parameters: `sigma_w^2 K`, the inputs' and the bias's."""
+    if set(PARAMETERS) <= {*model.trained, "a"}:
+        return covariance
+    bias = model.sigma_b**2
+    parts = {"W": model.weight * below, "U": inner - bias, "b": np.full_like(inner, bias)}
+    return np.asarray(sum((parts[name] for name in model.trained if name != "a"), np.zeros_like(inner)))
 
 
 def _slopes(activation: Activation, covariance: Array, rounding: float) -> tuple[Array, float]:

@@ -3,5 +3,5 @@
 `gram_entries` (what a map offers), `inputs`, `variances`, `zero_rows`, `identical_rows`; at one norm `cosine_map`,
 `equilibrium_map` and `one_norm`; at many norms `norm_surrogate`, `pair_entries`, `unequal_norms`; the dual of phi'
 `price_dual`, `kernel_slope`, `slope_gram`, `layer_slopes`, `tangent_map`; `narrow_values` (functions in float32);
-`model` chooses.
+`trained` (names of parameters); `model` chooses.
 """

@@ -11,6 +11,7 @@ from hermite_dual.numeric.mehler import hermite_series
 from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.entries.gram_entries import ConstantEntries, GramEntries
 from hermite_dual.population.entries.one_norm import has_one_map, one_map
+from hermite_dual.population.entries.trained import PARAMETERS
 from hermite_dual.population.entries.unequal_norms import unequal_norms
 from hermite_dual.population.entries.variances import layer_variances, moment
 from hermite_dual.population.entries.zero_rows import check_variances, with_zero_rows
@@ -31,6 +32,7 @@ class Model:
         sigma_u: input scale.
         sigma_b: bias scale.
         depth: number of layers, or None for the limit.
+        trained: names of the parameters that count in a tangent kernel.
         row_error: the rows meant are within `row_error |x_i|` of the float rows, in the 2-norm.
     """
 
@@ -40,6 +42,7 @@ class Model:
     sigma_u: float
     sigma_b: float
     depth: int | None
+    trained: tuple[str, ...] = PARAMETERS
     row_error: float = 0.0
 
     def __post_init__(self) -> None:
