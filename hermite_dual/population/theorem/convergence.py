@@ -212,8 +212,9 @@ def efficiency(start: Start, here: Ball, step: float) -> arb:
     `tau = kappa sigma` serves.
     """
     eta = arb(step)
-    low, high = eta * arb(start.least) ** 2 / 2, eta * here.largest**2
-    ratio = (arb(start.least) / here.largest) ** 2
+    most = arb(max(start.least, start.least_states))  # sigma is nowhere larger
+    low, high = eta * most**2 / 2, eta * here.largest**2
+    ratio = (most / here.largest) ** 2
     best = arb(0)
     for kappa in _KAPPAS:
         k = arb(kappa)
