@@ -11,7 +11,7 @@ length D changes the residual by `|r'| <= |r| - (chi sigma - H D/2) D`, D at mos
 Distances are cut into short intervals, on each of which the bounds are those of its end. All numbers here are balls;
 every comparison holds for all of their points.
 
-Derivation: docs/theory/convergence.md, "On the way", "The theorem".
+Derivation: docs/theory/convergence.md, "On the way", "The theorem", "What each bound is worth".
 """
 
 import math
