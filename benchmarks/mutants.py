@@ -243,8 +243,8 @@ MUTANTS = [
     ),
     Mutant(
         WAY,
-        "return max(0.0, lower_float(1 - factor * factor))",
-        "return max(0.0, lower_float(1 - factor**4))",
+        "return lower_float(removed * (2 - removed))",
+        "return lower_float(removed * (4 - removed))",
         (TRAINING,),
     ),
     Mutant(

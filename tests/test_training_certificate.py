@@ -105,6 +105,17 @@ def test_without_contraction_nothing_is_proven():
     assert "is not below 1" in found.reason
 
 
+def test_numbers_beyond_float64_and_the_smallest_steps_end_in_answers():
+    net = drawn()
+    outputs = net.a @ net.equilibrium(X).Z
+    assert "range of float64" in net.certify_training(1e160 * X, Y).reason
+    assert net.certify_training(X, 1e200 * Y).shortfall == math.inf
+    tiny = net.certify_training(X, outputs + 1e-3, 1e-300)
+    assert tiny.outcome is hd.Outcome.PROVEN
+    assert 0 < tiny.rate < 1e-290
+    assert net.certify_training(X, outputs).outcome is hd.Outcome.PROVEN
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -212,7 +212,10 @@ def _spectrum(matrix: Array, error: Array) -> Spectrum:
     """Enclosures of all eigenvalues of a matrix that is symmetric up to rounding of its computation."""
     lower = np.tril(matrix)
     symmetric = lower + np.tril(matrix, -1).T
-    spectrum = eigenvalues(symmetric, np.maximum(error, error.T) + np.abs(symmetric - matrix))
+    error = np.maximum(error, error.T) + np.abs(symmetric - matrix)
+    if not (np.isfinite(symmetric).all() and np.isfinite(error).all()):
+        raise NotProvenError("inner products leave the range of float64; scale the samples, or draw smaller weights")
+    spectrum = eigenvalues(symmetric, error)
     if spectrum.outcome is not Outcome.PROVEN:
         raise NotProvenError(f"eigenvalues at the start are not proven: {spectrum.reason}")
     return spectrum

@@ -6,6 +6,7 @@ Derivation: docs/theory/convergence.md, "The theorem".
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from hermite_dual.certified.balls.precision import lower_float, upper_float
@@ -49,7 +50,8 @@ def certify_training(
     known: dict[str, Any] = {"parameters": names, "network": network, "data": (samples, targets)}
     nothing: dict[str, Any] = {"radius": math.inf, "rate": 0.0, "step": math.nan if step is None else float(step)}
     try:
-        start = proven_start(network, samples, targets, names)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite proves nothing
+            start = proven_start(network, samples, targets, names)
     except NotProvenError as obstacle:
         unknown: dict[str, Any] = {"largest_step": 0.0, "residual": math.inf, "threshold": 0.0, "start": None}
         return TrainingCertificate(outcome=Outcome.UNDECIDED, reason=str(obstacle), **unknown, **nothing, **known)

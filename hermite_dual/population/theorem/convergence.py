@@ -252,7 +252,7 @@ def loss_rate(start: Start, here: Ball, step: float) -> float:
     with working_precision(_BITS):
         eta, j, sigma = arb(step), here.largest, here.least
         bent = here.H * eta * j * arb(start.residual) / 2
-        spectral = (1 - eta * sigma**2).max(eta * j**2 - 1) + eta * j * bent
-        energetic = 1 - eta * sigma * (efficiency(start, here, step) * sigma - bent)
-        factor = spectral.min(energetic).max(arb(0))
-        return max(0.0, lower_float(1 - factor * factor))
+        spectral = (eta * sigma**2).min(2 - eta * j**2) - eta * j * bent
+        energetic = eta * sigma * (efficiency(start, here, step) * sigma - bent)
+        removed = spectral.max(energetic).min(arb(1))  # of the residual
+        return lower_float(removed * (2 - removed)) if removed > 0 else 0.0
