@@ -122,13 +122,16 @@ MUTANTS = [
     Mutant(PRODUCTS, "((UNIT + 4 * gamma(d + 2) ** 2) * squares", "((0.5 * UNIT) * squares", (SHARP,)),
     Mutant(POWER, "errors[chosen] += power[done] * tail", "errors[chosen] += 0.5 * power[done] * tail", (SHARP,)),
     Mutant(POWER, "errors[start + j] = bound[j] * unit", "errors[start + j] = 0.0", (SHARP,)),
-    Mutant(POWER, "return max(0.0, upper_float(arb(rest.upper())))", "return 0.0", (SHARP,)),
+    Mutant(POWER, "return max(0.0, upper_float(arb(remainder.upper())))", "return 0.0", (SHARP,)),
     Mutant(PAIR, "remainder *= left_root[level, i] * right_root[level, k]", "remainder = 0.0", (SHARP,)),
-    Mutant(PAIR, "own = right_spread[k] * left_sum[level, i] + left_spread[i]", "own = left_spread[i]", (SHARP,)),
-    Mutant(PAIR, "errors[i, k] = bound[j] * unit + own", "errors[i, k] = own", (SHARP,)),
+    Mutant(PAIR, "coefficient_error = right_spread[k] * left_sum[level, i] +", "coefficient_error =", (SHARP,)),
+    Mutant(PAIR, "errors[i, k] = bound[j] * unit + coefficient_error", "errors[i, k] = coefficient_error", (SHARP,)),
     Mutant(ROW, "lost = 2 * self.errors *", "lost = self.errors *", (SHARP,)),
     Mutant(
-        ROW, "(rest + self.moment_errors + lost + slack + rounding)", "(rest + self.moment_errors + lost)", (SHARP,)
+        ROW,
+        "(remainder + self.moment_errors + lost + slack + rounding)",
+        "(remainder + self.moment_errors + lost)",
+        (SHARP,),
     ),
     Mutant(ROW, "errors = (coefficient + rule.coefficient_error) * UP", "errors = 0.0 * coefficient", (ROWS,)),
     Mutant(ROW, "error = right_error + left_error + 2 * moved", "error = 2 * moved", (SHARP, ROWS)),
@@ -139,7 +142,10 @@ MUTANTS = [
     Mutant(PANELS, "rounding = sum((3 * k + 1) * abs(v)", "rounding = 0 * sum((3 * k + 1) * abs(v)", (SHARP,)),
     Mutant(KINKS, "ROUNDING = 60.0", "ROUNDING = 0.0", (PIECES,)),
     Mutant(
-        KINKS, "own = ROUNDING * UNIT * top[j] * damp", "own = 0.02 * ROUNDING * UNIT * top[j] * damp", (SHARP, PIECES)
+        KINKS,
+        "integral_error = ROUNDING * UNIT * top[j] * damp",
+        "integral_error = 0.02 * ROUNDING * UNIT * top[j] * damp",
+        (SHARP, PIECES),
     ),
     Mutant(CURVED, "CURVED_ROUNDING = 126.0", "CURVED_ROUNDING = 0.0", (PIECES,)),
     Mutant(KINKS, "good = off[j] <= MISMATCH", "good = True", (PIECES,)),

@@ -127,8 +127,8 @@ class FiniteDEQ:
             )
         if len(parts) == 1:
             return parts[0]
-        Z = xp.concat([part.Z for part in parts], axis=1)
-        return Equilibrium(Z, max(part.residual for part in parts), max(part.iterations for part in parts))
+        Z = xp.concat([solved.Z for solved in parts], axis=1)
+        return Equilibrium(Z, max(solved.residual for solved in parts), max(solved.iterations for solved in parts))
 
     def gram(self, X: AnyArray, *, batch: int | None = None) -> AnyArray:
         """Compute the empirical Gram matrix `Z^T Z / m` at the equilibrium.

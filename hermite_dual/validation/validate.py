@@ -87,9 +87,9 @@ def validate(
     )
     design = Design(widths, replicas, seed)
     gram = model.gram(samples)
-    own = np.asarray(gram.matrix, dtype=np.float64)
+    computed = np.asarray(gram.matrix, dtype=np.float64)
     given = None if population is None else check_population(population, len(samples))
-    K = own if given is None else given
+    K = computed if given is None else given
     records = None if store is None else open_store(store, model, samples, seed)
     depth_one = np.asarray(model.gram(samples, depth=1).matrix, dtype=np.float64)
     plan = make_plan(model, samples, gram, depth_one, seed, given)
@@ -101,7 +101,7 @@ def validate(
     entries = entry_tests(fit, K, alpha, NETWORK_SHARE, plan.slopes.get("sigma_w"))
     noise_left = _noise_left(fit.standard_error, raw.standard_error)
     control = _control(model, samples, depth_one, plan, design, alpha, noise_left)
-    comparisons = compare(model, samples, own, given, fit, alpha)
+    comparisons = compare(model, samples, computed, given, fit, alpha)
     # The networks judge the matrix under test by their own tests, above.
     binding = tuple(pair for pair in comparisons if {pair.first, pair.second} == {CLOSED_FORM, NUMERIC})
     verdict, reason = judge(tests, entries, control, binding, K, tolerances)
@@ -113,7 +113,7 @@ def validate(
         reason=reason,
         directions=tests,
         entries=entries,
-        parameter_ranges=parameter_ranges(model, samples, own, plan.directions, tests),
+        parameter_ranges=parameter_ranges(model, samples, computed, plan.directions, tests),
         control=control,
         comparisons=comparisons,
         least_eigenvalues=least_eigenvalues(K, networks.least, alpha),

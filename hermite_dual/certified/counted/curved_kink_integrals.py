@@ -133,8 +133,8 @@ def _evaluate(
                     size_of += 2.43 * (abs(jump * bend[j]) + abs(turn * slope[j]))
                     outer = pairs[p, 2] * HALF_TURN
                     values[i, start + j] += outer * (top[j] * total[j])
-                    own = units * UNIT * top[j] + rule_errors[level]
-                    errors[i, start + j] += outer * size_of * (own * damp + UNDERFLOW) * UP
+                    relative = units * UNIT * top[j] + rule_errors[level]
+                    errors[i, start + j] += outer * size_of * (relative * damp + UNDERFLOW) * UP
             for j in range(size):
                 # also refuses a rho that is not a number
                 if not off[j] <= MISMATCH:

@@ -79,8 +79,8 @@ def float_panels(pieces: Pieces, low: float, high: float) -> FloatPanels:
         right = _cover(functions[1], list(pairwise(half_line)), floor)
         mirrored = [-v for v in reversed(half_line)]
         left = _cover(functions[0], list(pairwise(mirrored)), floor)
-    parts = sorted([*left, *right], key=lambda part: part[0])
-    lows, highs, rows, errors = zip(*parts, strict=True)
+    panels = sorted([*left, *right], key=lambda panel: panel[0])
+    lows, highs, rows, errors = zip(*panels, strict=True)
     edges = np.array([*lows, highs[-1]])
     widths = np.diff(edges)
     return FloatPanels(edges, edges[:-1] + widths / 2, 2 / widths, np.array(rows), np.array(errors))
@@ -117,19 +117,19 @@ def _panel(function: BallFunction, low: float, high: float, floor: float) -> _Pa
     centre, half = arb((low + high) / 2), arb((high - low) / 2)
     sizes = [abs(float(function(arb(v)).mid())) for v in (low, (low + high) / 2, high)]
     goal = _GOAL * max([floor, *(v for v in sizes if math.isfinite(v))])
-    rest = math.inf
+    remainder = math.inf
     for parameter in _ELLIPSES:
         box, _, _ = ellipse_box(arb(low), arb(high), parameter)
         value = function(box, analytic=True)
         if value.is_finite():
-            rest = min(rest, upper_float(interpolation_error(magnitude(value), arb(parameter), _DEGREE)))
-    if not rest <= goal:
+            remainder = min(remainder, upper_float(interpolation_error(magnitude(value), arb(parameter), _DEGREE)))
+    if not remainder <= goal:
         return None
     nodes, inverse = _interpolation()
     values = arb_mat(_DEGREE + 1, 1, [function(centre + half * node) for node in nodes])
     balls = (inverse * values).entries()
     row = [float(ball.mid()) for ball in balls]
-    error = sum((abs(ball - arb(v)) for ball, v in zip(balls, row, strict=True)), arb(rest))
+    error = sum((abs(ball - arb(v)) for ball, v in zip(balls, row, strict=True)), arb(remainder))
     # 2 k + 1 roundings in Horner's rule, one of the argument, which the slope carries k times
     rounding = sum((3 * k + 1) * abs(v) for k, v in enumerate(row)) * UNIT
     total = (upper_float(error) + rounding * UP + 64 * TINY) * UP

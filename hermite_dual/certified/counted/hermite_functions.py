@@ -66,10 +66,10 @@ def split_exactly(value: arb) -> tuple[float, float]:
 
 def exact_ball(value: np.longdouble) -> arb:
     """The ball of a `longdouble` without radius; the working precision must hold it."""
-    total, rest = arb(0), value
-    while rest != 0:
-        part = float(rest)
-        total, rest = total + arb(part), rest - np.longdouble(part)
+    total, remaining = arb(0), value
+    while remaining != 0:
+        leading = float(remaining)
+        total, remaining = total + arb(leading), remaining - np.longdouble(leading)
     return total
 
 

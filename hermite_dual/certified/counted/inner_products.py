@@ -45,10 +45,10 @@ def products_between(X: Array, Y: Array, row_norms: Array, column_norms: Array) 
     """
     d = X.shape[1]
     chunk = min(d, 2 * math.isqrt(d))
-    values, part = np.zeros((len(X), len(Y))), np.empty((len(X), len(Y)))
+    values, chunk_product = np.zeros((len(X), len(Y))), np.empty((len(X), len(Y)))
     for start in range(0, d, chunk):
-        np.matmul(X[:, start : start + chunk], Y[:, start : start + chunk].T, out=part)
-        values += part
+        np.matmul(X[:, start : start + chunk], Y[:, start : start + chunk].T, out=chunk_product)
+        values += chunk_product
     bounds = np.multiply.outer(row_norms, column_norms)
     bounds *= gamma(chunk + -(-d // chunk)) * UP
     bounds += 4 * d * TINY
@@ -72,8 +72,8 @@ def squared_norms(X: Array) -> tuple[Array, Array]:
         return squares, (gamma(d + 2) * squares * UP * (1 + gamma(d)) + d * TINY)
     total, low = np.zeros(n), np.zeros(n)
     for column in X.T:
-        product, rest = two_product(column, column)
+        product, rounding = two_product(column, column)
         total, lost = two_sum(total, product)
-        low += rest + lost
+        low += rounding + lost
     squares = total + low
     return squares, ((UNIT + 4 * gamma(d + 2) ** 2) * squares * UP + 16 * d * TINY)

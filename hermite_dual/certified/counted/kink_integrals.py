@@ -250,8 +250,8 @@ def _evaluate(
                     integral = top[j] * total[p, j]
                     value += outer * integral
                     modulus += abs(outer * integral)
-                    own = ROUNDING * UNIT * top[j] * damp + rule_errors[level] * damp * damp + UNDERFLOW
-                    bound += abs(outer) * own
+                    integral_error = ROUNDING * UNIT * top[j] * damp + rule_errors[level] * damp * damp + UNDERFLOW
+                    bound += abs(outer) * integral_error
                 values[i, start + j] = value
                 # also refuses a rho that is not a number
                 good = off[j] <= MISMATCH

@@ -126,8 +126,8 @@ def _evaluate(
                 # every squaring doubles the relative error of the one before: below 2 N roundings in all
                 remainder = power[j] * (1.0 + 2.0 ** (squarings[level] + 3) * unit)
                 remainder *= left_root[level, i] * right_root[level, k]
-                own = right_spread[k] * left_sum[level, i] + left_spread[i] * right_sum[level, k]
-                own += left_spread[i] * right_spread[k] * 2.0 ** squarings[level]
+                coefficient_error = right_spread[k] * left_sum[level, i] + left_spread[i] * right_sum[level, k]
+                coefficient_error += left_spread[i] * right_spread[k] * 2.0 ** squarings[level]
                 values[i, k] = total[j]
-                errors[i, k] = bound[j] * unit + own + remainder
+                errors[i, k] = bound[j] * unit + coefficient_error + remainder
     return values, errors

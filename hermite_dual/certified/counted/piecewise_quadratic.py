@@ -147,18 +147,18 @@ def _averages(kinks: list[arb], pieces: list[list[arb]]) -> tuple[list[arb], arb
     for k, piece in enumerate(pieces):
         # the smaller of the two tails, so that no digits cancel far out
         right = k > 0 and kinks[k - 1] > 0
-        parts = [upper[k] - upper[k + 1] if right else lower[k + 1] - lower[k]]
+        integrals = [upper[k] - upper[k + 1] if right else lower[k + 1] - lower[k]]
         for n in range(1, 2 * degree + 1):
-            part = (n - 1) * parts[n - 2] if n > 1 else arb(0)
-            part += kinks[k - 1] ** (n - 1) * density(kinks[k - 1]) if k > 0 else 0
-            part -= kinks[k] ** (n - 1) * density(kinks[k]) if k < len(kinks) else 0
-            parts.append(part)
+            integral = (n - 1) * integrals[n - 2] if n > 1 else arb(0)
+            integral += kinks[k - 1] ** (n - 1) * density(kinks[k - 1]) if k > 0 else 0
+            integral -= kinks[k] ** (n - 1) * density(kinks[k]) if k < len(kinks) else 0
+            integrals.append(integral)
         for j, c in enumerate(piece):
-            averages[0] += c * parts[j]
-            averages[1] += c * parts[j + 1]
+            averages[0] += c * integrals[j]
+            averages[1] += c * integrals[j + 1]
             if degree == 2:
-                averages[2] += c * (parts[j + 2] - parts[j]) / root
-            moment += sum((c * d * parts[j + m] for m, d in enumerate(piece)), arb(0))
+                averages[2] += c * (integrals[j + 2] - integrals[j]) / root
+            moment += sum((c * d * integrals[j + m] for m, d in enumerate(piece)), arb(0))
     return averages, moment
 
 

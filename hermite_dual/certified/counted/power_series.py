@@ -52,8 +52,8 @@ class VarianceSeries:
     def tail(self, count: int) -> float:
         """An upper bound of `T_count`."""
         with working_precision(bits_for(2 * _DIGITS)):
-            rest = self.moment - sum((a * a for a in self.coefficients[:count]), arb(0))
-            return max(0.0, upper_float(arb(rest.upper())))
+            remainder = self.moment - sum((a * a for a in self.coefficients[:count]), arb(0))
+            return max(0.0, upper_float(arb(remainder.upper())))
 
 
 def variance_series(shape: Shape, variance: float, largest: float) -> VarianceSeries:

@@ -63,13 +63,13 @@ class RowCoefficients:
 
     def tails(self, count: int) -> Array:
         """Upper bounds of `T_count(q_i) = E[phi^2] - sum_{r<count} a_r^2`, shape (m,)."""
-        part = self.values[:, :count].astype(np.longdouble)
-        squares = np.sum(part * part, axis=1)
+        kept = self.values[:, :count].astype(np.longdouble)
+        squares = np.sum(kept * kept, axis=1)
         slack = (squares * (2 * count * wide_unit())).astype(np.float64)
         lost = 2 * self.errors * sum_above(np.abs(self.values[:, :count]))
-        rest = (self.moments - squares).astype(np.float64)
-        rounding = 4 * UNIT * (self.moments + np.abs(rest))
-        return np.maximum((rest + self.moment_errors + lost + slack + rounding) * UP, 0.0) + TINY
+        remainder = (self.moments - squares).astype(np.float64)
+        rounding = 4 * UNIT * (self.moments + np.abs(remainder))
+        return np.maximum((remainder + self.moment_errors + lost + slack + rounding) * UP, 0.0) + TINY
 
 
 def unsupported(shape: Shape) -> str | None:
@@ -132,9 +132,9 @@ def _degrees(rows: "_Rows", scale: float, largest: float) -> int:
         trial = RowCoefficients(values, numbers[0], numbers[1], numbers[2], rows.parity)
         floor = _STALLED * float(trial.errors[0] * np.sum(np.abs(values)) + trial.moment_errors[0])
         while count <= most:
-            rest = float(trial.tails(count)[0])
+            remainder = float(trial.tails(count)[0])
             with np.errstate(under="ignore"):
-                if rest <= floor or largest**count * rest <= _NEGLIGIBLE * trial.moments[0]:
+                if remainder <= floor or largest**count * remainder <= _NEGLIGIBLE * trial.moments[0]:
                     return count
             count *= 2
     return count // 2
@@ -168,8 +168,8 @@ class _Rows:
         values, numbers = np.zeros((len(scales), degrees)), np.empty((3, len(scales)))
         chunk = max(1, _CHUNK_ENTRIES // len(weights))
         for start in range(0, len(scales), chunk):
-            part = slice(start, start + chunk)
-            values[part], numbers[:, part] = self._chunk(scales[part], rule, weights, table)
+            rows = slice(start, start + chunk)
+            values[rows], numbers[:, rows] = self._chunk(scales[rows], rule, weights, table)
         return values, numbers
 
     def _norm(self, scale: float) -> float:

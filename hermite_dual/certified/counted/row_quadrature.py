@@ -213,7 +213,7 @@ def _panel(
     if not choices:
         return None
 
-    def rest(order: int, which: int) -> arb:
+    def least_error(order: int, which: int) -> arb:
         bounds = [rule_error(half, c[which], c[0], order) for c in choices]
         return min(bounds, key=float).upper()
 
@@ -221,7 +221,7 @@ def _panel(
         min((2 * _slip(high) * c[k] / ((c[0] + 1 / c[0]) / 2 - 1) for c in choices), key=float).upper() for k in (1, 2)
     ]
     for order in range(8, _MOST_ORDER + 1, 4):
-        errors = rest(order, 1), rest(order, 2)
+        errors = least_error(order, 1), least_error(order, 2)
         if errors[0] < goals[0] and errors[1] < goals[1]:
             return order, arb(errors[0]) + moved[0], arb(errors[1]) + moved[1]
     return None

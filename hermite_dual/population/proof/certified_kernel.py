@@ -131,7 +131,7 @@ class CertifiedKernel:
         wide = np.nonzero(series.errors > _WIDE * moments.max())
         if not wide[0].size:
             return
-        places = [np.arange(len(self.index))[part][at] for part, at in zip(block, wide, strict=True)]
+        places = [np.arange(len(self.index))[span][at] for span, at in zip(block, wide, strict=True)]
         roots = np.sqrt(self._variances)
         sign = np.where(rho[wide] < 0.0, float(self._activation.shape.parity), 1.0)
         close, bounds = nearly_parallel_kernel(
@@ -182,8 +182,8 @@ class CertifiedKernel:
         for start in range(0, len(rho), _BLOCK):
             block = slice(start, start + _BLOCK)
             series = rows.evaluate(self.index[block], self.index[start:], rho[block, start:])
-            for full, part in ((values, series.values), (errors, series.errors)):
-                full[block, start:], full[start:, block] = part, part.T
+            for full, strip in ((values, series.values), (errors, series.errors)):
+                full[block, start:], full[start:, block] = strip, strip.T
         return SeriesValues(values, errors)
 
     def _sharpened(self, rows: PiecewiseRows, rho: Array, values: Array, errors: Array) -> None:
@@ -194,7 +194,7 @@ class CertifiedKernel:
         padded = np.zeros((-(-wide.size // _WIDTH), _WIDTH))
         padded.flat[: wide.size] = rho.flat[wide]
         integrals = rows.evaluate(np.zeros(len(padded), dtype=np.intp), np.zeros(_WIDTH, dtype=np.intp), padded)
-        closer, bounds = (part.ravel()[: wide.size] for part in (integrals.values, integrals.errors))
+        closer, bounds = (array.ravel()[: wide.size] for array in (integrals.values, integrals.errors))
         better = bounds < errors.flat[wide]
         values.flat[wide[better]], errors.flat[wide[better]] = closer[better], bounds[better]
 

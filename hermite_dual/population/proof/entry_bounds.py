@@ -261,12 +261,12 @@ def _limit(model: Model, matrix: Array, variances: Array, lipschitz: float) -> E
     budget = bounds.budget()
     for rows, columns in tiles(len(matrix)):
         block = block_of(model.samples, matrix, rows, columns)
-        part, shares = bounds.errors_of(block)
+        block_errors, shares = bounds.errors_of(block)
         budget = larger_shares(budget, shares)
-        errors[rows, columns] = part
-        outer[rows, columns] = bounds.preactivation_errors_of(block, part)
+        errors[rows, columns] = block_errors
+        outer[rows, columns] = bounds.preactivation_errors_of(block, block_errors)
         if not block.on_diagonal:
-            errors[columns, rows] = part.T
+            errors[columns, rows] = block_errors.T
             outer[columns, rows] = outer[rows, columns].T
     return EntryBounds(errors, outer, Outcome.PROVEN, LIMIT_REASON, lipschitz, budget)
 
@@ -312,11 +312,11 @@ class ErrorTotal:
 def inputs_part(model: Model) -> Inputs:
     """Inner products and their scaling, shape (n, n)."""
     inputs = InputRows.of(model.samples, model.sigma_u, model.sigma_b, model.row_error)
-    everything, own = slice(None), inputs.diagonal()
+    everything, diagonal = slice(None), inputs.diagonal()
     products = inputs.between(model.samples, model.samples, everything, everything)
-    np.fill_diagonal(products.values, own.values)
-    np.fill_diagonal(products.errors, own.errors)
-    zero = own.values == 0.0  # exactly so, without a bias
+    np.fill_diagonal(products.values, diagonal.values)
+    np.fill_diagonal(products.errors, diagonal.errors)
+    zero = diagonal.values == 0.0  # exactly so, without a bias
     products.errors[zero] = products.errors[:, zero] = 0.0
     return products
 
@@ -373,10 +373,10 @@ def certified_layers(model: Model, inner: Inputs, lipschitz: float | None) -> It
         layer = make(model.activation, q, dq, covariance, slack, lipschitz)
         yield layer
         K, dK = layer.matrix, layer.errors
-        own, error = np.diagonal(K), np.diagonal(dK)
-        rounding = gamma(4 + PARAMETER_UNITS) * (weight * own + start)
+        diagonal, error = np.diagonal(K), np.diagonal(dK)
+        rounding = gamma(4 + PARAMETER_UNITS) * (weight * diagonal + start)
         off = weight * SCALES * error
-        q, dq = weight * own + start, (off + np.abs(start - t) + np.diagonal(inner.errors) + rounding) * UP
+        q, dq = weight * diagonal + start, (off + np.abs(start - t) + np.diagonal(inner.errors) + rounding) * UP
 
 
 def _layer(
@@ -409,18 +409,18 @@ def _layer_with_a_zero(
     """
     zero = int(np.flatnonzero(q <= 0.0)[0])
     others = np.flatnonzero(q > 0.0)
-    part = np.ix_(others, others)
+    positive = np.ix_(others, others)
     exact = activation.shape.value(sp.S.Zero)
     if exact is None:
         raise InvalidInputError(f"{activation!r} has no value at 0, which a row of zeros asks for; set sigma_b > 0")
     at_zero = constant_ball(exact)
-    (own,), (own_error,) = rounded([at_zero * at_zero])
+    (corner,), (corner_error,) = rounded([at_zero * at_zero])
     matrix, errors = np.zeros_like(covariance), np.zeros_like(covariance)
     rho, root_errors = np.zeros_like(covariance), np.zeros_like(q)
     evaluation, slope = 0.0, lipschitz or 0.0
     if others.size:
-        layer = _layer(activation, q[others], dq[others], covariance[part], slack[part], lipschitz)
-        matrix[part], errors[part], rho[part], root_errors[others] = (
+        layer = _layer(activation, q[others], dq[others], covariance[positive], slack[positive], lipschitz)
+        matrix[positive], errors[positive], rho[positive], root_errors[others] = (
             layer.matrix,
             layer.errors,
             layer.rho,
@@ -428,7 +428,7 @@ def _layer_with_a_zero(
         )
         evaluation, slope = layer.evaluation, layer.lipschitz
         slack = slack.copy()
-        slack[part] = layer.slack
+        slack[positive] = layer.slack
         (factor,), (factor_error,) = rounded([at_zero])
         middle, radius = CertifiedKernel(activation, q[others], 0.0).means()
         radius = radius + slope * layer.root_errors
@@ -436,7 +436,7 @@ def _layer_with_a_zero(
         off = (abs(factor) + factor_error) * radius + factor_error * np.abs(middle) + UNIT * np.abs(column)
         matrix[zero, others] = matrix[others, zero] = column
         errors[zero, others] = errors[others, zero] = off * UP + TINY
-    matrix[zero, zero], errors[zero, zero] = own, own_error
+    matrix[zero, zero], errors[zero, zero] = corner, corner_error
     return Layer(q, root_errors, covariance, slack, rho, matrix, errors, evaluation, slope)
 
 

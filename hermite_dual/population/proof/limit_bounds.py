@@ -179,14 +179,14 @@ class LimitBounds:
         if not (e < 0.5 * roots).all():
             raise AccuracyError("a variance is known too poorly to bound the entries of its row")
         norms = kernel.norms()
-        own = kernel.moment_distance(self.diagonal) + moment_change(norms, e, self.lipschitz)
-        own = np.where(empty, np.abs(self.diagonal), own)
+        diagonal_errors = kernel.moment_distance(self.diagonal) + moment_change(norms, e, self.lipschitz)
+        diagonal_errors = np.where(empty, np.abs(self.diagonal), diagonal_errors)
         fields = {
             "kernel": kernel,
             "roots": roots,
             "root_errors": e,
             "norms": norms,
-            "diagonal_errors": own,
+            "diagonal_errors": diagonal_errors,
             "empty": empty,
         }
         for name, value in fields.items():
@@ -204,8 +204,8 @@ class LimitBounds:
                 middle.append(float(gap.mid()))
                 radius.append(upper_float(abs(gap - arb(middle[-1]))))
         gaps, radii = np.array(middle)[kernel.index], np.array(radius)[kernel.index]
-        own = self.inputs.diagonal()
-        return np.asarray((np.abs(gaps - own.values) + radii + own.errors) * UP)
+        inner = self.inputs.diagonal()
+        return np.asarray((np.abs(gaps - inner.values) + radii + inner.errors) * UP)
 
     def errors_of(self, block: Block) -> tuple[Array, dict[str, float]]:
         """Bounds of `|K_float - K|` in a block, and the largest contribution of each kind off the diagonal."""
