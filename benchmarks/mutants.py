@@ -69,7 +69,7 @@ WHOLE, THEORY, BALL = (f"certified/eigenvalues/{n}.py" for n in ("spectrum", "th
 VALUES, INTEGERS = "certified/eigenvalues/eigenvalues.py", "certified/eigenvalues/exact_proof.py"
 PLAIN, REBUILD, BENT = (f"certified/second_proof/{n}.py" for n in ("plain_bounds", "rebuild", "rebuild_kinks"))
 AGAIN, FILES = "certified/second_proof/rebuild_rows.py", "certified/second_proof/certificate.py"
-SLICED = "certified/counted/sliced_product.py"
+SLICED, JSON = "certified/counted/sliced_product.py", "data/json_files.py"
 LIMIT, LAYERS, INPUTS = (f"population/proof/{name}.py" for name in ("limit_bounds", "entry_bounds", "input_rows"))
 WAY, START, RESOLVENT = "population/theorem/convergence.py", "finite/proven_start.py", "finite/resolvent.py"
 SLOPE, TESTS = "population/proof/certified_slope.py", "population/theorem/hypothesis_tests.py"
@@ -221,7 +221,7 @@ MUTANTS = [
     Mutant(FILES, 'if certificate["sha256"] != _content_digest(certificate):', "if False:", (READER,)),
     Mutant(FILES, 'if certificate["data"] != data_digest(data):', "if False:", (READER,)),
     Mutant(FILES, "if upper < value:", "if upper < value + 1.0:", (READER, SECOND)),
-    Mutant(FILES, "if twice is not None:", "if False:", (READER,)),
+    Mutant(JSON, "if twice is not None:", "if False:", (READER,)),
     # hypotheses
     Mutant(TESTS, "if high < 1.0:", "if low < 1.0:", (CHECK,)),
     Mutant(TESTS, "cosines = (np.abs(products) + errors)", "cosines = (np.abs(products) - errors)", (CHECK, SHARP)),
