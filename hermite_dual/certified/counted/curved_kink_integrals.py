@@ -24,8 +24,9 @@ from hermite_dual.certified.counted.kink_integrals import (
     MISMATCH,
     UNDERFLOW,
     KinkTable,
+    Rules,
     Shape,
-    rules,
+    integrals_of_pairs,
     upper_limits,
 )
 from hermite_dual.numeric.jit import kernel, prange
@@ -39,46 +40,15 @@ the kinks, 11 exponents, 27 other factors; the rest is room for terms of second 
 
 def curved_kink_integrals(table: KinkTable, rows: Indices, columns: Indices, rho: Array) -> SeriesValues:
     """Evaluate the sum over pairs of kinks; arguments and results as `kink_integrals`."""
-    rule = rules(CURVED)
-    values, errors = _evaluate(
-        np.ascontiguousarray(rho, dtype=np.float64),
-        table.places[rows],
-        table.jumps[rows],
-        table.bends[rows],
-        table.damping[rows],
-        np.ascontiguousarray(table.places[columns].T),
-        np.ascontiguousarray(table.jumps[columns].T),
-        np.ascontiguousarray(table.bends[columns].T),
-        np.ascontiguousarray(table.damping[columns].T),
-        table.pairs,
-        rule.starts,
-        rule.nodes,
-        rule.weights,
-        rule.longest,
-        rule.errors,
-    )
-    return SeriesValues(values, errors)
+    return integrals_of_pairs(_evaluate, CURVED, table, rows, columns, rho)
 
 
 # the kernel options exclude fast-math, whose reordering the error count does not cover
 @kernel
-def _evaluate(
-    rho: Array,
-    row_places: Array,
-    row_jumps: Array,
-    row_bends: Array,
-    row_damping: Array,
-    places: Array,
-    jumps: Array,
-    bends: Array,
-    damping: Array,
-    pairs: Indices,
-    starts: Indices,
-    nodes: Array,
-    weights: Array,
-    longest: Array,
-    rule_errors: Array,
-) -> tuple[Array, Array]:
+def _evaluate(rho: Array, rows: KinkTable, columns: KinkTable, rule: Rules) -> tuple[Array, Array]:
+    row_places, row_jumps, row_bends, row_damping, pairs = rows
+    places, jumps, bends, damping, _ = columns
+    starts, nodes, weights, longest, rule_errors = rule
     count, width = rho.shape
     values, errors = np.zeros((count, width)), np.zeros((count, width))
     for i in prange(count):
@@ -88,10 +58,7 @@ def _evaluate(
         slope, bend, grown = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
         for start in range(0, width, BLOCK):
             size = min(BLOCK, width - start)
-            largest = upper_limits(rho[i, start : start + size], top, gap, off, y)
-            level = 0
-            while largest > longest[level]:
-                level += 1
+            level = upper_limits(rho[i, start : start + size], longest, top, gap, off, y)
             for j in range(BLOCK):
                 minus[j], plus[j], b[j], slope[j], bend[j] = 0.0, 0.0, 0.0, 0.0, 0.0
                 side[j] = -1.0 if j < size and rho[i, start + j] < 0.0 else 1.0

@@ -211,11 +211,10 @@ def _evaluate(a: Array, b: Array, rho: Array, stride: int, odd: bool, half: bool
     return values, errors
 
 
-def _compressed(a: Array, da: Array) -> tuple[Array, int, bool]:
+def compressed(a: Array, *errors: Array) -> tuple[Array, int, bool]:
     """The columns that can be non-zero, the stride between their degrees, and whether they are the odd ones."""
     for first in (0, 1):
-        others = slice(1 - first, None, 2)
-        if not a[:, others].any() and not da[:, others].any():
+        if not any(array[:, 1 - first :: 2].any() for array in (a, *errors)):
             return np.ascontiguousarray(a[:, first::2]), 2, bool(first)
     return a, 1, False
 
@@ -261,7 +260,7 @@ def separable_series(
     )
     correlations = np.ascontiguousarray(rho, dtype=np.float64)
     half = columns is None and bool(np.array_equal(correlations, correlations.T))
-    packed, stride, odd = _compressed(a, da)
+    packed, stride, odd = compressed(a, da)
     values, errors = _evaluate(packed[rows], packed[others], correlations, stride, odd, half, UNIT)
     if half:
         values, errors = (np.triu(v) + np.triu(v, 1).T for v in (values, errors))

@@ -13,8 +13,10 @@ Derivation: docs/theory/entries.md, "Straight and quadratic pieces between kinks
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from flint import arb
@@ -59,8 +61,7 @@ STRAIGHT = Shape(4, 2.8285)
 """`2 sqrt(2)`, over `exp(-(a^2 + b^2)/4)`."""
 
 
-@dataclass(frozen=True, eq=False)
-class Rules:
+class Rules(NamedTuple):
     """Gauss-Legendre rules on [0, 1], one after another.
 
     Attributes:
@@ -109,8 +110,7 @@ def _reach(order: int, shape: Shape) -> float:
     return FARTHEST if order == _ORDERS[-1] else steps / 64
 
 
-@dataclass(frozen=True, eq=False)
-class KinkTable:
+class KinkTable(NamedTuple):
     """Places and weights of S kinks in m rows of unit variance.
 
     Attributes:
@@ -127,6 +127,10 @@ class KinkTable:
     damping: Array
     pairs: Indices
 
+    def each(self, take: Callable[[Array], Array]) -> "KinkTable":
+        """Take something of every array that belongs to rows."""
+        return KinkTable(take(self.places), take(self.jumps), take(self.bends), take(self.damping), self.pairs)
+
 
 def kink_integrals(table: KinkTable, rows: Indices, columns: Indices, rho: Array) -> SeriesValues:
     """Evaluate `sum_p (multiplicity) jump_is jump_jt I(place_is, place_jt, rho_ij)/(2 pi)`.
@@ -140,23 +144,21 @@ def kink_integrals(table: KinkTable, rows: Indices, columns: Indices, rho: Array
     Returns:
         Values and bounds of their error; the bound is infinite where rho is no correlation.
     """
-    rule = rules(STRAIGHT)
-    values, errors = _evaluate(
-        np.ascontiguousarray(rho, dtype=np.float64),
-        table.places[rows],
-        table.jumps[rows],
-        table.damping[rows],
-        np.ascontiguousarray(table.places[columns].T),
-        np.ascontiguousarray(table.jumps[columns].T),
-        np.ascontiguousarray(table.damping[columns].T),
-        table.pairs,
-        rule.starts,
-        rule.nodes,
-        rule.weights,
-        rule.longest,
-        rule.errors,
-    )
-    return SeriesValues(values, errors)
+    return integrals_of_pairs(_evaluate, STRAIGHT, table, rows, columns, rho)
+
+
+def integrals_of_pairs(
+    evaluate: Callable[[Array, KinkTable, KinkTable, Rules], tuple[Array, Array]],
+    shape: Shape,
+    table: KinkTable,
+    rows: Indices,
+    columns: Indices,
+    rho: Array,
+) -> SeriesValues:
+    """Evaluate integrals of a shape by a kernel, which takes tables of the rows and, transposed, of the columns."""
+    left = table.each(lambda array: array[rows])
+    right = table.each(lambda array: np.ascontiguousarray(array[columns].T))
+    return SeriesValues(*evaluate(np.ascontiguousarray(rho, dtype=np.float64), left, right, rules(shape)))
 
 
 HALF_TURN = 1.0 / (2.0 * math.pi)  # the factor of the integrals
@@ -164,8 +166,8 @@ UNDERFLOW = 1e-280  # what exponents beyond `HIGHEST` leave out
 
 
 @helper
-def upper_limits(rho: Array, top: Array, gap: Array, off: Array, scratch: Array) -> float:
-    """Write T, `|rho| - 1` and the computed `||rho| - tanh T|` of a block, and return the largest T.
+def upper_limits(rho: Array, longest: Array, top: Array, gap: Array, off: Array, scratch: Array) -> int:
+    """Write T, `|rho| - 1` and the computed `||rho| - tanh T|` of a block, and return which rule the largest T takes.
 
     Any upper limit will do whose tanh is close to rho; that is checked with `off`, not assumed.
     """
@@ -178,26 +180,18 @@ def upper_limits(rho: Array, top: Array, gap: Array, off: Array, scratch: Array)
     exponentials(top, scratch)
     for j in range(BLOCK):
         off[j] = abs(gap[j] + 2.0 / (scratch[j] * scratch[j] + 1.0))
-    return largest
+    level = 0
+    while largest > longest[level]:
+        level += 1
+    return level
 
 
 # the kernel options exclude fast-math, whose reordering the error count does not cover
 @kernel
-def _evaluate(
-    rho: Array,
-    row_places: Array,
-    row_jumps: Array,
-    row_damping: Array,
-    places: Array,
-    jumps: Array,
-    damping: Array,
-    pairs: Indices,
-    starts: Indices,
-    nodes: Array,
-    weights: Array,
-    longest: Array,
-    rule_errors: Array,
-) -> tuple[Array, Array]:
+def _evaluate(rho: Array, rows: KinkTable, columns: KinkTable, rule: Rules) -> tuple[Array, Array]:
+    row_places, row_jumps, _, row_damping, pairs = rows
+    places, jumps, _, damping, _ = columns
+    starts, nodes, weights, longest, rule_errors = rule
     count, width = rho.shape
     values, errors = np.zeros((count, width)), np.zeros((count, width))
     most = pairs.shape[0]
@@ -208,10 +202,7 @@ def _evaluate(
         apart, together, total = np.empty((most, BLOCK)), np.empty((most, BLOCK)), np.empty((most, BLOCK))
         for start in range(0, width, BLOCK):
             size = min(BLOCK, width - start)
-            largest = upper_limits(rho[i, start : start + size], top, gap, off, y)
-            level = 0
-            while largest > longest[level]:
-                level += 1
+            level = upper_limits(rho[i, start : start + size], longest, top, gap, off, y)
             for p in range(most):
                 a = row_places[i, pairs[p, 0]]
                 for j in range(size):

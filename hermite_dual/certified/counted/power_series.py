@@ -16,7 +16,7 @@ from flint import arb
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
-from hermite_dual.certified.counted.entry_error import SeriesValues
+from hermite_dual.certified.counted.entry_error import SeriesValues, compressed
 from hermite_dual.certified.enclosures.coefficients import coefficient_balls
 from hermite_dual.certified.enclosures.piecewise_polynomial import is_piecewise_polynomial, jump_coefficients
 from hermite_dual.certified.enclosures.second_moment import second_moment_ball
@@ -141,12 +141,8 @@ def _horner(coefficients: list[arb], rho: Array) -> tuple[Array, Array]:
         middle = np.array([float(s.mid()) for s in squares])
         # correlations are at most 1 in modulus, so the errors of the products add up to at most their sum
         radius = upper_float(sum((abs(s - arb(m)) for s, m in zip(squares, middle.tolist(), strict=True)), arb(0)))
-    stride, odd = 1, False
-    for first in (0, 1):
-        if not middle[1 - first :: 2].any():
-            stride, odd, middle = 2, bool(first), np.ascontiguousarray(middle[first::2])
-            break
-    values, errors = _evaluate(middle, rho, stride, odd, UNIT)
+    (packed,), stride, odd = compressed(middle[None])
+    values, errors = _evaluate(packed, rho, stride, odd, UNIT)
     slack = 1 + gamma(8 * len(coefficients) + 8)
     return values, errors * slack + (radius + 4 * len(coefficients) * TINY)
 
