@@ -105,6 +105,19 @@ def test_without_contraction_nothing_is_proven():
     assert "is not below 1" in found.reason
 
 
+def test_weights_of_other_precisions_are_their_own_numbers():
+    net = drawn()
+    single = replace(net, **{name: getattr(net, name).astype(np.float32) for name in ("W", "U", "b", "a")})
+    double = replace(net, **{name: getattr(single, name).astype(np.float64) for name in ("W", "U", "b", "a")})
+    assert single.norm_bounds() == double.norm_bounds()
+    first, second = single.certify_training(X, Y), double.certify_training(X, Y)
+    assert first.start == second.start
+    if np.finfo(np.longdouble).nmant > 52:
+        wide = replace(net, W=net.W.astype(np.longdouble) * (1 + np.longdouble(2) ** -60))
+        assert wide.norm_bounds().outcome is hd.Outcome.UNDECIDED
+        assert "no float64 numbers" in wide.certify_training(X, Y).reason
+
+
 def test_numbers_beyond_float64_and_the_smallest_steps_end_in_answers():
     net = drawn()
     outputs = net.a @ net.equilibrium(X).Z

@@ -7,8 +7,8 @@ Derivation: docs/theory/convergence.md, "The start".
 """
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -82,7 +82,13 @@ def proven_start(network: "FiniteDEQ", X: Array, y: Array, parameters: tuple[str
     """
     if not isinstance(network.W, np.ndarray):
         raise NotProvenError("the weights W are not kept; draw the network with a larger memory")
-    W = np.asarray(network.W, dtype=np.float64)
+    weights: dict[str, Any] = {}
+    for name in ("W", "U", "b", "a"):
+        given = np.asarray(getattr(network, name))
+        weights[name] = given.astype(np.float64)
+        if not np.array_equal(weights[name], given):
+            raise NotProvenError(f"{name} is {given.dtype} and no float64 numbers, in which roundings are counted")
+    network, W = replace(network, **weights), weights["W"]
     lipschitz, curvature = _bounds_of_derivatives(network)
     norm = network.norm_bounds()
     if norm.outcome is not Outcome.PROVEN:
@@ -100,7 +106,8 @@ def proven_start(network: "FiniteDEQ", X: Array, y: Array, parameters: tuple[str
     outer, outer_error = inner_products(X)
     # rows of [Z; X^T; 1] that are trained
     total = inner * trained[0] + outer * trained[1] + trained[2]
-    total_error = (inner_error * trained[0] + outer_error * trained[1] + 3 * UNIT * np.abs(total)) * UP
+    modulus = np.abs(inner) * trained[0] + np.abs(outer) * trained[1] + trained[2]
+    total_error = (inner_error * trained[0] + outer_error * trained[1] + 3 * UNIT * modulus) * UP
     gamma_matrix, gamma_error = g.gram()
     theta = gamma_matrix * total
     theta_error = np.abs(gamma_matrix) * total_error + gamma_error * (np.abs(total) + total_error)

@@ -56,6 +56,11 @@ def norm_bounds(W: Array | DrawnMatrix) -> NormBounds:
     if isinstance(W, DrawnMatrix):
         reason = "the weights are not kept, and W^T W would not fit either; draw the network with a larger memory"
         return NormBounds(0.0, spectral_norm_estimate(W), math.inf, Outcome.UNDECIDED, reason)
+    floats = np.asarray(W, dtype=np.float64)
+    if not np.array_equal(floats, W):
+        reason = f"the weights are {W.dtype} and no float64 numbers, in which roundings are counted; round them first"
+        return NormBounds(0.0, float(norm_estimate(floats)[0]), math.inf, Outcome.UNDECIDED, reason)
+    W = floats
     estimate, vector = norm_estimate(W)
     with np.errstate(all="ignore"):
         frobenius = _frobenius_upper(W)
