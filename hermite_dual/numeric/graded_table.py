@@ -53,11 +53,11 @@ class GradedTable:
 
     def __call__(self, x: Array) -> Array:
         """Return the function at points of [-1, 1]; those outside count as +-1."""
-        from hermite_dual.numeric.gram_kernels import apply_to_rows
+        from hermite_dual.numeric.gram_kernels import EntryMap, apply_to_rows
 
         values = np.array(x, dtype=np.float64).reshape(1, -1)
         one, ones = np.ones(1), np.ones(values.shape[1])
-        apply_to_rows(values, one, ones, one, ones, self.coefficients, self.centre, 0.0)
+        apply_to_rows(values, 0, EntryMap(one, ones, one, ones, self.coefficients, self.centre, 0.0))
         return values.reshape(np.shape(x))
 
     def apply(self, matrix: Array, arguments: Factors, values: Factors, shift: float) -> float:
@@ -69,18 +69,20 @@ class GradedTable:
             values: v, shape (n,), and w, shape (m,).
             shift: added to each inner product.
         """
-        from hermite_dual.numeric.gram_kernels import apply_table
+        from hermite_dual.numeric.gram_kernels import EntryMap, apply_table
 
-        return _largest(apply_table(matrix, *arguments, *values, self.coefficients, self.centre, shift))
+        entry_map = EntryMap(*arguments, *values, self.coefficients, self.centre, shift)
+        return _largest(apply_table(matrix, entry_map))
 
     def apply_symmetric(self, matrix: Array, arguments: Factors, values: Factors, shift: float) -> float:
         """Do the same off the diagonal of a symmetric matrix, of which the upper triangle is read and both are written.
 
         The products of the factors are symmetric.
         """
-        from hermite_dual.numeric.gram_kernels import apply_table_symmetric, mirror
+        from hermite_dual.numeric.gram_kernels import EntryMap, apply_table_symmetric, mirror
 
-        largest = _largest(apply_table_symmetric(matrix, *arguments, *values, self.coefficients, self.centre, shift))
+        entry_map = EntryMap(*arguments, *values, self.coefficients, self.centre, shift)
+        largest = _largest(apply_table_symmetric(matrix, entry_map))
         mirror(matrix)
         return largest
 

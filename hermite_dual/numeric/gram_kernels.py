@@ -1,6 +1,6 @@
 """Numba kernels that turn inner products into Gram entries, in place."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +21,10 @@ _CENTRE_BITS = int(np.float64(CENTRE).view(np.int64))
 _LAST = CENTRE_DEGREE
 
 
-@kernel
-def apply_table(
-    matrix: Array,
-    rows: Array,
-    columns: Array,
-    left: Array,
-    right: Array,
-    table: Array,
-    centre: Array,
-    shift: float,
-) -> Bits:
-    """Replace each entry t by `left_i right_j f(x)`, `x = (t + shift) rows_i columns_j`, in place.
+class EntryMap(NamedTuple):
+    """What takes an inner product t to `left_i right_j f(x)`, `x = (t + shift) rows_i columns_j`.
 
-    Args:
-        matrix: inner products, shape (n, m).
+    Attributes:
         rows: factors of the argument, shape (n,).
         columns: the same for columns, shape (m,).
         left: factors of the value, shape (n,).
@@ -43,55 +32,47 @@ def apply_table(
         table: f, the pieces of a `GradedTable`.
         centre: its polynomial between them.
         shift: added to each inner product.
-
-    Returns:
-        The bits of the largest `|x|` of each block of rows.
     """
+
+    rows: Array
+    columns: Array
+    left: Array
+    right: Array
+    table: Array
+    centre: Array
+    shift: float
+
+
+@kernel
+def apply_table(matrix: Array, entry_map: EntryMap) -> Bits:
+    """Replace each entry of `(n, m)` inner products, and return the bits of the largest `|x|` of each block of rows."""
     n = matrix.shape[0]
     blocks = (n + _BLOCK - 1) // _BLOCK
     largest = np.zeros(blocks, np.int64)
     for block in prange(blocks):
         span = slice(block * _BLOCK, min(n, (block + 1) * _BLOCK))
-        largest[block] = apply_to_rows(matrix[span], rows[span], columns, left[span], right, table, centre, shift)
+        largest[block] = apply_to_rows(matrix[span], span.start, entry_map)
     return largest
 
 
 @helper
-def apply_to_rows(
-    matrix: Array,
-    rows: Array,
-    columns: Array,
-    left: Array,
-    right: Array,
-    table: Array,
-    centre: Array,
-    shift: float,
-) -> int:
-    """Do the same on one thread, and return the bits of the largest `|x|`: to wake threads takes milliseconds."""
+def apply_to_rows(matrix: Array, first: int, entry_map: EntryMap) -> int:
+    """Do the same on one thread with rows from `first` on, and return the bits of the largest `|x|`.
+
+    To wake threads takes milliseconds.
+    """
     n, m = matrix.shape
     largest = 0
     work, piece = np.empty(2 * _BLOCK), np.empty(_BLOCK, np.int64)
     for i in range(n):
         for start in range(0, m, _BLOCK):
             span = slice(start, min(m, start + _BLOCK))
-            bits = _apply_row(
-                matrix[i, span], rows[i], columns[span], left[i], right[span], table, centre, shift, work, piece
-            )
-            largest = max(largest, bits)
+            largest = max(largest, _apply_row(matrix[i, span], first + i, start, entry_map, work, piece))
     return largest
 
 
 @kernel
-def apply_table_symmetric(
-    matrix: Array,
-    rows: Array,
-    columns: Array,
-    left: Array,
-    right: Array,
-    table: Array,
-    centre: Array,
-    shift: float,
-) -> Bits:
+def apply_table_symmetric(matrix: Array, entry_map: EntryMap) -> Bits:
     """Do the same with the entries above the diagonal of a symmetric matrix; the factors' products are symmetric."""
     n = matrix.shape[0]
     blocks = (n + _BLOCK - 1) // _BLOCK
@@ -103,10 +84,7 @@ def apply_table_symmetric(
         for i in range(low, high):
             for start in range(i + 1, n, _BLOCK):
                 span = slice(start, min(n, start + _BLOCK))
-                bits = _apply_row(
-                    matrix[i, span], rows[i], columns[span], left[i], right[span], table, centre, shift, work, piece
-                )
-                largest[block] = max(largest[block], bits)
+                largest[block] = max(largest[block], _apply_row(matrix[i, span], i, start, entry_map, work, piece))
     return largest
 
 
@@ -125,19 +103,11 @@ def mirror(matrix: NDArray[Any]) -> None:
 
 
 @fused_helper
-def _apply_row(
-    row: Array,
-    factor: float,
-    factors: Array,
-    value: float,
-    values: Array,
-    table: Array,
-    centre: Array,
-    shift: float,
-    work: Array,
-    piece: Bits,
-) -> int:
+def _apply_row(row: Array, i: int, start: int, entry_map: EntryMap, work: Array, piece: Bits) -> int:
     """Replace at most 64 entries and return the bits of the largest `|x|`; `work` and `piece` are overwritten."""
+    rows, columns, left, right, table, centre, shift = entry_map
+    span = slice(start, start + row.size)
+    factor, factors, value, values = rows[i], columns[span], left[i], right[span]
     size = row.size
     bits = work.view(np.int64)
     largest = 0
