@@ -7,7 +7,7 @@ Derivation: docs/theory/activations_in_balls.md, "Functions on balls".
 
 import copyreg
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 import sympy as sp
 from flint import acb, arb
 
+from hermite_dual.arrays import Array
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.precision_lock import PRECISION_LOCK
 
@@ -80,6 +81,13 @@ def upper_float(ball: arb) -> float:
         return math.inf
     with working_precision(max(flint.ctx.prec, 64)):
         return _neighbour(ball.upper(), upwards=True)
+
+
+def rounded(balls: Sequence[arb]) -> tuple[Array, Array]:
+    """Floats close to balls, and bounds of their distance to every number in them, at the working precision."""
+    middle = [float(ball.mid()) for ball in balls]
+    radius = [upper_float(abs(ball - arb(value))) for ball, value in zip(balls, middle, strict=True)]
+    return np.array(middle), np.array(radius)
 
 
 def interval(lower: arb, upper: arb) -> arb:

@@ -14,7 +14,7 @@ from flint import arb
 from numpy.typing import ArrayLike
 
 from hermite_dual.arrays import Array, Indices
-from hermite_dual.certified.balls.precision import upper_float
+from hermite_dual.certified.balls.precision import rounded, upper_float
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma, norm_above
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.numeric.jit import kernel, prange
@@ -251,13 +251,7 @@ def separable_series(
     rows = np.arange(len(coefficients)) if index is None else index
     others = rows if columns is None else columns
     degrees = len(coefficients[0])
-    a = np.array([[float(b.mid()) for b in balls] for balls in coefficients])
-    da = np.array(
-        [
-            [upper_float(abs(b - arb(m))) for b, m in zip(balls, middle, strict=True)]
-            for balls, middle in zip(coefficients, a.tolist(), strict=True)
-        ]
-    )
+    a, da = (np.array(table) for table in zip(*map(rounded, coefficients), strict=True))
     correlations = np.ascontiguousarray(rho, dtype=np.float64)
     half = columns is None and bool(np.array_equal(correlations, correlations.T))
     packed, stride, odd = compressed(a, da)

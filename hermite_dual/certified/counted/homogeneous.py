@@ -12,12 +12,11 @@ Derivation: docs/theory/entries.md, "Entries of a Gram matrix".
 
 from collections.abc import Callable
 
-import numpy as np
 from flint import arb
 
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.ball_functions import constant_ball
-from hermite_dual.certified.balls.precision import upper_float, working_precision
+from hermite_dual.certified.balls.precision import rounded, working_precision
 from hermite_dual.certified.counted.entry_error import SeriesValues
 from hermite_dual.shape.shape import Shape
 
@@ -45,7 +44,4 @@ def _evaluate(shape: Shape, rho: Array, form: Callable[[arb, arb, arb], arb]) ->
         left, right = (constant_ball(pieces.expressions[k].subs(shape.symbol, 1)) for k in (0, -1))
         a, b = (right - left) / 2, (right + left) / 2
         even, odd = 2 * a * a / arb.pi(), b * b
-        balls = [form(arb(value), even, odd) for value in rho.tolist()]
-        middle = np.array([float(ball.mid()) for ball in balls])
-        errors = [upper_float(abs(ball - arb(v))) for ball, v in zip(balls, middle.tolist(), strict=True)]
-    return SeriesValues(middle, np.array(errors))
+        return SeriesValues(*rounded([form(arb(value), even, odd) for value in rho.tolist()]))

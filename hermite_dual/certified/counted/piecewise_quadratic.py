@@ -20,7 +20,7 @@ from flint import arb
 
 from hermite_dual.arrays import Array, Indices
 from hermite_dual.certified.balls.ball_functions import constant_ball
-from hermite_dual.certified.balls.precision import upper_float, working_precision
+from hermite_dual.certified.balls.precision import rounded, upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
 from hermite_dual.certified.counted.curved_kink_integrals import curved_kink_integrals
 from hermite_dual.certified.counted.entry_error import SeriesValues
@@ -119,9 +119,7 @@ def piecewise_rows(shape: Shape, variances: Array) -> PiecewiseRows:
             scaled = [end / unit for end in ends]
             averages, moment = _averages(scaled, [[c * unit**j for j, c in enumerate(row)] for row in monomials])
             moments.append(moment)
-            for r, ball in enumerate(averages):
-                coefficients[r, i] = float(ball.mid())
-                errors[r, i] = upper_float(abs(ball - arb(coefficients[r, i])))
+            coefficients[:, i], errors[:, i] = rounded(averages)
             for k, (place, step, turn) in enumerate(zip(scaled, steps, turns, strict=True)):
                 places[i, k] = min(max(float(place.mid()), -_FARTHEST), _FARTHEST)
                 jumps[i, k], bends[i, k] = float((step * unit).mid()), float((turn * unit * unit).mid())

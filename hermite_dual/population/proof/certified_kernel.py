@@ -12,7 +12,7 @@ from flint import arb
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array, Indices
 from hermite_dual.cached_property import cached_property
-from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
+from hermite_dual.certified.balls.precision import bits_for, rounded, upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
 from hermite_dual.certified.counted.entry_error import SeriesValues, nearly_parallel_kernel, separable_series
 from hermite_dual.certified.counted.homogeneous import homogeneous_kernel
@@ -100,7 +100,7 @@ class CertifiedKernel:
 
     @cached_property
     def _rounded(self) -> tuple[Array, Array]:
-        return rounded(self.moments)
+        return sharply_rounded(self.moments)
 
     def means(self) -> tuple[Array, Array]:
         """Floats close to `E[phi(sqrt(q_i) Z)]` and bounds of their distance, shape (n,) each."""
@@ -109,7 +109,7 @@ class CertifiedKernel:
             return middle[self.index], (self._rows.errors * (self._rows.parity >= 0))[self.index]
         distinct = np.unique(self._variances)
         series = self._all or coefficients_at(self._activation.shape, distinct, 1)
-        middle, radius = rounded([one.coefficients[0] for one in series])
+        middle, radius = sharply_rounded([one.coefficients[0] for one in series])
         return middle[self.index], radius[self.index]
 
     def evaluate(self, rho: Array, block: Block | None = None, lipschitz: float = math.inf) -> SeriesValues:
@@ -207,13 +207,10 @@ class CertifiedKernel:
         values.flat[wide], errors.flat[wide] = exact.values, exact.errors
 
 
-def rounded(balls: Sequence[arb]) -> tuple[Array, Array]:
-    """Floats close to balls, and bounds of their distance to every number in them."""
-    middle = np.array([float(ball.mid()) for ball in balls])
+def sharply_rounded(balls: Sequence[arb]) -> tuple[Array, Array]:
+    """Round at a precision that adds nothing to the radii of such balls as moments and coefficients."""
     with working_precision(bits_for(40)):
-        pairs = zip(balls, middle.tolist(), strict=True)
-        radius = np.array([upper_float(abs(ball - arb(value))) for ball, value in pairs])
-    return middle, radius
+        return rounded(balls)
 
 
 def _mirrored(values: Array, upper: tuple[Indices, Indices], shape: tuple[int, ...]) -> Array:

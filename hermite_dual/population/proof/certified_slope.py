@@ -9,6 +9,7 @@ from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP
 from hermite_dual.certified.counted.homogeneous import homogeneous_slope
+from hermite_dual.certified.eigenvalues.theory_bounds import largest_off_diagonal
 from hermite_dual.certified.suprema.slope_regularity import SlopeRegularity
 from hermite_dual.errors import AccuracyError
 from hermite_dual.population.entries.price_dual import slope_of
@@ -63,8 +64,7 @@ def certified_slope(
 
 def _at_floats(activation: Activation, variances: Array, rho: Array) -> tuple[Array, Array]:
     """Return kdot at the float variances and correlations, with bounds of the evaluation's error."""
-    off = ~np.eye(len(rho), dtype=bool)
-    largest = float(np.abs(rho).max(initial=0.0, where=off))
+    largest = largest_off_diagonal(np.abs(rho))
     homogeneous = activation.shape.homogeneous
     kernel = CertifiedKernel(slope_of(activation), np.ones_like(variances) if homogeneous else variances, largest)
     series = kernel.evaluate(rho)

@@ -22,6 +22,7 @@ from hermite_dual.certified.balls.ball_functions import constant_ball
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import root_distance
 from hermite_dual.certified.eigenvalues.entry_norm import EntryError, RowSums
+from hermite_dual.certified.eigenvalues.theory_bounds import largest_off_diagonal
 from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
 from hermite_dual.exact_numbers import freeze
@@ -29,7 +30,7 @@ from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.inputs import EQUAL_NORMS
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.zero_rows import vanishes_at_zero, zero_rows
-from hermite_dual.population.proof.certified_kernel import CertifiedKernel, rounded
+from hermite_dual.population.proof.certified_kernel import CertifiedKernel, sharply_rounded
 from hermite_dual.population.proof.input_rows import PARAMETER_UNITS, SCALES, InputRows, Inputs
 from hermite_dual.population.proof.limit_bounds import (
     BlockSums,
@@ -321,14 +322,6 @@ def inputs_part(model: Model) -> Inputs:
     return products
 
 
-def largest_off_diagonal(rho: Array) -> float:
-    """The largest modulus off the diagonal."""
-    if len(rho) < 2:
-        return 0.0
-    off = ~np.eye(len(rho), dtype=bool)
-    return float(np.abs(rho).max(initial=0.0, where=off))
-
-
 @dataclass(frozen=True, eq=False)
 class Layer:
     """One layer in floats, with bounds of what separates it from the layer of the true model.
@@ -385,7 +378,7 @@ def _layer(
     """Compute one layer at positive variances q, known to dq, from covariances known to a slack."""
     roots = positive_roots(q)
     rho, slack = correlations(covariance, slack, roots, roots)
-    kernel = CertifiedKernel(activation, q, largest_off_diagonal(rho))
+    kernel = CertifiedKernel(activation, q, largest_off_diagonal(np.abs(rho)))
     e = root_distance(q, dq)
     if not (e < 0.5 * roots).all():
         raise AccuracyError("a variance is known too poorly to bound the entries of its row")
@@ -414,7 +407,7 @@ def _layer_with_a_zero(
     if exact is None:
         raise InvalidInputError(f"{activation!r} has no value at 0, which a row of zeros asks for; set sigma_b > 0")
     at_zero = constant_ball(exact)
-    (corner,), (corner_error,) = rounded([at_zero * at_zero])
+    (corner,), (corner_error,) = sharply_rounded([at_zero * at_zero])
     matrix, errors = np.zeros_like(covariance), np.zeros_like(covariance)
     rho, root_errors = np.zeros_like(covariance), np.zeros_like(q)
     evaluation, slope = 0.0, lipschitz or 0.0
@@ -429,7 +422,7 @@ def _layer_with_a_zero(
         evaluation, slope = layer.evaluation, layer.lipschitz
         slack = slack.copy()
         slack[positive] = layer.slack
-        (factor,), (factor_error,) = rounded([at_zero])
+        (factor,), (factor_error,) = sharply_rounded([at_zero])
         middle, radius = CertifiedKernel(activation, q[others], 0.0).means()
         radius = radius + slope * layer.root_errors
         column = factor * middle

@@ -15,7 +15,7 @@ from flint import arb
 
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array, Mask
-from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
+from hermite_dual.certified.balls.precision import bits_for, rounded, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import (
     kernel_perturbation,
@@ -195,15 +195,11 @@ class LimitBounds:
     def _variance_residual(self, kernel: CertifiedKernel) -> Array:
         """Upper bounds of `|q_i - sigma_w^2 E[phi(sqrt(q_i) Z)^2] - t_i|`, shape (n,)."""
         distinct = np.unique(self.variances).tolist()
-        middle, radius = [], []
         with working_precision(bits_for(40)):
             weight = arb(self.sigma_w) * arb(self.sigma_w)
             weight += arb(0, weight * PARAMETER_UNITS * UNIT * 2)
-            for q, moment in zip(distinct, kernel.moments, strict=True):
-                gap = arb(q) - weight * moment
-                middle.append(float(gap.mid()))
-                radius.append(upper_float(abs(gap - arb(middle[-1]))))
-        gaps, radii = np.array(middle)[kernel.index], np.array(radius)[kernel.index]
+            balls = [arb(q) - weight * moment for q, moment in zip(distinct, kernel.moments, strict=True)]
+            gaps, radii = (floats[kernel.index] for floats in rounded(balls))
         inner = self.inputs.diagonal()
         return np.asarray((np.abs(gaps - inner.values) + radii + inner.errors) * UP)
 
