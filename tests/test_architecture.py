@@ -179,8 +179,6 @@ def test_what_arguments_are_begins_in_lower_case(module):
 
 MEANINGLESS = {"found", "own", "part", "rest"}
 """These say where a value comes from or what it is not, and nothing of what it is."""
-NOT_YET = ("finite.training_proof",)
-"""Where `own`, `part` and `rest` still stand."""
 
 
 @pytest.mark.parametrize("module", sorted(FILES))
@@ -188,8 +186,7 @@ def test_variables_say_what_is_in_them(module):
     nodes = list(ast.walk(ast.parse(FILES[module].read_text(encoding="utf-8"))))
     names = {(node.id, node.lineno) for node in nodes if isinstance(node, ast.Name)}
     names |= {(node.arg, node.lineno) for node in nodes if isinstance(node, ast.arg)}
-    meaningless = {"found"} if module.startswith(NOT_YET) else MEANINGLESS
-    assert [(name, line) for name, line in sorted(names) if name in meaningless] == []
+    assert [(name, line) for name, line in sorted(names) if name in MEANINGLESS] == []
 
 
 def test_array_types_have_one_name_each():

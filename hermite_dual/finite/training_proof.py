@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from hermite_dual.finite.network import FiniteDEQ
 
 _STRIDE = 8  # balls of which the largest step is computed: it changes little from one to the next
-_PARTS = tuple(k / 16 for k in range(1, 16))
-"""Parts of the largest proven step among which the one with the best proven rate is taken."""
+_FRACTIONS = tuple(k / 16 for k in range(1, 16))
+"""Fractions of the largest proven step among which the one with the best proven rate is taken."""
 
 
 @own_float_state
@@ -60,7 +60,7 @@ def certify_training(
     threshold = max((residual_threshold(start, ball, step or 0.0) for ball in balls), default=0.0)
     largest = max((largest_step(start, ball) for ball in balls[::_STRIDE]), default=0.0)
     known |= {"threshold": threshold, "largest_step": largest}
-    steps = [part * largest for part in _PARTS] if step is None else [float(step)]
+    steps = [fraction * largest for fraction in _FRACTIONS] if step is None else [float(step)]
     proven = [ball for eta in steps if (ball := _smallest(start, balls, eta)) is not None]
     if not proven:
         return TrainingCertificate(
