@@ -267,6 +267,26 @@ def test_the_start_is_enclosed_tightly():
     assert sloped <= start.slope_resolvent <= 1.02 * sloped
 
 
+@pytest.mark.parametrize("shift", [-1e-3, 1e-3])
+def test_an_equilibrium_that_is_solved_loosely_is_covered(monkeypatch, shift):
+    """The residual is a tenth of the distance: slope and weight make `1 - w phi'` about 0.1."""
+    net, X = neuron("tanh", 0.9, 0.01, 0.7)
+    z = math.tanh(0.01)
+    solved = replace(net.equilibrium(X), Z=np.array([[z + shift]]))
+    monkeypatch.setattr(FiniteDEQ, "equilibrium", lambda *_: solved)
+    start = proven_start(net, X, np.array([0.3]), ("a", "W", "U"))
+    slope = 1 - z * z
+    h = 0.7 / (1 - 0.9 * slope)
+    square = z * z + (slope * h) ** 2 * (z * z + 1)
+    assert start.residual >= abs(0.7 * z - 0.3)
+    assert start.inputs >= math.hypot(z, 1.0)
+    assert start.input_column >= math.hypot(z, 1.0)
+    assert start.least <= math.sqrt(square) <= start.largest
+    assert start.least_states <= z
+    assert start.peak >= h
+    assert start.sensitivity >= slope * h
+
+
 @pytest.mark.parametrize("m", [1, 2, 3, 4, 30, 70])
 def test_resolvents_are_bounded_from_above_and_sharp(m):
     rng = np.random.default_rng(m)

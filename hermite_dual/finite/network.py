@@ -1,7 +1,7 @@
 """A deep equilibrium model of finite width: its parameters, equilibrium, Gram matrix, tangent kernel and training."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +21,6 @@ from hermite_dual.population.entries.trained import PARAMETERS, check_parameters
 from hermite_dual.progress import Progress
 
 if TYPE_CHECKING:
-    from hermite_dual.finite.training import Method as TrainingMethod
     from hermite_dual.finite.training_certificate import TrainingCertificate
     from hermite_dual.finite.training_run import TrainingRun
     from hermite_dual.population.theorem.hypothesis_tests import Hypothesis
@@ -233,7 +232,7 @@ class FiniteDEQ:
         epochs: int,
         *,
         parameters: tuple[str, ...] | None = None,
-        method: "TrainingMethod" = "gradient",
+        method: Literal["gradient", "gauss-newton"] = "gradient",
         certify: bool = False,
         require_contraction: bool = True,
         progress: Progress | None = None,

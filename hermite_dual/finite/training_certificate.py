@@ -56,7 +56,7 @@ class TrainingCertificate:
 
     @property
     def shortfall(self) -> float:
-        """How many times too large the residual is: below 1 where the rest is proven."""
+        """The residual over the threshold, below 1 where the rest is proven."""
         return self.residual / self.threshold if self.threshold > 0 else math.inf
 
     def _facts(self) -> list[tuple[str, str]]:
