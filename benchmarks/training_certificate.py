@@ -65,7 +65,7 @@ def _proven(run: TrainingRun, X: Array, y: Array, epoch_time: float) -> tuple[st
     )
 
 
-def _after(net: FiniteDEQ, X: Array, y: Array, certificate: hd.finite.TrainingCertificate) -> tuple[float, float]:
+def _after(net: FiniteDEQ, X: Array, y: Array, certificate: hd.TrainingCertificate) -> tuple[float, float]:
     """The largest loss over its bound and the largest distance in the epochs after the certified one."""
     worst = distance = 0.0
     loss, current = 0.5 * certificate.residual**2, net

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
     from hermite_dual.data.digits import load_digits
     from hermite_dual.deq import DEQ
-    from hermite_dual.finite import FiniteDEQ, TrainingRun, UntiedNetwork
+    from hermite_dual.finite import FiniteDEQ, TrainingCertificate, TrainingRun, UntiedNetwork
     from hermite_dual.kernel_series import KernelSeries
     from hermite_dual.outofcore.cost import GramCost
     from hermite_dual.outofcore.stored_gram import StoredGram
@@ -74,6 +74,7 @@ _LOADED_ON_USE = {
     "Table": "report.tables.table",
     "TheoremCheck": "population.theorem.hypotheses",
     "TheoryBound": "certified.eigenvalues.theory_bounds",
+    "TrainingCertificate": "finite",
     "TrainingRun": "finite",
     "UntiedNetwork": "finite",
     "ValidationReport": "validation",
@@ -130,6 +131,7 @@ __all__ = [
     "Table",
     "TheoremCheck",
     "TheoryBound",
+    "TrainingCertificate",
     "TrainingRun",
     "UntiedNetwork",
     "ValidationReport",
