@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import hermite_dual as hd
+from hermite_dual.population.theorem import hypothesis_tests
 from hermite_dual.population.theorem.hypothesis_tests import no_parallel_rows
 
 P, R, U = hd.Outcome.PROVEN, hd.Outcome.REFUTED, hd.Outcome.UNDECIDED
@@ -138,6 +139,16 @@ def test_the_width_that_would_do_is_where_the_theorem_begins():
     y = np.array([1.0, -1.0])
     assert model.sample(int(4 * width), 20, 0).certify_training(rows, y).outcome is P
     assert model.sample(max(2, int(width / 40)), 20, 0).certify_training(rows, y).outcome is U
+
+
+def test_parted_rows_prove_nothing_of_pairs_that_were_not_looked_at(monkeypatch):
+    """A bias parts multiples; the last two rows are equal, and come after the pairs that are decided exactly."""
+    monkeypatch.setattr(hypothesis_tests, "_MOST_EXACT_PAIRS", 3)
+    rows = np.array([[1.0, 2.0], [2.0, 4.0], [4.0, 8.0], [3.0, -1.0], [3.0, -1.0]])
+    model = hd.DEQ("tanh", 0.3, 1.0, 0.5)
+    assert no_parallel_rows(rows, model).outcome is U
+    monkeypatch.undo()
+    assert no_parallel_rows(rows, model).outcome is R
 
 
 PARALLEL = {"twice": [2.0, 1.0], "opposite": [-1.0, -0.5], "minus twice": [-2.0, -1.0], "equal": [1.0, 0.5]}

@@ -211,6 +211,13 @@ def test_a_file_is_proven_again_and_altered_files_are_not(certificate, tmp_path)
         verify_training(content | {"extra": 1}, arrays)
 
 
+def test_weights_in_single_precision_come_back_from_their_file(trained, tmp_path):
+    single = replace(trained, **{name: getattr(trained, name).astype(np.float32) for name in ("W", "U", "b", "a")})
+    proven = single.certify_training(X, single.a.astype(float) @ single.equilibrium(X).Z + 1e-3)
+    path = proven.save(tmp_path / "single.json")
+    assert verify_training(json.loads(path.read_text()), path.with_suffix(".npz")).outcome is hd.Outcome.PROVEN
+
+
 @pytest.mark.slow
 def test_the_command_verifies_the_file(certificate, tmp_path):
     path = certificate.save(tmp_path / "t.json")

@@ -5,8 +5,6 @@ The JSON holds the statement and digests; nothing in it is believed, see `traini
 Derivation: docs/theory/convergence.md, "The file".
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from hermite_dual.activation import Activation, activation
 from hermite_dual.data.atomic import atomic_path
 from hermite_dual.data.json_files import write_json
 from hermite_dual.data.store import digest_of_array
+from hermite_dual.data.store_key import canonical, sha256
 from hermite_dual.errors import HermiteDualError, InvalidInputError
 from hermite_dual.outcome import Outcome
 
@@ -35,7 +34,8 @@ def save_certificate(certificate: "TrainingCertificate", path: Path) -> Path:
     if certificate.outcome is not Outcome.PROVEN:
         raise InvalidInputError(f"nothing is proven, so there is nothing to write: {certificate.reason}")
     network, (X, y) = certificate.network, certificate.data
-    arrays = dict(zip(ARRAYS, (network.W, network.U, network.b, network.a, X, y), strict=True))
+    given = (network.W, network.U, network.b, network.a, X, y)  # exactly float64 numbers, in whatever type
+    arrays = {name: np.asarray(array, dtype=np.float64) for name, array in zip(ARRAYS, given, strict=True)}
     content: dict[str, Any] = {
         "format": FORMAT,
         "activation": _text(network.activation),
@@ -43,10 +43,10 @@ def save_certificate(certificate: "TrainingCertificate", path: Path) -> Path:
         "step": certificate.step,
         "radius": certificate.radius,
         "rate": certificate.rate,
-        "arrays": {name: digest_of_array(np.asarray(array)) for name, array in arrays.items()},
+        "arrays": {name: digest_of_array(array) for name, array in arrays.items()},
     }
     with atomic_path(path.with_suffix(".npz")) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, **{name: np.asarray(array) for name, array in arrays.items()})
+        np.savez(stream, allow_pickle=False, **arrays)
     write_json(path, content | {"sha256": content_digest(content)})
     return path
 
@@ -65,4 +65,4 @@ def _text(phi: Activation) -> str:
 
 def content_digest(content: Mapping[str, Any]) -> str:
     """SHA-256 of the canonical JSON of everything but the digest."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return sha256(canonical(content))

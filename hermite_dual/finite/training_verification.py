@@ -16,6 +16,7 @@ from hermite_dual.activation import activation
 from hermite_dual.certified.second_proof.certificate import Verification
 from hermite_dual.data.store import digest_of_array
 from hermite_dual.errors import DataFileError, HermiteDualError
+from hermite_dual.exact_numbers import is_float64
 from hermite_dual.finite.network import FiniteDEQ
 from hermite_dual.finite.training_file import ARRAYS, FIELDS, FORMAT, content_digest
 from hermite_dual.finite.training_proof import certify_training
@@ -45,6 +46,8 @@ def verify_training(content: Mapping[str, Any], data: Path) -> Verification:
         raise DataFileError(f"the certificate is no {FORMAT!r}: missing or unknown are {wrong}")
     if content["sha256"] != content_digest({name: content[name] for name in content if name != "sha256"}):
         return Verification(Outcome.REFUTED, "the certificate was altered after it was written: its digest differs")
+    if not all(is_float64(content[name]) for name in ("step", "radius", "rate")):
+        raise DataFileError("the certificate's step, radius and rate are no finite numbers")
     arrays = _read_arrays(data)
     if {name: digest_of_array(array) for name, array in arrays.items()} != content["arrays"]:
         reason = "weights or data are not those of the certificate, digests differ: nothing was verified"

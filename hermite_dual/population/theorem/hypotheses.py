@@ -37,6 +37,7 @@ from hermite_dual.population.theorem.width import sufficient_width
 
 if TYPE_CHECKING:
     from hermite_dual.deq import DEQ
+    from hermite_dual.population.gram import Gram
 
 
 _WIDEST = 10**15
@@ -111,12 +112,12 @@ def check_theorem(model: "DEQ", X: Array, width: int | None, step: float | None)
         parity(phi),
     )
     limit = contraction_condition(model.sigma_w, slopes[0], 1)
-    least = _least_eigenvalue(model, X, limit)
+    gram, least = _least_eigenvalue(model, X, limit)
     consequences = [_population_limit(limit), _positive(least)]
     if width is not None:
         consequences.append(_finite_uniqueness(model.sigma_w, slopes[0].upper, width))
         if step is not None:
-            consequences.append(_rate(model, X, least, slopes, width, step))
+            consequences.append(_rate(gram, X, least, slopes, width, step))
     return TheoremCheck(phi.name, hypotheses, tuple(consequences), least, _theorem(phi, hypotheses))
 
 
@@ -131,16 +132,19 @@ def _check_width_and_step(width: int | None, step: float | None) -> None:
         raise InvalidInputError("step is given without width: the rate depends on both, pass width=m as well")
 
 
-def _least_eigenvalue(model: "DEQ", X: Array, limit: Hypothesis) -> EigenvalueBounds:
+def _least_eigenvalue(model: "DEQ", X: Array, limit: Hypothesis) -> "tuple[Gram | None, EigenvalueBounds]":
+    """The Gram matrix, where one was computed, and its least eigenvalue."""
     if limit.outcome is not Outcome.PROVEN:
         reason = f"the limit needs sigma_w L < 1: {limit.explanation}"
-        return EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, reason)
+        return None, EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, reason)
     if singular := _singular(model, X):
-        return EigenvalueBounds(0.0, 0.0, 0.0, Outcome.PROVEN, f"{singular}, and K is positive semidefinite")
+        reason = f"{singular}, and K is positive semidefinite"
+        return None, EigenvalueBounds(0.0, 0.0, 0.0, Outcome.PROVEN, reason)
     try:
-        return model.gram(X).least_eigenvalue()
+        gram = model.gram(X)
+        return gram, gram.least_eigenvalue()
     except HermiteDualError as error:
-        return EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, str(error))
+        return None, EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, str(error))
 
 
 def _singular(model: "DEQ", X: Array) -> str | None:
@@ -211,7 +215,7 @@ def _finite_uniqueness(sigma_w: float, lipschitz: float, width: int) -> Hypothes
 
 
 def _rate(
-    model: "DEQ",
+    gram: "Gram | None",
     X: Array,
     least: EigenvalueBounds,
     slopes: tuple[DerivativeBound, DerivativeBound],
@@ -220,19 +224,19 @@ def _rate(
 ) -> Hypothesis:
     """`1 - eta lambda_0/2` with `lambda_0 = m lambda_*/2`, and the width at which the limit's numbers would do."""
     name = f"linear rate at width {width} and step {step:g}"
-    if not least.lower > 0.0:
+    if gram is None or not least.lower > 0.0:
         return Hypothesis(name, Outcome.UNDECIDED, None, "lambda_* > 0 is not proven")
     factor = 1.0 - 0.25 * step * width * least.lower * (1 - 16 * UNIT)
     if factor <= 0.0:
         explanation = f"eta m lambda_*/4 >= 1: the step is too large for the theorem; take it below {step / 4:g}"
         return Hypothesis(name, Outcome.UNDECIDED, factor, explanation)
     explanation = f"papers promise the factor 1 - eta m lambda_*/4 <= {factor:.12g} a step beyond a width"
-    if _is_relu(model.activation):
+    if _is_relu(gram.model.activation):
         explanation += f"; {LING}, leaves its constants open"
     elif any(slope.outcome is not Outcome.PROVEN for slope in slopes):
         explanation += "; without bounds of phi' and phi'' no width is known here"
     else:
-        enough = sufficient_width(model.gram(X), X, (slopes[0].upper, slopes[1].upper))
+        enough = sufficient_width(gram, X, (slopes[0].upper, slopes[1].upper))
         explanation += (
             "; with the numbers of the limit at the start, and targets +-1, small steps would be proven from width "
             f"{enough:.3g} on"

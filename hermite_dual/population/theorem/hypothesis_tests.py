@@ -143,28 +143,21 @@ def no_parallel_rows(X: Array, model: "DEQ") -> Hypothesis:
     if largest < 1.0:
         return Hypothesis(name, Outcome.PROVEN, largest, f"the largest |cos| is at most {largest!r}, rows {i} and {j}")
     suspects = np.argwhere(np.triu(cosines, 1) >= 1.0)
-    parallel = [(a, b) for a, b in suspects[:_MOST_EXACT_PAIRS].tolist() if _exactly_parallel(X[a], X[b])]
-    if parallel:
-        return _worst_of_parallel(name, X, parallel, model)
-    if len(suspects) > _MOST_EXACT_PAIRS:
-        return Hypothesis(name, Outcome.UNDECIDED, 1.0, f"{len(suspects)} pairs are parallel to rounding")
     explanation = f"{len(suspects)} pairs are parallel to rounding, rows {i} and {j} among them, but not exactly"
+    doubt = f"{len(suspects)} pairs are parallel to rounding" if len(suspects) > _MOST_EXACT_PAIRS else None
+    for a, b in suspects[:_MOST_EXACT_PAIRS].tolist():
+        if not _exactly_parallel(X[a], X[b]):
+            continue
+        one = _correlation_is_one(X[a], X[b], model)
+        if one:
+            reason = f"rows {a} and {b} are parallel, and the correlation of their preactivations is 1 or -1"
+            return Hypothesis(name, Outcome.REFUTED, 1.0, reason)
+        if one is None:
+            doubt = f"rows {a} and {b} are parallel; whether phi and their norms part them is not decided here"
+        explanation = f"rows {a} and {b} are parallel, but {'the bias' if model.sigma_b else 'phi'} parts them"
+    if doubt is not None:
+        return Hypothesis(name, Outcome.UNDECIDED, 1.0, doubt)
     return Hypothesis(name, Outcome.PROVEN, 1.0, explanation)
-
-
-def _worst_of_parallel(name: str, X: Array, pairs: list[tuple[int, int]], model: "DEQ") -> Hypothesis:
-    """REFUTED where a pair has a correlation of +-1, else UNDECIDED where that is not known of one."""
-    decided = [(_correlation_is_one(X[a], X[b], model), a, b) for a, b in pairs]
-    order = {True: 0, None: 1, False: 2}
-    one, a, b = min(decided, key=lambda pair: order[pair[0]])
-    if one:
-        reason = f"rows {a} and {b} are parallel, and the correlation of their preactivations is 1 or -1"
-        return Hypothesis(name, Outcome.REFUTED, 1.0, reason)
-    if one is None:
-        reason = f"rows {a} and {b} are parallel; whether phi and their norms part them is not decided here"
-        return Hypothesis(name, Outcome.UNDECIDED, 1.0, reason)
-    what = "the bias" if model.sigma_b else "phi"
-    return Hypothesis(name, Outcome.PROVEN, 1.0, f"rows {a} and {b} are parallel, but {what} parts them")
 
 
 def _correlation_is_one(x: Array, y: Array, model: "DEQ") -> bool | None:
