@@ -80,7 +80,7 @@ def check(
 
 
 def verify(
-    certificate: Annotated[Path, typer.Argument(help="The file that `check` or `train` wrote.")],
+    certificate: Annotated[Path, typer.Argument(help="The file of a claim or of a training certificate.")],
     *,
     data: Annotated[
         Path, typer.Option(help="The samples of a claim, - reads standard input; or the .npz of a trained network.")
@@ -108,8 +108,8 @@ def verify(
 
 def _verified(certificate: Path, data: Path) -> "Verification":
     """Prove what a file states of a least eigenvalue, or of the training of a network."""
-    from hermite_dual.certified.second_proof.certificate import read
     from hermite_dual.certified.second_proof.certificate import verify as verify_certificate
+    from hermite_dual.certified.second_proof.certificate import well_formed
     from hermite_dual.claims import rebuild_beside_floats
     from hermite_dual.data.json_files import read_json
     from hermite_dual.finite.training_verification import is_training_certificate, verify_training
@@ -117,7 +117,7 @@ def _verified(certificate: Path, data: Path) -> "Verification":
     content = read_json(certificate, "give the file that `hermite-dual check` wrote")
     if is_training_certificate(content):
         return verify_training(content, data)
-    return verify_certificate(read(certificate), read_data(data), rebuild_beside_floats)
+    return verify_certificate(well_formed(content, certificate), read_data(data), rebuild_beside_floats)
 
 
 def _leave(outcome: "Outcome") -> None:

@@ -9,7 +9,7 @@ from flint import arb
 
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.ball_functions import BallFunction, constant_ball
-from hermite_dual.certified.balls.precision import upper_float, working_precision
+from hermite_dual.certified.balls.precision import rounded, working_precision
 from hermite_dual.errors import AccuracyError
 from hermite_dual.shape.pieces import HOLE
 from hermite_dual.shape.shape import Shape
@@ -32,8 +32,7 @@ def ball_values(shape: Shape, points: Array, order: int) -> tuple[Array, Array]:
     pieces = shape.pieces if shape.complete else shape.within(reach)
     if pieces is None or HOLE in pieces.expressions:
         raise AccuracyError(f"{shape.expr} is not known on all of [{-reach:.6g}, {reach:.6g}]")
-    flat = points.ravel()
-    values, errors = np.empty(flat.size), np.empty(flat.size)
+    balls = []
     with working_precision(_BITS):
         functions = [
             BallFunction(sp.diff(expression, pieces.symbol, order), pieces.symbol) for expression in pieces.expressions
@@ -41,12 +40,11 @@ def ball_values(shape: Shape, points: Array, order: int) -> tuple[Array, Array]:
         # both sides agree at a kink, so which of them a point next to its float belongs to is a matter of the error:
         # a point between a kink and its float lies within the kink's radius, where the union of both is taken
         kinks = [constant_ball(kink) for kink in pieces.kinks]
-        for k, point in enumerate(flat.tolist()):
-            ball = _value(functions, kinks, arb(point))
-            if not ball.is_finite():
+        for point in points.ravel().tolist():
+            balls.append(_value(functions, kinks, arb(point)))
+            if not balls[-1].is_finite():
                 raise AccuracyError(f"{shape.expr}: derivative {order} has no enclosure at {point!r}")
-            values[k] = float(ball.mid())
-            errors[k] = upper_float(abs(ball - arb(values[k])))
+        values, errors = rounded(balls)
     return values.reshape(points.shape), errors.reshape(points.shape)
 
 

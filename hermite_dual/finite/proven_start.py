@@ -90,12 +90,10 @@ def proven_start(network: "FiniteDEQ", X: Array, y: Array, parameters: tuple[str
             raise NotProvenError(f"{name} is {given.dtype} and no float64 numbers, in which roundings are counted")
     network, W = replace(network, **weights), weights["W"]
     lipschitz, curvature = _bounds_of_derivatives(network)
-    norm = network.norm_bounds()
-    if norm.outcome is not Outcome.PROVEN:
-        raise NotProvenError(f"no bound of ||W||_2: {norm.reason}")
-    contraction = lipschitz * norm.upper * (1 + 4 * UNIT)
-    if not contraction < 1.0:
-        raise NotProvenError(f"L ||W||_2 <= {contraction:.6g} is not below 1: equilibria need not be unique")
+    norm, contracts = network.norm_bounds(), network.contraction()
+    if contracts.outcome is not Outcome.PROVEN or contracts.value is None:
+        raise NotProvenError(f"L ||W||_2 is not below 1 as far as is proven: {contracts.explanation}")
+    contraction = contracts.value
     try:
         states, slopes, slope_error = _equilibrium(network, X, lipschitz, curvature, contraction, norm.upper)
     except AccuracyError as error:
@@ -216,13 +214,10 @@ def _resolvents(
 
 
 def _spectrum(matrix: Array, error: Array) -> Spectrum:
-    """Enclosures of all eigenvalues of a matrix that is symmetric up to rounding of its computation."""
-    lower = np.tril(matrix)
-    symmetric = lower + np.tril(matrix, -1).T
-    error = np.maximum(error, error.T) + np.abs(symmetric - matrix)
-    if not (np.isfinite(symmetric).all() and np.isfinite(error).all()):
+    """Enclosures of all eigenvalues of a matrix made of inner products, which is symmetric to the last bit."""
+    if not (np.isfinite(matrix).all() and np.isfinite(error).all()):
         raise NotProvenError("inner products leave the range of float64; scale the samples, or draw smaller weights")
-    spectrum = eigenvalues(symmetric, error)
+    spectrum = eigenvalues(matrix, error)
     if spectrum.outcome is not Outcome.PROVEN:
         raise NotProvenError(f"eigenvalues at the start are not proven: {spectrum.reason}")
     return spectrum

@@ -20,7 +20,6 @@ from hermite_dual.population.entries.identical_rows import identical_rows
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.narrow_values import narrow_error, narrow_tangent_error
 from hermite_dual.population.entries.one_norm import has_one_map, one_map
-from hermite_dual.population.entries.trained import PARAMETERS
 from hermite_dual.population.entries.zero_rows import check_variances, zero_rows
 from hermite_dual.population.gram import population_gram
 from hermite_dual.population.ntk import population_ntk
@@ -107,8 +106,8 @@ def population_cross_gram(model: Model, n: int, tangent: bool) -> CrossGram:
     inputs = model.inputs_variances()
     zero = zero_rows(rows, model.sigma_b)
     check_variances(inputs, zero | (model.sigma_u == 0.0))
-    partial = len(model.trained) < len(PARAMETERS)
-    if partial or model.depth == 0 or model.sigma_u == 0.0 or zero.any() or not has_one_map(phi, inputs):
+    tabulated = model.trains_all and has_one_map(phi, inputs)
+    if not tabulated or model.depth == 0 or model.sigma_u == 0.0 or zero.any():
         square = population_ntk(model) if tangent else population_gram(model)
         matrix, variances, error = square.matrix[:n, n:].copy(), square.variances, square.estimated_error
     else:

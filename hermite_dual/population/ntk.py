@@ -106,7 +106,7 @@ def _entries(model: Model) -> _Entries:
     n, width = samples.shape
     if depth == 0:
         return np.zeros((n, n)), np.zeros(n), 0.0
-    if len(model.trained) < len(PARAMETERS):
+    if not model.trains_all:
         matrix, variances, error = _by_layers(model)
         identical = identical_rows(samples, samples)
         matrix[identical] = matrix[identical[0], identical[0]]

@@ -94,7 +94,11 @@ def write(path: str | Path, certificate: Mapping[str, Any]) -> None:
 
 def read(path: str | Path) -> dict[str, Any]:
     """Read a certificate and check its shape, not its truth."""
-    certificate = read_json(path, "give the file that `hermite-dual check` wrote")
+    return well_formed(read_json(path, "give the file that `hermite-dual check` wrote"), path)
+
+
+def well_formed(certificate: Any, path: str | Path) -> dict[str, Any]:
+    """Return what was read from a file if it has the shape of a certificate."""
     problem = _malformed(certificate)
     if problem is not None:
         raise DataFileError(f"{path} is no {FORMAT!r}: {problem}; give the file that `hermite-dual check` wrote")

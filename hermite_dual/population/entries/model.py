@@ -50,6 +50,11 @@ class Model:
         freeze(self.samples)
 
     @property
+    def trains_all(self) -> bool:
+        """Whether every parameter counts in a tangent kernel."""
+        return len(self.trained) == len(PARAMETERS)
+
+    @property
     def weight(self) -> float:
         """`sigma_w^2`."""
         return self.sigma_w**2

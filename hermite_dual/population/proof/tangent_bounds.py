@@ -21,7 +21,6 @@ from hermite_dual.errors import AccuracyError
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.identical_rows import identical_rows
 from hermite_dual.population.entries.model import Model
-from hermite_dual.population.entries.trained import PARAMETERS
 from hermite_dual.population.entries.zero_rows import zero_rows
 from hermite_dual.population.proof.certified_slope import certified_slope
 from hermite_dual.population.proof.entry_bounds import (
@@ -56,7 +55,7 @@ def tangent_entry_bounds(model: Model, matrix: Array, gram: "Gram | None") -> En
     Returns:
         Proven bounds, or UNDECIDED with the reason.
     """
-    if len(model.trained) < len(PARAMETERS):
+    if not model.trains_all:
         return undecided(f"of a tangent kernel of {', '.join(model.trained)} alone nothing is proven")
 
     def of_others(model: Model, matrix: Array, _: Array) -> EntryBounds:
