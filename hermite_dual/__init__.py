@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
     from hermite_dual.data.digits import load_digits
     from hermite_dual.deq import DEQ
-    from hermite_dual.finite import FiniteDEQ, TrainingCertificate, TrainingRun, UntiedNetwork
+    from hermite_dual.finite import FiniteDEQ, FiniteMLP, TrainingCertificate, TrainingRun, UntiedNetwork
     from hermite_dual.kernel_series import KernelSeries
+    from hermite_dual.mlp import MLP
     from hermite_dual.outofcore.cost import GramCost
     from hermite_dual.outofcore.stored_gram import StoredGram
     from hermite_dual.population.cross_gram import CrossGram
@@ -63,11 +64,13 @@ _LOADED_ON_USE = {
     "DEQ": "deq",
     "EigenvalueBounds": "certified.eigenvalues.eigenvalues",
     "FiniteDEQ": "finite",
+    "FiniteMLP": "finite",
     "Gram": "population.gram",
     "GramCost": "outofcore.cost",
     "Hypothesis": "population.theorem.hypothesis_tests",
     "KernelSeries": "kernel_series",
     "LowerBoundCheck": "certified.eigenvalues.eigenvalues",
+    "MLP": "mlp",
     "Spectrum": "certified.eigenvalues.spectrum",
     "StoredGram": "outofcore.stored_gram",
     "SweepResult": "sweeps.result",
@@ -98,6 +101,7 @@ _LOADED_ON_USE = {
 __all__ = [
     "DEQ",
     "LAMBDIFY_MODULES",
+    "MLP",
     "AccuracyError",
     "Activation",
     "BivariateNormalCDF",
@@ -111,6 +115,7 @@ __all__ = [
     "DualForm",
     "EigenvalueBounds",
     "FiniteDEQ",
+    "FiniteMLP",
     "ForkedProcessError",
     "GaussianWeight",
     "Gram",

@@ -27,6 +27,7 @@ from hermite_dual.finite import (
 )
 from hermite_dual.float_state import own_float_state
 from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
+from hermite_dual.population.entries.inputs import other_samples
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.trained import PARAMETERS, check_parameters
 from hermite_dual.population.gram import FloatType, Gram, population_gram
@@ -343,7 +344,7 @@ class DEQ:
         if Y is not None and dtype is not np.float64:
             raise InvalidInputError("dtype = float32 with Y: entries between X and Y are kept in float64 alone")
         samples = check_samples(X, "X")
-        others = None if Y is None else _other_samples(Y, samples)
+        others = None if Y is None else other_samples(Y, samples)
         model = replace(
             self._model(samples if others is None else np.concatenate([samples, others]), depth), trained=parameters
         )
@@ -440,6 +441,11 @@ class DEQ:
         """
         return sample_untied(self.activation, **self._scales(), width=width, inputs=inputs, depth=depth, seed=seed)
 
+    @property
+    def layers(self) -> None:
+        """None: the one layer repeats."""
+        return None
+
     def _scales(self) -> dict[str, float]:
         return {"sigma_w": self.sigma_w, "sigma_u": self.sigma_u, "sigma_b": self.sigma_b}
 
@@ -530,17 +536,6 @@ def _layers(depth: int) -> int:
             f"depth = {shown_count(depth)}: allowed are whole numbers from 0 to {_MOST_LAYERS}, or None for the limit"
         )
     return int(depth)
-
-
-def _other_samples(Y: ArrayLike, samples: Array) -> Array:
-    if np.isscalar(Y) or getattr(Y, "ndim", 1) == 0:
-        raise InvalidInputError(f"Y = {Y!r}: Y holds other samples, shape (p, d); write depth={Y!r} for a depth")
-    others = check_samples(Y, "Y")
-    if others.shape[1] != samples.shape[1]:
-        raise InvalidInputError(
-            f"Y has {others.shape[1]} columns and X has {samples.shape[1]}: both need the same input coordinates"
-        )
-    return others
 
 
 def _float_type(dtype: DTypeLike) -> FloatType:

@@ -14,7 +14,6 @@ from hermite_dual.exact_numbers import float_array, float_bounds, freeze
 from hermite_dual.float_state import own_float_state
 from hermite_dual.namespaces import namespace_of
 from hermite_dual.numeric.gaussian import CHECK_ORDER, coefficients
-from hermite_dual.numeric.kernel import kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series
 from hermite_dual.shape.shape import Shape
 from hermite_dual.symbolic.closed_forms import DualForm, derive_derivative_dual
@@ -307,10 +306,41 @@ class Dual:
             NotIntegrableError: phi is not square-integrable at these variances.
             AccuracyError: phi oscillates too fast for quadrature.
         """
-        value, error = kernel_with_error(self.activation, q1, q2, c)
+        from hermite_dual.population.entries.array_kernel import array_kernel
+
+        value, error = array_kernel(self.activation, q1, q2, c)
         if value.ndim == 0:
             return (float(value), float(error)) if return_error else float(value)
         return (value, error) if return_error else value
+
+    @overload
+    def of_covariance(self, S: ArrayLike, *, return_error: Literal[False] = False) -> Array: ...
+
+    @overload
+    def of_covariance(self, S: ArrayLike, *, return_error: Literal[True]) -> tuple[Array, float]: ...
+
+    def of_covariance(self, S: ArrayLike, *, return_error: bool = False) -> Any:
+        """Return `K_ij = k(S_ii, S_jj, S_ij)`, one layer applied to a covariance matrix.
+
+        Args:
+            S: symmetric, shape (n, n), the variances on the diagonal; of the two triangles the upper one is read.
+            return_error: whether to return an estimate of the largest error as well.
+
+        Returns:
+            float64 array of shape (n, n), or the pair of it and the error.
+
+        Raises:
+            InvalidInputError: S is no finite symmetric matrix, a variance is negative, or some
+                `|S_ij| > sqrt(S_ii S_jj)`.
+            NotIntegrableError: phi is not square-integrable at these variances.
+
+        >>> dual("relu").of_covariance([[1.0, 0.0], [0.0, 4.0]]).round(6).tolist()
+        [[0.5, 0.31831], [0.31831, 2.0]]
+        """
+        from hermite_dual.population.entries.layered_gram import checked_covariance, layer_gram
+
+        values, error = layer_gram(self.activation, checked_covariance(S))
+        return (values, error) if return_error else values
 
     def __call__(self, rho: ArrayLike) -> Any:
         """Return the dual activation `E[phi(u) phi(v)]` at unit variances and correlation rho, elementwise.

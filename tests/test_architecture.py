@@ -33,7 +33,7 @@ population
 finite
 outofcore
 validation
-deq
+deq mlp
 claims sweeps sklearn
 report
 commands

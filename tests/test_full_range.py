@@ -15,6 +15,7 @@ from hermite_dual.numeric.chebyshev import chebyshev_coefficients
 from hermite_dual.numeric.iterated import iterated_kernel_with_error
 from hermite_dual.numeric.mesh import gauss_legendre
 from hermite_dual.population.entries.equilibrium_map import equilibrium_map
+from hermite_dual.population.entries.recursion import equilibrium_layers
 from hermite_dual.population.entries.variances import moment, on_distinct_with_error
 from tests.problems import NAMED
 
@@ -147,7 +148,7 @@ def test_norms_that_span_a_factor_of_100(name):
 
 def test_the_estimate_at_a_large_variance_is_near_the_deviation():
     weight, top = 0.25, 100.0
-    found = equilibrium_map(hd.activation("erf"), weight, top, None)
+    found = equilibrium_map(equilibrium_layers(hd.activation("erf"), weight, None), top)
 
     def dual(q, c):
         return NAMED["erf"].dual(q, q, c)

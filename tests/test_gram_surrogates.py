@@ -11,6 +11,7 @@ import hermite_dual as hd
 from hermite_dual.numeric.graded_table import graded_table
 from hermite_dual.population.entries.equilibrium_map import equilibrium_map
 from hermite_dual.population.entries.one_norm import one_map
+from hermite_dual.population.entries.recursion import equilibrium_layers
 from hermite_dual.population.entries.unequal_norms import unequal_norms
 from tests.problems import NAMED
 from tests.tolerances import REORDERED
@@ -63,7 +64,7 @@ def test_arguments_beyond_one_count_as_one():
 @pytest.mark.parametrize("weight", [0.0, 0.36])
 def test_the_relu_map_meets_its_equation_at_all_cosines(weight):
     """`K = q f((w K + xi) / q)` in 40 digits, q = 1/(1 - w/2), by plain iteration."""
-    found = equilibrium_map(hd.activation("relu"), weight, 1.0, None)
+    found = equilibrium_map(equilibrium_layers(hd.activation("relu"), weight, None), 1.0)
     xi = np.concatenate([1.0 - DISTANCES, DISTANCES - 1.0])
     values = found(xi)
     with mp.workdps(40):
@@ -81,7 +82,7 @@ def test_the_relu_map_meets_its_equation_at_all_cosines(weight):
 def test_maps_of_steep_activations_hold_at_all_variances(top, steepness):
     phi = hd.activation(f"erf({steepness}*x)")
     weight = 0.25 / phi.lipschitz**2
-    found = equilibrium_map(phi, weight, top, None)
+    found = equilibrium_map(equilibrium_layers(phi, weight, None), top)
     xi = np.concatenate([1.0 - DISTANCES[::4], DISTANCES[::4] - 1.0])
     with mp.workdps(40):
         for value, at in zip(found(xi), xi, strict=True):
@@ -166,7 +167,7 @@ def test_blocks_and_the_whole_agree():
     inputs = np.einsum("ij,ij->i", X, X) / 7 + 0.3
     whole = X @ X.T / 7
     block = whole[20:50, 100:190].copy()
-    entries = unequal_norms(hd.activation("gelu"), inputs, 0.2, None, 1e-15)
+    entries = unequal_norms(equilibrium_layers(hd.activation("gelu"), 0.2, None), inputs, 1e-15)
     entries.apply_symmetric(whole, 0.3)
     entries.apply_block(block, slice(20, 50), slice(100, 190), 0.3)
     assert np.abs(block - whole[20:50, 100:190]).max() <= 2 * SCALE * entries.diagonal.max()
@@ -185,7 +186,7 @@ def test_the_number_of_threads_changes_no_bit(equal):
             numba.set_num_threads(threads)
             matrix = whole.copy()
             build = one_map if equal else unequal_norms
-            build(phi, inputs, 0.2, None, 1e-15).apply_symmetric(matrix, 0.0)
+            build(equilibrium_layers(phi, 0.2, None), inputs, 1e-15).apply_symmetric(matrix, 0.0)
             found.append(matrix)
     finally:
         numba.set_num_threads(before)

@@ -9,6 +9,7 @@ from scipy.special import erf, expit, ndtr
 from scipy.stats import multivariate_normal
 
 import hermite_dual as hd
+from hermite_dual.population.entries.recursion import equilibrium_layers
 from hermite_dual.population.entries.tangent_map import tangent_map
 from tests.problems import NAMED
 from tests.tolerances import REORDERED
@@ -94,7 +95,7 @@ def test_kinks_are_resolved_next_to_perfect_correlation(cosine, depth):
 @pytest.mark.parametrize("depth", [None, 1])
 def test_the_map_of_relu_meets_its_closed_form_next_to_perfect_correlation(depth):
     """In 40 digits, at floats x down to one unit from 1: `Theta = k + c kdot/(1 - w kdot)`, c by plain iteration."""
-    found = tangent_map(hd.activation("relu"), 0.36, 1.0, depth)
+    found = tangent_map(equilibrium_layers(hd.activation("relu"), 0.36, depth), 1.0)
     distances = np.concatenate([10.0 ** np.arange(-15.9, -12.0, 0.3), 10.0 ** np.arange(-12.0, 0.0, 1.1), [0.0, 1.0]])
     x = np.concatenate([1.0 - distances, distances - 1.0])
     with mp.workdps(40):

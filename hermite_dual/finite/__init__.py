@@ -1,6 +1,7 @@
 """Deep equilibrium models of finite width: weights, equilibria, Gram matrices, tangent kernels, training."""
 
 from hermite_dual.finite.contracting import ContractingDraw, sample_contracting
+from hermite_dual.finite.dense import FiniteMLP, sample_dense
 from hermite_dual.finite.equilibrium import Equilibrium, solve_equilibrium
 from hermite_dual.finite.network import FiniteDEQ
 from hermite_dual.finite.ntk import EmpiricalNTK
@@ -17,11 +18,13 @@ __all__ = [
     "EmpiricalNTK",
     "Equilibrium",
     "FiniteDEQ",
+    "FiniteMLP",
     "NormBounds",
     "TrainingCertificate",
     "TrainingRun",
     "UntiedNetwork",
     "sample_contracting",
+    "sample_dense",
     "sample_network",
     "sample_untied",
     "solve_equilibrium",

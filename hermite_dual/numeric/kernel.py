@@ -49,9 +49,7 @@ def kernel_with_error(activation: Activation, q1: ArrayLike, q2: ArrayLike, c: A
         InvalidInputError: a variance is negative or not finite, or `|c| > sqrt(q1 q2)`.
         NotIntegrableError: phi is not square-integrable at one of the variances.
     """
-    given = (float_array(value, name)[0] for value, name in ((q1, "q1"), (q2, "q2"), (c, "c")))
-    v1, v2, covariance = np.broadcast_arrays(*given)
-    _check_arguments(v1, v2, covariance)
+    v1, v2, covariance = checked_arguments(q1, q2, c)
     shape = covariance.shape
     # Symmetry halves the number of distinct pairs.
     low, high = np.minimum(v1, v2).ravel(), np.maximum(v1, v2).ravel()
@@ -67,6 +65,18 @@ def kernel_with_error(activation: Activation, q1: ArrayLike, q2: ArrayLike, c: A
         value[members], error[members] = _one_pair(activation, q1, q2, flat[members])
         error[members] += narrow_error(activation, q1, q2)
     return value.reshape(shape), error.reshape(shape)
+
+
+def checked_arguments(q1: ArrayLike, q2: ArrayLike, c: ArrayLike) -> tuple[Array, Array, Array]:
+    """Return variances and covariance as float64 arrays of the broadcast shape.
+
+    Raises:
+        InvalidInputError: a variance is negative or not finite, or `|c| > sqrt(q1 q2)`.
+    """
+    given = (float_array(value, name)[0] for value, name in ((q1, "q1"), (q2, "q2"), (c, "c")))
+    v1, v2, covariance = np.broadcast_arrays(*given)
+    _check_arguments(v1, v2, covariance)
+    return v1, v2, covariance
 
 
 def narrow_error(activation: Activation, q1: float, q2: float) -> float:

@@ -113,6 +113,38 @@ def _apply_row(
 
 
 @kernel
+def separable_pairs(
+    x: Array, rows: Indices, columns: Indices, coefficients: Array, signs: Array, ranks: Ranks, parity: int
+) -> Array:
+    """Return `f_ij(x)` of some rows i with some columns j, shape (m,), `right_kl = signs_kl left_kl`.
+
+    Args:
+        x: arguments, shape (m,), within [-1, 1].
+        rows: i, shape (m,).
+        columns: j, shape (m,).
+        coefficients: `left_kl`, shape (n, R).
+        signs: shape (R,).
+        ranks: number of terms of each degree, their sum R.
+        parity: 0, 1 (even) or -1 (odd).
+    """
+    values = np.empty_like(x)
+    blocks = (x.size + _BLOCK - 1) // _BLOCK
+    for block in prange(blocks):
+        for i in range(block * _BLOCK, min(x.size, (block + 1) * _BLOCK)):
+            y = 2.0 * x[i] if parity == 0 else 4.0 * x[i] * x[i] - 2.0
+            later, latest, term = 0.0, 0.0, signs.size
+            for k in range(ranks.size - 1, -1, -1):
+                coefficient = 0.0
+                for _ in range(ranks[k]):
+                    term -= 1
+                    coefficient += signs[term] * coefficients[rows[i], term] * coefficients[columns[i], term]
+                half = 1.0 if k else 0.5
+                later, latest = coefficient + half * y * later - latest, later
+            values[i] = later * x[i] if parity == -1 else later
+    return values
+
+
+@kernel
 def largest_cosines(matrix: Array, factors: Array, shift: float) -> Array:
     """Return the largest `|t_ij + shift| factors_i factors_j` of each row of the upper triangle off the diagonal."""
     n = matrix.shape[0]

@@ -83,7 +83,7 @@ def stored_gram(
         check_variances(variances, facts.zero)  # before anything is written
     folder = open_folder(out, _key(model, samples, facts, size, dtype))
     entries = entries_for(model, variances, facts.zero)
-    narrow = narrow_error(model.activation, variances, model.weight, model.depth)
+    narrow = 0.0 if model.depth == 0 else narrow_error(model.recursion, variances)
     if client is not None and in_memory(samples):
         samples = keep(samples, folder, size)
     count = -(-n // size)

@@ -101,13 +101,13 @@ def population_cross_gram(model: Model, n: int, tangent: bool) -> CrossGram:
         n: number of rows of X.
         tangent: whether to return the tangent kernel.
     """
-    rows, phi = model.samples, model.activation
+    rows = model.samples
     width, shift = rows.shape[1], model.sigma_b**2
     inputs = model.inputs_variances()
     zero = zero_rows(rows, model.sigma_b)
     check_variances(inputs, zero | (model.sigma_u == 0.0))
-    tabulated = model.trains_all and has_one_map(phi, inputs)
-    if not tabulated or model.depth == 0 or model.sigma_u == 0.0 or zero.any():
+    tabulated = model.depth != 0 and model.trains_all and has_one_map(model.recursion, inputs)
+    if not tabulated or model.sigma_u == 0.0 or zero.any():
         square = population_ntk(model) if tangent else population_gram(model)
         matrix, variances, error = square.matrix[:n, n:].copy(), square.variances, square.estimated_error
     else:
@@ -115,11 +115,9 @@ def population_cross_gram(model: Model, n: int, tangent: bool) -> CrossGram:
         matrix *= model.sigma_u**2 / width
         identical = identical_rows(rows[:n], rows[n:])
         matrix[identical] = -shift
-        entries = one_map(phi, inputs, model.weight, model.depth, 0.5 * width * _EPS, tangent)
+        entries = one_map(model.recursion, inputs, 0.5 * width * _EPS, tangent)
         entries.apply_block(matrix, slice(0, n), slice(n, None), shift)
         matrix[identical] = entries.diagonal[identical[0]]
         variances = entries.variances
-        error = entries.error + (narrow_tangent_error if tangent else narrow_error)(
-            phi, inputs, model.weight, model.depth
-        )
+        error = entries.error + (narrow_tangent_error if tangent else narrow_error)(model.recursion, inputs)
     return CrossGram(matrix, variances[:n], variances[n:], error, model.depth, tangent, model)

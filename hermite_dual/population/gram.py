@@ -3,7 +3,7 @@
 Derivation: docs/theory/numerics.md, "Gram matrices".
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +15,12 @@ from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import facts, number
-from hermite_dual.numeric.products import add_upper_product, upper_product
+from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.entries.gram_entries import GramEntries
+from hermite_dual.population.entries.layered_gram import goes_by_layers, kernel_gram
 from hermite_dual.population.entries.model import Model, entries_for
 from hermite_dual.population.entries.narrow_values import narrow_error
+from hermite_dual.population.entries.recursion import Recursion
 from hermite_dual.population.entries.zero_rows import zero_rows
 
 if TYPE_CHECKING:
@@ -107,21 +109,13 @@ class Gram:
         model = self.model
         if self.depth == 0:
             raise InvalidInputError("K(0) = 0 by definition and has no preactivations: ask for a depth of at least 1")
-        covariance = model.weight * self._below()
-        add_upper_product(covariance, model.samples, model.sigma_u**2 / model.samples.shape[1])
-        covariance += model.sigma_b**2
-        np.fill_diagonal(covariance, self.variances)
-        from hermite_dual.numeric.gram_kernels import mirror
-
-        mirror(covariance)
-        return covariance
-
-    def _below(self) -> Array:
-        """Return the K that enters S, in float64."""
-        model = self.model
+        covariance = model.inputs_covariance()
         if self.depth is None:
-            return self._float64
-        return population_gram(replace(model, depth=self.depth - 1)).matrix
+            covariance += model.weight * self._float64
+        elif below := model.recursion.without_last().layers:
+            covariance = kernel_gram(Recursion(below), covariance)[0]
+        np.fill_diagonal(covariance, self.variances)
+        return covariance
 
     @property
     def _float64(self) -> Array:
@@ -228,17 +222,24 @@ def population_gram(model: Model, dtype: FloatType = np.float64) -> Gram:
     """
     samples = model.samples
     inputs = model.inputs_variances()
-    entries = entries_for(model, inputs, zero_rows(samples, model.sigma_b))
-    factor, shift = model.sigma_u**2 / samples.shape[1], model.sigma_b**2
-    if np.dtype(dtype) == np.float64:
-        matrix = upper_product(samples, factor)
-        entries.apply_symmetric(matrix, shift)
+    if model.depth != 0 and goes_by_layers(model.recursion, inputs):
+        matrix, variances, error = kernel_gram(model.recursion, model.inputs_covariance(), model.rounding)
+        diagonal = matrix.diagonal()
     else:
-        matrix = _in_panels(entries, samples, factor, shift, dtype)
-    np.fill_diagonal(matrix, entries.diagonal)
-    error = entries.error + narrow_error(model.activation, inputs, model.weight, model.depth)
-    error += storage_error(entries.diagonal, dtype)
-    return Gram(matrix, entries.variances, error, model.depth, model)
+        entries = entries_for(model, inputs, zero_rows(samples, model.sigma_b))
+        variances, diagonal = entries.variances, entries.diagonal
+        factor, shift = model.sigma_u**2 / samples.shape[1], model.sigma_b**2
+        if np.dtype(dtype) == np.float64:
+            matrix = upper_product(samples, factor)
+            entries.apply_symmetric(matrix, shift)
+        else:
+            matrix = _in_panels(entries, samples, factor, shift, dtype)
+        np.fill_diagonal(matrix, diagonal)
+        error = entries.error
+    if model.depth != 0:
+        error += narrow_error(model.recursion, inputs)
+    error += storage_error(diagonal, dtype)
+    return Gram(matrix, variances, error, model.depth, model)
 
 
 def _in_panels(entries: GramEntries, samples: Array, factor: float, shift: float, dtype: FloatType) -> NDArray[Any]:

@@ -22,9 +22,9 @@ from hermite_dual.population.entries.layer_slopes import (
     kinked_slope_slopes,
     layer_slopes,
 )
+from hermite_dual.population.entries.layered_gram import layer_gram
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.price_dual import slope_of
-from hermite_dual.population.entries.unequal_norms import unequal_norm_gram
 from hermite_dual.population.gram import population_gram
 
 SCALES = ("sigma_w", "sigma_u", "sigma_b")
@@ -111,7 +111,7 @@ def _layers(model: Model, inner: Array, changes: list[tuple[float, Array]], tang
             gradients[k] = slopes.apply(of_covariance)
         passed = slopes.slope * (covariance + weight * passed)
         last = layer == depth - 1
-        matrix = population_gram(model).matrix if last else unequal_norm_gram(phi, covariance, 0.0, 1)[0]
+        matrix = population_gram(model).matrix if last else layer_gram(phi, covariance)[0]
     if not tangent:
         return matrix, gradients
     return matrix + passed, [a + b for a, b in zip(gradients, passed_gradients, strict=True)]

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.numeric.gaussian import second_moment
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.price_dual import slope_of
-from hermite_dual.population.entries.variances import fixed_point_variances, moments, on_distinct
+from hermite_dual.population.entries.variances import diagonal_above, moments, on_distinct, row_variances
 
 
 def kernel_diagonal(model: Model, *, tangent: bool = False) -> Array:
@@ -27,24 +28,23 @@ def kernel_diagonal(model: Model, *, tangent: bool = False) -> Array:
 
 def _diagonal(model: Model, inner: Array, tangent: bool) -> Array:
     """Return the entries of rows whose inputs' parts of the variances are all zero, or all not."""
-    phi, weight = model.activation, model.weight
-    if model.depth is None:
-        variances = fixed_point_variances(phi, weight, inner)
-        values = moments(phi, variances)
-        if not tangent:
-            return values
-        slope = _slopes(model, variances)
-        return np.asarray(values + variances * slope / (1.0 - weight * slope))
-    values, passed = np.zeros_like(inner), np.zeros_like(inner)
-    for _ in range(model.depth):
-        variances = weight * values + inner
-        values = moments(phi, variances)
-        if tangent:
-            passed = _slopes(model, variances) * (variances + weight * passed)
-    return np.asarray(values + passed)
+    if model.depth == 0:
+        return np.zeros_like(inner)
+    recursion = model.recursion
+    layers = row_variances(recursion, inner)
+    if not tangent:
+        return diagonal_above(recursion, layers, inner)[0]
+    if recursion.limit:
+        values, slope = moments(recursion.last, layers[0]), _slopes(recursion.last, layers[0])
+        return np.asarray(values + layers[0] * slope / (1.0 - recursion.weight * slope))
+    passed = inner
+    for layer, variances in zip(recursion.layers, layers, strict=True):
+        kernel = moments(layer.activation, variances)
+        passed = layer.tangent_above(passed, _slopes(layer.activation, variances), kernel, inner)
+    return passed
 
 
-def _slopes(model: Model, variances: Array) -> Array:
-    derivative = slope_of(model.activation)
+def _slopes(activation: Activation, variances: Array) -> Array:
+    derivative = slope_of(activation)
     # without variance there is no S either: kdot does not count
     return on_distinct(lambda q: second_moment(derivative, q) if q else 0.0, variances, derivative.coarseness)

@@ -1,7 +1,7 @@
-"""The neural tangent kernel of an infinitely wide deep equilibrium model.
+"""The neural tangent kernel of an infinitely wide network.
 
 Derivation: docs/theory/tangent_kernel.md, "Equilibrium", "What is assumed", "Derivatives of phi",
-"Order".
+"Order"; docs/theory/layers.md, "Tangent kernel".
 """
 
 from dataclasses import dataclass, replace
@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hermite_dual.activation import Activation
-from hermite_dual.arrays import Array, Mask
+from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.float_state import own_float_state
-from hermite_dual.numeric.gaussian import second_moment
 from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.entries.identical_rows import identical_rows
+from hermite_dual.population.entries.layered_gram import kernel_gram, layer_gram
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.narrow_values import narrow_error, narrow_tangent_error
 from hermite_dual.population.entries.one_norm import gram_variances, has_one_map, one_map
 from hermite_dual.population.entries.price_dual import slope_of
+from hermite_dual.population.entries.recursion import LayerRule
 from hermite_dual.population.entries.slope_gram import slope_gram
-from hermite_dual.population.entries.trained import PARAMETERS
-from hermite_dual.population.entries.unequal_norms import unequal_norm_gram
-from hermite_dual.population.entries.variances import layer_variances, moment, naming_layer
-from hermite_dual.population.entries.zero_rows import check_variances, vanishes_at_zero, zero_rows
+from hermite_dual.population.entries.variances import naming_layer
+from hermite_dual.population.entries.zero_rows import check_variances, stays_zero, zero_rows
 from hermite_dual.population.gram import Gram, population_gram
 
 if TYPE_CHECKING:
@@ -95,95 +94,110 @@ def population_ntk(model: Model) -> TangentGram:
     Raises:
         InvalidInputError: phi has no derivative that is a function.
     """
-    slope_of(model.activation)
+    if model.depth == 0:
+        slope_of(model.activation)
+    else:
+        for activation in model.recursion.activations:
+            slope_of(activation)
     matrix, variances, error = _entries(model)
-    error += narrow_tangent_error(model.activation, model.inputs_variances(), model.weight, model.depth)
+    if model.depth != 0:
+        error += narrow_tangent_error(model.recursion, model.inputs_variances())
     return TangentGram(matrix, variances, error, model.depth, model)
 
 
 def _entries(model: Model) -> _Entries:
-    activation, samples, depth, weight = model.activation, model.samples, model.depth, model.weight
+    samples, depth = model.samples, model.depth
     n, width = samples.shape
     if depth == 0:
         return np.zeros((n, n)), np.zeros(n), 0.0
-    if not model.trains_all:
-        matrix, variances, error = _by_layers(model)
-        identical = identical_rows(samples, samples)
-        matrix[identical] = matrix[identical[0], identical[0]]
-        return matrix, variances, error
-    if model.sigma_u == 0.0:
-        return _constant(model)
+    if model.sigma_u == 0.0 and n > 1:  # inputs do not enter
+        matrix, variances, error = _entries(replace(model, samples=samples[:1]))
+        return np.full((n, n), matrix[0, 0]), np.full(n, variances[0]), error
+    recursion, diagonal = model.recursion, model.inputs_variances()
     zero = zero_rows(samples, model.sigma_b)
-    if zero.any():
-        return _with_zero_rows(model, zero)
-    diagonal = model.inputs_variances()
-    check_variances(diagonal, zero)
+    check_variances(diagonal, zero | (model.sigma_u == 0.0))
+    if zero.any() and stays_zero(recursion):  # neither K nor S has anything in these rows
+        matrix, variances, error = np.zeros((n, n)), np.zeros(n), 0.0
+        others = np.ix_(~zero, ~zero)
+        if not zero.all():
+            matrix[others], variances[~zero], error = _entries(replace(model, samples=samples[~zero]))
+        return matrix, variances, error
     identical = identical_rows(samples, samples)
-    rounding = 0.5 * width * _EPS
-    rounding += weight * narrow_error(activation, diagonal, weight, depth) / float(diagonal.min())
-    if has_one_map(activation, diagonal):
+    if model.trains_all and model.sigma_u != 0.0 and not zero.any() and has_one_map(recursion, diagonal):
+        rounding = model.rounding
+        rounding += recursion.weight * narrow_error(recursion, diagonal) / float(diagonal.min())
         matrix, shift = upper_product(samples, model.sigma_u**2 / width), model.sigma_b**2
         # Their entries are the diagonal's; 0 serves until then, and lies away from the end points of kdot.
         matrix[identical] = -shift
-        entries = one_map(activation, diagonal, weight, depth, rounding, tangent=True)
+        entries = one_map(recursion, diagonal, rounding, tangent=True)
         entries.apply_symmetric(matrix, shift)
         np.fill_diagonal(matrix, entries.diagonal)
-        error = entries.error
+        error, variances = entries.error, gram_variances(recursion, diagonal)
     else:
         inner = model.inputs_covariance()
         inner[identical] = 0.0
-        matrix, error = _unequal(model, inner, rounding * float(diagonal.max()))
+        make = _limit if recursion.limit else _layers
+        matrix, variances, error = make(model, inner)
     matrix[identical] = matrix[identical[0], identical[0]]
-    return matrix, gram_variances(activation, diagonal, weight, depth), error
+    return matrix, variances, error
 
 
-def _with_zero_rows(model: Model, zero: Mask) -> _Entries:
-    """Return the tangent kernel where some rows are zero without a bias."""
-    phi, n = model.activation, len(zero)
-    if vanishes_at_zero(phi):  # neither K nor S has anything in these rows
-        matrix, variances, error = np.zeros((n, n)), np.zeros(n), 0.0
-        if not zero.all():
-            matrix[np.ix_(~zero, ~zero)], variances[~zero], error = _entries(
-                replace(model, samples=model.samples[~zero])
-            )
-        return matrix, variances, error
-    return _by_layers(model)
-
-
-def _by_layers(model: Model) -> _Entries:
-    """Return the tangent kernel from the Gram matrices of its layers: for zero rows, and for some of the parameters."""
-    phi, weight = model.activation, model.weight
-    inner = model.inputs_covariance()
-    rounding = 0.5 * model.samples.shape[1] * _EPS * float(inner.diagonal().max())
-    gram = population_gram(model)
-    if model.depth is None:
-        covariance = model.covariance(gram.matrix, inner)
-        np.fill_diagonal(covariance, gram.variances)
-        slope, slope_error = _slopes(phi, covariance, rounding)
-        room = 1.0 - weight * slope
-        matrix = _counted(model, gram.matrix, covariance, inner) * slope / room
-        error = slope_error * float(gram.variances.max()) / float(room.min()) ** 2
-    else:
-        tangent, error = np.zeros_like(inner), 0.0
-        for depth in range(model.depth):
-            below = population_gram(replace(model, depth=depth)).matrix
-            covariance = model.covariance(below, inner)
-            slope, slope_error = _slopes(phi, covariance, rounding)
-            tangent = slope * (weight * tangent + _counted(model, below, covariance, inner))
-            error = slope_error * float(tangent.max()) + weight * float(slope.max()) * error
-        matrix = tangent
+def _limit(model: Model, inner: Array) -> _Entries:
+    """Return `K + P' o kdot/(1 - sigma_w^2 kdot)`, P' the parts of S whose parameters are trained, from matrices."""
+    recursion = model.recursion
+    weight, phi = recursion.weight, recursion.last
+    gram, variances, error = kernel_gram(recursion, inner)
+    covariance = recursion.layers[0].own(gram, inner)
+    np.fill_diagonal(covariance, variances)
+    passed = _passed(phi, weight)
+    rounding = model.rounding * float(inner.diagonal().max())
+    slope, slope_error = _slopes(phi, covariance, rounding * passed + weight * error)
+    room = 1.0 - weight * slope
+    matrix = _trained(model, recursion.layers[0], gram, inner) * slope / room
     if "a" in model.trained:
-        matrix = matrix + gram.matrix
-    return matrix, gram.variances, error + gram.estimated_error + rounding * _passed(phi, weight)
+        matrix += gram
+    error += slope_error * float(variances.max()) / float(room.min()) ** 2
+    return matrix, variances, error + rounding * passed
 
 
-def _counted(model: Model, below: Array, covariance: Array, inner: Array) -> Array:
-    """Return the parts of S that belong to trained parameters: `sigma_w^2 K`, the inputs' and the bias's."""
-    if set(PARAMETERS) <= {*model.trained, "a"}:
-        return covariance
+def _layers(model: Model, inner: Array) -> _Entries:
+    """Return the tangent kernel of finitely many layers, layer by layer, from matrices."""
+    recursion = model.recursion
+    below = added = rounding = model.rounding * float(inner.diagonal().max())
+    covariance, tangent = inner, _trained_inputs(model, inner)
+    for number, layer in enumerate(recursion.layers, 1):
+        variances = covariance.diagonal().copy()
+        with naming_layer(number, len(recursion.layers)):
+            kernel, kernel_error = layer_gram(layer.activation, covariance)
+            slope, slope_error = _slopes(layer.activation, covariance, below)
+        largest = float(slope.max())
+        growth = layer.weight * largest + layer.carry
+        below = layer.weight * kernel_error + growth * below + layer.inputs * rounding
+        added = layer.weight * slope_error * float(tangent.max()) + growth * added + below
+        tangent = (layer.weight * slope + layer.carry) * tangent + _trained(model, layer, kernel, inner)
+        covariance = layer.above(covariance, kernel, inner)
+    return tangent, variances, added
+
+
+def _trained_inputs(model: Model, inner: Array) -> Array:
+    """Return the parts of `S(1) = P` that belong to trained parameters."""
     bias = model.sigma_b**2
-    parts = {"W": model.weight * below, "U": inner - bias, "b": np.full_like(inner, bias)}
-    return np.asarray(sum((parts[name] for name in model.trained if name != "a"), np.zeros_like(inner)))
+    total = np.zeros_like(inner)
+    if "U" in model.trained:
+        total += inner - bias if bias else inner
+    if "b" in model.trained and bias:
+        total += bias
+    return total
+
+
+def _trained(model: Model, layer: LayerRule, kernel: Array, inner: Array) -> Array:
+    """Return the parts of what a layer adds that belong to trained parameters."""
+    if model.trains_all:
+        return layer.own(kernel, inner) if layer.trained else np.zeros_like(kernel)
+    if layer.is_kernel:
+        return kernel if "a" in model.trained else np.zeros_like(kernel)
+    total = _trained_inputs(model, inner) if layer.inputs else np.zeros_like(kernel)
+    return total + layer.weight * kernel if "W" in model.trained else total
 
 
 def _slopes(activation: Activation, covariance: Array, rounding: float) -> tuple[Array, float]:
@@ -194,51 +208,6 @@ def _slopes(activation: Activation, covariance: Array, rounding: float) -> tuple
         return slopes, 0.0
     slopes[np.ix_(alive, alive)], error = slope_gram(activation, covariance[np.ix_(alive, alive)], rounding)
     return slopes, error
-
-
-def _constant(model: Model) -> _Entries:
-    """Return the tangent kernel where inputs do not enter: `sigma_u = 0`."""
-    phi, n, weight = model.activation, len(model.samples), model.weight
-    variances = layer_variances(phi, weight, model.sigma_b**2, model.depth)
-    # Without variance there is no S either: kdot does not count.
-    slopes = [second_moment(slope_of(phi), q) if q else 0.0 for q in variances]
-    tangent = 0.0
-    if model.depth is None:
-        tangent = variances[-1] * slopes[-1] / (1.0 - weight * slopes[-1])
-    else:
-        for q, slope in zip(variances, slopes, strict=True):
-            tangent = slope * (q + weight * tangent)
-    entry = moment(phi, variances[-1]) + tangent
-    return np.full((n, n), entry), np.full(n, variances[-1]), 4.0 * _EPS * entry
-
-
-def _unequal(model: Model, inner: Array, rounding: float) -> tuple[Array, float]:
-    """Return Theta and an estimate of the largest error of an entry."""
-    activation, weight, depth = model.activation, model.weight, model.depth
-    if depth is None:
-        gram, variances, error = unequal_norm_gram(activation, inner, weight, None)
-        covariance = model.covariance(gram, inner)
-        np.fill_diagonal(covariance, variances)
-        slope, slope_error = slope_gram(activation, covariance, rounding)
-        room = 1.0 - weight * slope
-        error += slope_error * float(variances.max()) / float(room.min()) ** 2
-        slope *= covariance
-        slope /= room
-        slope += gram
-        return slope, error + rounding * _passed(activation, weight)
-    gram, tangent, error = np.zeros_like(inner), np.zeros_like(inner), 0.0
-    for layer in range(1, depth + 1):
-        covariance = model.covariance(gram, inner)
-        with naming_layer(layer, depth):
-            gram, _, layer_error = unequal_norm_gram(activation, covariance, 0.0, 1)
-            slope, slope_error = slope_gram(activation, covariance, rounding)
-        tangent *= weight
-        tangent += covariance
-        largest = float(slope.max())
-        error = layer_error + slope_error * float(tangent.max()) + weight * largest * error
-        tangent *= slope
-    tangent += gram
-    return tangent, error + rounding * _passed(activation, weight)
 
 
 def _passed(activation: Activation, weight: float) -> float:

@@ -13,6 +13,7 @@ import sympy as sp
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.errors import HermiteDualError
+from hermite_dual.population.entries.recursion import LayerRule
 from hermite_dual.symbols import c, q1, q2
 from hermite_dual.validation.wide_model import WideModel
 from hermite_dual.verified_form import verified_dual
@@ -35,6 +36,8 @@ def closed_form_entries(model: WideModel, X: Array, pairs: Sequence[tuple[int, i
     Returns:
         The entries, and an empty string; or no entries, and the reason.
     """
+    if model.layers is not None:
+        return _layered_entries(model, model.layers, X, pairs)
     form, reason = _form(model.activation)
     if form is None:
         return np.zeros(0), reason
@@ -56,6 +59,34 @@ def closed_form_entries(model: WideModel, X: Array, pairs: Sequence[tuple[int, i
             drive = inputs * _inner(X[i], X[j]) + bias
             covariance = _fixed_point(form, known, c, recurrence, drive, float(K[i, j]))
             entries.append(float(_value(form, known | {c: covariance})))
+    except ArithmeticError as error:
+        return np.zeros(0), f"the closed form could not be evaluated: {error}"
+    return np.array(entries), ""
+
+
+def _layered_entries(
+    model: WideModel, layers: tuple[LayerRule, ...], X: Array, pairs: Sequence[tuple[int, int]]
+) -> tuple[Array, str]:
+    """Evaluate entries layer by layer, with 30 digits."""
+    forms = []
+    for layer in layers:
+        form, reason = _form(layer.activation)
+        if form is None:
+            return np.zeros(0), reason
+        forms.append(form)
+    inputs, bias = sp.Float(model.sigma_u, _DIGITS) ** 2 / X.shape[1], sp.Float(model.sigma_b, _DIGITS) ** 2
+    entries = []
+    try:
+        for i, j in pairs:
+            # notation: both variances and the covariance
+            s = [inputs * _inner(X[a], X[b]) + bias for a, b in ((i, i), (j, j), (i, j))]
+            for layer, form in zip(layers, forms, strict=True):
+                weight, added, carry = (sp.Float(f, _DIGITS) for f in (layer.weight, layer.bias, layer.carry))
+                on_diagonal = form.subs({q2: q1, c: q1})
+                kernels = [_value(on_diagonal, {q1: s[0]}), _value(on_diagonal, {q1: s[1]})]
+                kernels.append(kernels[0] if i == j else _value(form, {q1: s[0], q2: s[1], c: s[2]}))
+                s = [carry * below + weight * kernel + added for below, kernel in zip(s, kernels, strict=True)]
+            entries.append(float(s[2]))
     except ArithmeticError as error:
         return np.zeros(0), f"the closed form could not be evaluated: {error}"
     return np.array(entries), ""

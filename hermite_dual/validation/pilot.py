@@ -11,7 +11,7 @@ import numpy as np
 
 from hermite_dual.arrays import Array
 from hermite_dual.finite import FiniteDEQ
-from hermite_dual.validation.variates import NAMES, control_variates
+from hermite_dual.validation.variates import NAMES, network_variates
 from hermite_dual.validation.wide_model import WideModel
 
 # Enough networks for the covariance of about 30 functionals: their estimated optimum has 1 / (1 - 30/192) = 1.2 times
@@ -66,9 +66,8 @@ def run_pilot(
         stream = np.random.SeedSequence(seed, spawn_key=(0, 0, index))
         net = model.sample(width=_WIDTH, inputs=X.shape[1], seed=stream)
         with np.errstate(all="ignore"):
-            drive = net.U @ X.T + net.b[:, None]
-            G = _gram(net, drive)
-            variates = control_variates(net.activation, net.W, drive, net.sigma_w, depth_one)
+            G = _gram(net, net.U @ X.T + net.b[:, None]) if isinstance(net, FiniteDEQ) else net.gram(X)
+            variates = network_variates(net, X, depth_one)
         if G is None or not np.isfinite(variates).all():
             continue
         flat = variates.reshape(len(NAMES), -1)

@@ -11,7 +11,7 @@ from hermite_dual.arrays import Array, Indices
 from hermite_dual.data.store import RecordStore, digest_of_array
 from hermite_dual.identity import identity
 from hermite_dual.progress import Progress
-from hermite_dual.validation.variates import control_variates
+from hermite_dual.validation.variates import network_variates
 from hermite_dual.validation.wide_model import WideModel
 
 
@@ -78,6 +78,7 @@ def open_store(folder: str | os.PathLike[str], model: WideModel, X: Array, seed:
         "sigma_w": model.sigma_w,
         "sigma_u": model.sigma_u,
         "sigma_b": model.sigma_b,
+        **({} if model.layers is None else {"parameters": model.parameters()}),
         "samples": list(X.shape),
         "samples digest": digest_of_array(X),
         "seed": seed,
@@ -115,8 +116,7 @@ def simulate(
         record = None if store is None else store.load(name)
         if record is None:
             net = model.sample(width=width, inputs=X.shape[1], seed=replica_seed(design.seed, width, replica))
-            variates = control_variates(net.activation, net.W, net.U @ X.T + net.b[:, None], net.sigma_w, depth_one)
-            control = np.tensordot(coefficients, variates, axes=1)
+            control = np.tensordot(coefficients, network_variates(net, X, depth_one), axes=1)
             record = {"gram": net.gram(X)[upper], "control": control[upper]}
             if store is not None:
                 store.save(name, record)

@@ -16,11 +16,25 @@ import numpy as np
 
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
-from hermite_dual.finite import DrawnMatrix
+from hermite_dual.finite import DrawnMatrix, FiniteDEQ, FiniteMLP
 
 Weights = Array | DrawnMatrix
 
 NAMES = ("depth 1", "recurrence")
+
+
+def network_variates(net: FiniteDEQ | FiniteMLP, X: Array, depth_one: Array) -> Array:
+    """Compute the control variates of a network on samples X, shape (2, n, n); without recurrence the second is 0.
+
+    Args:
+        net: the network.
+        X: samples, shape (n, d).
+        depth_one: `K(1)`, shape (n, n).
+    """
+    if isinstance(net, FiniteDEQ):
+        return control_variates(net.activation, net.W, net.U @ X.T + net.b[:, None], net.sigma_w, depth_one)
+    values = np.asarray(net.first_values(X), dtype=np.float64)
+    return np.stack([values.T @ values / len(values) - depth_one, np.zeros_like(depth_one)])
 
 
 def control_variates(activation: Activation, W: Weights, drive: Array, sigma_w: float, depth_one: Array) -> Array:

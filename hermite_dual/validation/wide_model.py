@@ -6,12 +6,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hermite_dual.activation import Activation
-from hermite_dual.finite import FiniteDEQ
+from hermite_dual.finite import FiniteDEQ, FiniteMLP
+from hermite_dual.population.entries.recursion import LayerRule
 from hermite_dual.population.gram import Gram
 
 
 class WideModel(Protocol):
-    """An infinitely wide model with Gaussian weights, such as `DEQ`."""
+    """An infinitely wide model with Gaussian weights, such as `DEQ`; the scales are those of its first layer."""
+
+    @property
+    def layers(self) -> tuple[LayerRule, ...] | None:
+        """The layers of a network that is no deep equilibrium model."""
 
     @property
     def activation(self) -> Activation:
@@ -19,7 +24,7 @@ class WideModel(Protocol):
 
     @property
     def sigma_w(self) -> float:
-        """Scale of the recurrent weights."""
+        """Scale of the weights above the first layer; 0 where no one number is."""
 
     @property
     def sigma_u(self) -> float:
@@ -32,7 +37,7 @@ class WideModel(Protocol):
     def gram(self, X: ArrayLike, Y: None = None, *, depth: int | None = None) -> Gram:
         """Return the population Gram matrix, or that of finitely many layers."""
 
-    def sample(self, width: int, inputs: int, seed: int | np.random.SeedSequence) -> FiniteDEQ:
+    def sample(self, width: int, inputs: int, seed: int | np.random.SeedSequence) -> FiniteDEQ | FiniteMLP:
         """Draw a network."""
 
     def replace(self, **changes: Any) -> "WideModel":

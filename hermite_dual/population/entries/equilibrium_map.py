@@ -1,6 +1,6 @@
 """At one norm: the map from the cosine of two inputs to their Gram entry.
 
-Derivation: docs/theory/numerics.md, "Gram matrices".
+Derivation: docs/theory/numerics.md, "Gram matrices"; docs/theory/layers.md, "In float64".
 """
 
 from collections.abc import Callable
@@ -8,62 +8,62 @@ from functools import lru_cache
 
 import numpy as np
 
-from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.dual_table import DualTable, dual_table
 from hermite_dual.numeric.graded_table import graded_table
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.cosine_map import CosineMap
-from hermite_dual.population.entries.variances import layer_variances, moment
+from hermite_dual.population.entries.recursion import Recursion
+from hermite_dual.population.entries.variances import diagonal_above, layer_variances
 
 _MAX_STEPS = 200
 
 
 @lru_cache(maxsize=64)
-def equilibrium_map(activation: Activation, weight: float, top: float, depth: int | None) -> CosineMap:
-    """Build the map for `K(depth)`, or for the limit where depth is None.
+def equilibrium_map(recursion: Recursion, top: float) -> CosineMap:
+    """Build the map for the kernel above the last layer, or for the limit.
 
     Args:
-        activation: phi.
-        weight: sigma_w^2.
-        top: `sigma_u^2 |x|^2 / d + sigma_b^2 > 0`.
-        depth: number of layers, at least 1, or None.
+        recursion: the layers.
+        top: `P_ii = sigma_u^2 |x|^2 / d + sigma_b^2 > 0`.
 
     Raises:
         AccuracyError, NotIntegrableError: as `dual_table`.
         ConvergenceError: the off-diagonal fixed point is not found to rounding.
     """
-    variances = layer_variances(activation, weight, top, depth)
-    duals = [dual_table(activation, q, q) for q in variances]
-    q = variances[-1]
-    if depth == 1 or weight == 0.0:
-        table, error = duals[-1].table, duals[-1].error
-    elif depth is None:
-        growth = weight * activation.lipschitz**2
+    variances = layer_variances(recursion, top)
+    duals = [dual_table(activation, q, q) for activation, q in zip(recursion.activations, variances, strict=True)]
+    q, layers = variances[-1], recursion.layers
+    diagonal = float(diagonal_above(recursion, [np.array([q])], np.array([top]))[0][0])
+    if recursion.limit:
+        weight = recursion.weight
+        growth = weight * recursion.last.lipschitz**2
         solve = covariance_map(duals[0], weight, top, q, growth)
         table = graded_table(lambda sign, u: duals[0](solve(sign * (1.0 - u)) / q))
         # The solution is rounded, and so is the correlation it makes. A power series with non-negative coefficients,
         # which the dual is, nowhere changes faster than at 1.
         top_value, near = duals[0](np.array([1.0, 1.0 - 4.0 * EPS]))
         error = table.error + (duals[0].error + float(top_value - near)) / max(1.0 - growth, EPS)
+    elif len(layers) == 1 and layers[0].is_kernel:
+        table, error = duals[0].table, duals[0].error
     else:
 
         def composed(sign: Array, u: Array) -> Array:
-            xi = sign * (1.0 - u)
-            value = duals[0](xi)
-            for dual, variance in zip(duals[1:], variances[1:], strict=True):
-                value = dual((weight * value + top * xi) / variance)
-            return value
+            inner = top * (sign * (1.0 - u))
+            covariance = inner
+            for layer, dual, variance in zip(layers, duals, variances, strict=True):
+                covariance = layer.above(covariance, dual(covariance / variance), inner)
+            return covariance
 
         table = graded_table(composed)
         error = 0.0
-        for dual, variance in zip(duals, variances, strict=True):
+        for layer, dual, variance in zip(layers, duals, variances, strict=True):
             # nowhere does the dual change faster than at 1
-            ends = dual(np.array([1.0, 1.0 - min(1.0, weight * error / variance + 4.0 * EPS)]))
-            error = dual.error + float(ends[0] - ends[1])
-        error += table.error
-    return CosineMap(top, table, q, moment(activation, q), error)
+            ends = dual(np.array([1.0, 1.0 - min(1.0, error / variance + 4.0 * EPS)]))
+            error = layer.carry * error + layer.weight * (dual.error + float(ends[0] - ends[1]))
+        error += table.error + 4.0 * EPS * diagonal
+    return CosineMap(top, table, q, diagonal, error)
 
 
 def covariance_map(

@@ -39,6 +39,18 @@ def on_sphere(X: ArrayLike) -> Array:
     return np.asarray(scaled * (np.sqrt(samples.shape[1]) / np.linalg.norm(scaled, axis=1))[:, None])
 
 
+def other_samples(Y: ArrayLike, samples: Array) -> Array:
+    """Return samples Y that go with samples X, checked; a number in their place was meant as a depth."""
+    if np.isscalar(Y) or getattr(Y, "ndim", 1) == 0:
+        raise InvalidInputError(f"Y = {Y!r}: Y holds other samples, shape (p, d); write depth={Y!r} for a depth")
+    others = check_samples(Y, "Y")
+    if others.shape[1] != samples.shape[1]:
+        raise InvalidInputError(
+            f"Y has {others.shape[1]} columns and X has {samples.shape[1]}: both need the same input coordinates"
+        )
+    return others
+
+
 def check_nonzero_rows(samples: Array, sigma_b: float, first: int = 0) -> None:
     """Refuse a zero row where there is no bias and its direction counts, or derivatives with respect to it.
 

@@ -14,46 +14,52 @@ from hermite_dual.numeric.gaussian import value_error
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.kernel_slope import largest_slope
 from hermite_dual.population.entries.price_dual import slope_of
+from hermite_dual.population.entries.recursion import Recursion
 from hermite_dual.population.entries.variances import moment, row_variances
 
 
-def narrow_error(activation: Activation, inputs: Array, weight: float, depth: int | None) -> float:
-    """Return the error of an entry of the Gram matrix.
+def narrow_error(recursion: Recursion, inputs: Array) -> float:
+    """Return the error of an entry of the kernel.
 
     Args:
-        activation: phi.
+        recursion: the layers.
         inputs: inputs' parts of the variances, not negative, shape (n,).
-        weight: sigma_w^2.
-        depth: number of layers, or None for the limit.
     """
-    if activation.coarseness == 1.0 or depth == 0:
+    if all(phi.coarseness == 1.0 for phi in recursion.activations):
         return 0.0
+    # notation: total is the error of the features whose inner products S are, entry what it makes of an entry of S
     total = entry = 0.0
-    for layer in _extreme_layers(activation, inputs, weight, depth):
-        sizes = [float(np.sqrt(moment(activation, q))) for q in layer.tolist()]
-        added = max(value_error(activation, q) * size for q, size in zip(layer.tolist(), sizes, strict=True))
-        growth = float(np.sqrt(weight * _square_slope(activation, layer)))
-        total = added / max(1.0 - growth, EPS) if depth is None else added + growth * total
-        entry = 2.0 * max(sizes) * total
+    for layer, variances in zip(recursion.layers, _extreme_variances(recursion, inputs), strict=True):
+        phi = layer.activation
+        sizes = [float(np.sqrt(moment(phi, q))) for q in variances.tolist()]
+        added = max(value_error(phi, q) * size for q, size in zip(variances.tolist(), sizes, strict=True))
+        slope = float(np.sqrt(_square_slope(phi, variances)))
+        growth = float(np.sqrt(recursion.weight)) * slope
+        of_phi = added / max(1.0 - growth, EPS) if recursion.limit else added + slope * total
+        weight = 1.0 if recursion.limit else layer.weight
+        entry = layer.carry * entry + weight * 2.0 * max(sizes) * of_phi
+        total = float(np.hypot(np.sqrt(layer.carry) * total, np.sqrt(layer.weight) * of_phi))
     return entry
 
 
-def narrow_tangent_error(activation: Activation, inputs: Array, weight: float, depth: int | None) -> float:
+def narrow_tangent_error(recursion: Recursion, inputs: Array) -> float:
     """Return the error of an entry of the tangent kernel, that of the covariances excepted."""
-    slope = slope_of(activation)
-    if (activation.coarseness == slope.coarseness == 1.0) or depth == 0:
+    slopes = [slope_of(phi) for phi in recursion.activations]
+    if all(phi.coarseness == 1.0 for phi in (*recursion.activations, *slopes)):
         return 0.0
-    gram, error, tangent = narrow_error(activation, inputs, weight, depth), 0.0, 0.0
-    for layer in _extreme_layers(activation, inputs, weight, depth):
-        largest = max(moment(slope, q) for q in layer.tolist())
-        slope_error = 2.0 * max(value_error(slope, q) for q in layer.tolist()) * largest
-        variance = float(layer.max())
-        if depth is None:
-            room = max(1.0 - weight * largest, EPS)
-            error = slope_error * variance / room**2 + weight * gram * largest / room
+    gram, error, tangent = narrow_error(recursion, inputs), 0.0, float(inputs.max())
+    layers = zip(recursion.layers, slopes, _extreme_variances(recursion, inputs), strict=True)
+    for layer, slope, variances in layers:
+        largest = max(moment(slope, q) for q in variances.tolist())
+        slope_error = 2.0 * max(value_error(slope, q) for q in variances.tolist()) * largest
+        variance = float(variances.max())
+        if recursion.limit:
+            room = max(1.0 - layer.weight * largest, EPS)
+            error = slope_error * variance / room**2 + layer.weight * gram * largest / room
         else:
-            error = slope_error * (variance + weight * tangent) + largest * weight * (gram + error)
-            tangent = largest * (variance + weight * tangent)
+            error = layer.weight * (slope_error * tangent + largest * error) + layer.carry * error + gram
+            entry = max(moment(layer.activation, q) for q in variances.tolist())
+            tangent = layer.tangent_above(tangent, largest, entry, float(inputs.max()))
     return gram + error
 
 
@@ -62,6 +68,6 @@ def _square_slope(activation: Activation, layer: Array) -> float:
     return constant if np.isfinite(constant) else largest_slope(activation, layer)
 
 
-def _extreme_layers(activation: Activation, inputs: Array, weight: float, depth: int | None) -> list[Array]:
+def _extreme_variances(recursion: Recursion, inputs: Array) -> list[Array]:
     """The variances, by layer, of the rows of least and largest norm."""
-    return row_variances(activation, weight, np.unique([inputs.min(), inputs.max()]), depth)
+    return row_variances(recursion, np.unique([inputs.min(), inputs.max()]))

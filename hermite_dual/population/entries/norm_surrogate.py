@@ -13,12 +13,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.numeric.chebyshev import chebyshev_coefficients, chebyshev_nodes
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.pair_entries import PairEntries, pair_entries
-from hermite_dual.population.entries.variances import moments, row_variances
+from hermite_dual.population.entries.recursion import Recursion
+from hermite_dual.population.entries.variances import diagonal_above, row_variances
 
 _NORM_DEGREES = (5, 8, 12, 17, 24, 34, 48, 68, 96, 136)
 _COSINE_DEGREES = (5, 8, 11, 15, 19, 24, 30, 38, 48, 60, 76, 96, 128)
@@ -69,21 +69,17 @@ class NormSurrogate:
 
 
 @lru_cache(maxsize=32)
-def norm_surrogate(
-    activation: Activation, weight: float, low: float, high: float, depth: int | None, bound: float
-) -> NormSurrogate | None:
+def norm_surrogate(recursion: Recursion, low: float, high: float, bound: float) -> NormSurrogate | None:
     """Build the surrogate, or return None where series or degrees do not reach so far.
 
     Args:
-        activation: phi.
-        weight: sigma_w^2.
+        recursion: the layers.
         low: least log of an inputs' part of a variance.
         high: the largest.
-        depth: number of layers, at least 1, or None for the limit.
         bound: largest modulus of a cosine.
     """
-    parity = _PARITIES[activation.parity]
-    ends = _entries(activation, weight, depth, np.array([low, 0.5 * (low + high), high]), None).up_to(bound)
+    parity = _PARITIES[recursion.parity]
+    ends = _entries(recursion, np.array([low, 0.5 * (low + high), high]), None).up_to(bound)
     if ends is None:
         return None
     degree = next((k for k in _COSINE_DEGREES if _tail(_in_cosine(ends, bound, k, parity)) <= _TAIL), None)
@@ -91,11 +87,11 @@ def norm_surrogate(
         return None
     # The ends tell how many coefficients matter; at large variances there are many more.
     most = tuple(layer.coefficients.shape[1] + _SPARE for layer in ends.layers)
-    between = _entries(activation, weight, depth, _between(low, high), most).up_to(bound)
+    between = _entries(recursion, _between(low, high), most).up_to(bound)
     best = None
     for count in _NORM_DEGREES:
         s = 0.5 * (low + high) + 0.5 * (high - low) * chebyshev_nodes(count)
-        entries = _entries(activation, weight, depth, s, most).up_to(bound)
+        entries = _entries(recursion, s, most).up_to(bound)
         if entries is None or between is None:
             break
         # One row of pairs shows most degrees that are too low.
@@ -114,20 +110,16 @@ def norm_surrogate(
     return best if best is not None and best.error <= _USABLE else None
 
 
-def _entries(
-    activation: Activation, weight: float, depth: int | None, s: Array, most: tuple[int, ...] | None
-) -> PairEntries:
+def _entries(recursion: Recursion, s: Array, most: tuple[int, ...] | None) -> PairEntries:
     """Return the entries between rows of given log norms; bounds that are tried share them."""
-    return _entries_at(activation, weight, depth, tuple(s.tolist()), most)
+    return _entries_at(recursion, tuple(s.tolist()), most)
 
 
 @lru_cache(maxsize=32)
-def _entries_at(
-    activation: Activation, weight: float, depth: int | None, s: tuple[float, ...], most: tuple[int, ...] | None
-) -> PairEntries:
+def _entries_at(recursion: Recursion, s: tuple[float, ...], most: tuple[int, ...] | None) -> PairEntries:
     inputs = np.exp(np.array(s))
-    layers = row_variances(activation, weight, inputs, depth)
-    return pair_entries(activation, weight, inputs, layers, moments(activation, layers[-1]), depth is None, most)
+    layers = row_variances(recursion, inputs)
+    return pair_entries(recursion, inputs, layers, diagonal_above(recursion, layers, inputs)[0], most)
 
 
 def _in_cosine(entries: PairEntries, bound: float, degree: int, parity: int) -> Array:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.numeric.graded_table import Factors, GradedTable
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.equilibrium_map import equilibrium_map
 from hermite_dual.population.entries.inputs import EQUAL_NORMS
+from hermite_dual.population.entries.recursion import Recursion
 from hermite_dual.population.entries.tangent_map import tangent_map
 from hermite_dual.population.entries.variances import layer_variances, row_variances
 
@@ -22,9 +22,9 @@ def equal_norms(inputs: Array) -> bool:
     return bool(np.ptp(inputs) <= EQUAL_NORMS * inputs.max())
 
 
-def has_one_map(activation: Activation, inputs: Array) -> bool:
+def has_one_map(recursion: Recursion, inputs: Array) -> bool:
     """Whether one map of the cosine gives all entries for rows with these parts of the variances."""
-    return equal_norms(inputs) or activation.shape.homogeneous
+    return equal_norms(inputs) or recursion.homogeneous
 
 
 @dataclass(eq=False)
@@ -71,39 +71,31 @@ class OneMap:
         self.error = max(self.error, size * (self.own_error + float(far - near)))
 
 
-def gram_variances(activation: Activation, inputs: Array, weight: float, depth: int | None) -> Array:
+def gram_variances(recursion: Recursion, inputs: Array) -> Array:
     """Return `S_ii` with the bits that the Gram matrix has, for kernels that go with it."""
-    if activation.shape.homogeneous:
-        return layer_variances(activation, weight, 1.0, depth)[-1] * inputs
+    if recursion.homogeneous:
+        return layer_variances(recursion, 1.0)[-1] * inputs
     if equal_norms(inputs):
-        return np.full_like(inputs, layer_variances(activation, weight, float(inputs.mean()), depth)[-1])
-    return row_variances(activation, weight, inputs, depth)[-1]
+        return np.full_like(inputs, layer_variances(recursion, float(inputs.mean()))[-1])
+    return row_variances(recursion, inputs)[-1]
 
 
-def one_map(
-    activation: Activation, inputs: Array, weight: float, depth: int | None, rounding: float, tangent: bool = False
-) -> OneMap:
-    """Return the entries' map at equal norms, or of a homogeneous activation at any.
+def one_map(recursion: Recursion, inputs: Array, rounding: float, tangent: bool = False) -> OneMap:
+    """Return the entries' map at equal norms, or of homogeneous activations at any.
 
     Args:
-        activation: phi.
+        recursion: the layers.
         inputs: inputs' parts t_ii of the variances, positive, shape (n,).
-        weight: sigma_w^2.
-        depth: number of layers, at least 1, or None.
         rounding: relative error of the inner products.
         tangent: whether the entries are those of the tangent kernel.
     """
     make = tangent_map if tangent else equilibrium_map
     ones = np.ones_like(inputs)
-    if activation.shape.homogeneous:
-        built, roots = make(activation, weight, 1.0, depth), np.sqrt(inputs)
+    if recursion.homogeneous:
+        built, roots = make(recursion, 1.0), np.sqrt(inputs)
         sizes, arguments, values = inputs, (1.0 / roots, 1.0 / roots), (roots, roots)
     else:
-        built = make(activation, weight, float(inputs.mean()), depth)
+        built = make(recursion, float(inputs.mean()))
         sizes, arguments, values = ones, (ones / built.top, ones), (ones, ones)
     variances, diagonal = built.variance * sizes, built.diagonal * sizes
-    entries = OneMap(built.table, arguments, values, variances, diagonal, built.error, rounding + 4.0 * EPS)
-    if not tangent:
-        # K changes little even at 1, and its error is asked for where all blocks are kept from an earlier run.
-        entries.count(1.0)
-    return entries
+    return OneMap(built.table, arguments, values, variances, diagonal, built.error, rounding + 4.0 * EPS)

@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array, Indices, Mask
 from hermite_dual.numeric.mehler import EPS, FLOOR
+from hermite_dual.population.entries.recursion import Recursion
 from hermite_dual.population.entries.variances import coefficient_table
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class LayerSeries:
     """One application of the kernel to n rows.
 
     Attributes:
@@ -30,7 +30,7 @@ class Layer:
             remainder = rho ** self.coefficients.shape[1] * np.sqrt(self.tails[rows] * self.tails[columns])
         return np.asarray(remainder <= 2.0 * FLOOR)
 
-    def up_to(self, rho: float) -> "Layer":
+    def up_to(self, rho: float) -> "LayerSeries":
         """Return the layer without the terms that rounding hides at correlations up to rho."""
         needed = self.coefficients.shape[1]
         if rho < 1.0:
@@ -40,21 +40,19 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class PairEntries:
-    """Entries of `K(depth)`, or of the limit, between n rows of given norms.
+    """Entries of a kernel between n rows of given norms.
 
     Attributes:
-        layers: the layers, or the one at the fixed point.
+        layers: the series of each layer, or that at the fixed point.
         inputs: square roots of the inputs' parts t_ii of the variances, shape (n,).
-        scales: `sqrt(K_ii)`, shape (n,).
-        weight: sigma_w^2.
-        limit: whether the fixed point is meant.
+        scales: square roots of the kernel's diagonal, shape (n,).
+        recursion: the layers.
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[LayerSeries, ...]
     inputs: Array
     scales: Array
-    weight: float
-    limit: bool
+    recursion: Recursion
 
     def at(self, rows: Indices, columns: Indices, t: Array) -> tuple[Array, Mask, list[float]]:
         """Evaluate entries.
@@ -69,16 +67,18 @@ class PairEntries:
         """
         from hermite_dual.numeric.separable_kernels import series_at
 
-        values, resolved, largest = np.zeros_like(t), np.ones(t.shape, dtype=bool), []
-        for layer in self.layers:
-            covariance = self.weight * values + t
-            series_at(layer.coefficients, layer.roots, rows, columns, t, self.weight, values, not self.limit)
-            if self.limit:
-                covariance = self.weight * values + t
+        limit, weight = self.recursion.limit, self.recursion.weight
+        covariance, resolved, largest = t, np.ones(t.shape, dtype=bool), []
+        for layer, rule in zip(self.layers, self.recursion.layers, strict=True):
+            values = np.zeros_like(t)
+            series_at(layer.coefficients, layer.roots, rows, columns, covariance, weight, values, not limit)
+            if limit:
+                covariance = weight * values + t
             rho = np.minimum(np.abs(covariance) / (layer.roots[rows] * layer.roots[columns]), 1.0)
             resolved &= layer.resolved(rows, columns, rho)
             largest.append(float(rho.max(initial=0.0)))
-        return values, resolved, largest
+            covariance = values if limit or rule.is_kernel else rule.above(covariance, values, t)
+        return covariance, resolved, largest
 
     def up_to(self, cosine: float) -> "PairEntries | None":
         """Return the entries for cosines of modulus up to the one given; None where the series do not resolve them."""
@@ -110,29 +110,21 @@ class PairEntries:
 
 
 def pair_entries(
-    activation: Activation,
-    weight: float,
-    inputs: Array,
-    layers: list[Array],
-    diagonal: Array,
-    limit: bool,
-    most: tuple[int, ...] | None = None,
+    recursion: Recursion, inputs: Array, layers: list[Array], diagonal: Array, most: tuple[int, ...] | None = None
 ) -> PairEntries:
     """Return the entries between rows of given norms.
 
     Args:
-        activation: phi.
-        weight: sigma_w^2.
+        recursion: the layers.
         inputs: inputs' parts t_ii of the variances, positive, shape (n,).
         layers: variances in each layer, shape (n,) each; at the fixed point alone for the limit.
-        diagonal: `K_ii`, shape (n,).
-        limit: whether the limit is meant.
+        diagonal: that of the kernel, shape (n,).
         most: number of coefficients in each layer that is enough, by default as many as there are.
     """
     tables = []
-    for k, variances in enumerate(layers):
+    for k, (activation, variances) in enumerate(zip(recursion.activations, layers, strict=True)):
         coefficients, tails = coefficient_table(activation, variances, None if most is None else most[k])
         moments = tails + np.sum(coefficients**2, axis=1)
         tails = np.maximum(np.where(tails <= 2.0 * FLOOR * moments, 0.0, tails / moments), FLOOR)
-        tables.append(Layer(np.sqrt(variances), coefficients, tails))
-    return PairEntries(tuple(tables), np.sqrt(inputs), np.sqrt(diagonal), weight, limit)
+        tables.append(LayerSeries(np.sqrt(variances), coefficients, tails))
+    return PairEntries(tuple(tables), np.sqrt(inputs), np.sqrt(diagonal), recursion)

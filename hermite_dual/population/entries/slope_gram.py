@@ -8,8 +8,8 @@ import numpy as np
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.numeric.kernel import kernel_with_error
+from hermite_dual.population.entries.layered_gram import layer_gram
 from hermite_dual.population.entries.price_dual import slope_of
-from hermite_dual.population.entries.unequal_norms import unequal_norm_gram
 
 
 def slope_gram(activation: Activation, covariance: Array, covariance_error: float) -> tuple[Array, float]:
@@ -21,7 +21,11 @@ def slope_gram(activation: Activation, covariance: Array, covariance_error: floa
         covariance_error: error of an entry of S, which counts where correlations are close to 1 and phi has kinks.
     """
     derivative = slope_of(activation)
-    slope, _, error = unequal_norm_gram(derivative, covariance, 0.0, 1)
+    if activation.shape.homogeneous:  # of which kdot is a function of the correlation alone
+        roots = np.sqrt(np.diagonal(covariance))
+        covariance, covariance_error = covariance / np.multiply.outer(roots, roots), covariance_error / roots.min() ** 2
+        np.fill_diagonal(covariance, 1.0)
+    slope, error = layer_gram(derivative, covariance, smooth=False)
     return slope, error + _sensitivity(derivative, covariance, covariance_error)
 
 

@@ -1,11 +1,12 @@
 """At equal norms: the map from an inner product of two inputs to their entry of the tangent kernel.
 
-`Theta = K + T`. In the limit `T = S kdot/(1 - sigma_w^2 kdot)`; at finite depth `T(0) = 0`,
-`T(l) = kdot(l) (S(l) + sigma_w^2 T(l-1))`. All of K, S and kdot are power series in the cosine with non-negative
-coefficients, and so is the map. Both its ends, the cosines 1 and -1, are approached with the distance to them as the
-variable, since kdot has square-root end points where phi has kinks.
+In the limit `Theta = K + S kdot/(1 - sigma_w^2 kdot)`; of finitely many layers it is T above the last, see
+`recursion`. All of K, S and kdot are power series in the cosine with non-negative coefficients, and so is the map. Both
+its ends, the cosines 1 and -1, are approached with the distance to them as the variable, since kdot has square-root end
+points where phi has kinks.
 
-Derivation: docs/theory/tangent_kernel.md, "Equilibrium", "Finitely many layers with shared weights".
+Derivation: docs/theory/tangent_kernel.md, "Equilibrium", "Finitely many layers with shared weights";
+docs/theory/layers.md, "In float64".
 """
 
 from collections.abc import Callable
@@ -13,13 +14,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array, Mask
 from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.graded_table import graded_table
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.cosine_map import CosineMap
 from hermite_dual.population.entries.price_dual import PriceDual, price_dual
+from hermite_dual.population.entries.recursion import LayerRule, Recursion
 from hermite_dual.population.entries.variances import layer_variances
 
 Evaluate = Callable[[Array, Array], Array]
@@ -29,23 +30,26 @@ _MAX_STEPS = 100
 
 
 @lru_cache(maxsize=64)
-def tangent_map(activation: Activation, weight: float, top: float, depth: int | None) -> CosineMap:
-    """Build the map for the tangent kernel of `depth` layers, or of the limit where depth is None.
+def tangent_map(recursion: Recursion, top: float) -> CosineMap:
+    """Build the map for the tangent kernel above the last layer, or for that of the limit.
 
     Args:
-        activation: phi.
-        weight: sigma_w^2.
-        top: `T = sigma_u^2 |x|^2 / d + sigma_b^2 > 0`.
-        depth: number of layers, at least 1, or None.
+        recursion: the layers.
+        top: `P_ii = sigma_u^2 |x|^2 / d + sigma_b^2 > 0`.
 
     Raises:
         InvalidInputError: phi has no derivative that is a function.
         NotIntegrableError: phi or phi' is not square-integrable at the variances that arise.
     """
-    duals = [price_dual(activation, q) for q in layer_variances(activation, weight, top, depth)]
-    evaluate = _limit(duals[0], weight, top) if depth is None else _layers(duals, weight)
+    duals = [
+        price_dual(activation, q)
+        for activation, q in zip(recursion.activations, layer_variances(recursion, top), strict=True)
+    ]
+    weight = recursion.weight
+    evaluate = _limit(duals[0], weight, top) if recursion.limit else _layers(recursion.layers, duals, top)
     diagonal = float(evaluate(np.zeros(1), np.full(1, 2.0 * top))[0])
-    slack = _passed_error(duals, weight, depth) + 4.0 * EPS * diagonal
+    passed = _passed_limit(duals[0], weight) if recursion.limit else _passed_layers(recursion.layers, duals, top)
+    slack = passed + 4.0 * EPS * diagonal
 
     def of_distance(sign: Array, u: Array) -> Array:
         near, far = top * u, top * (2.0 - u)
@@ -90,31 +94,34 @@ def _share(dual: PriceDual, weight: float, from_top: Mask, target: Array) -> Arr
     )
 
 
-def _layers(duals: list[PriceDual], weight: float) -> Evaluate:
+def _layers(layers: tuple[LayerRule, ...], duals: list[PriceDual], top: float) -> Evaluate:
     def evaluate(above: Array, below: Array) -> Array:
-        # S_ii - S_ij and S_ii + S_ij
-        drop, lift, tangent = above, below, np.zeros_like(above)
-        value = tangent
-        for dual in duals:
+        # S_ii - S_ij and S_ii + S_ij of each layer
+        drop, lift, inner = above, below, np.where(above <= below, top - above, below - top)
+        tangent = inner
+        for layer, dual in zip(layers, duals, strict=True):
             from_top = drop <= lift
             at = dual.at(from_top, np.minimum(np.minimum(drop, lift) / (2.0 * dual.variance), 0.5))
-            tangent = at.slope * (at.covariance + weight * tangent)
-            value = at.kernel + tangent
-            drop, lift = weight * at.drop + above, weight * at.lift + below
-        return value
+            tangent = layer.tangent_above(tangent, at.slope, at.kernel, inner)
+            drop = layer.carry * drop + layer.weight * at.drop + layer.inputs * above
+            lift = layer.carry * lift + layer.weight * at.lift + layer.inputs * below + 2.0 * layer.bias
+        return tangent
 
     return evaluate
 
 
-def _passed_error(duals: list[PriceDual], weight: float, depth: int | None) -> float:
+def _passed_limit(dual: PriceDual, weight: float) -> float:
+    """Return what the error of kdot makes of an entry of the limit."""
+    room = max(1.0 - weight * dual.largest_slope, EPS)
+    return dual.variance * dual.error * (1.0 / room**2 + weight)
+
+
+def _passed_layers(layers: tuple[LayerRule, ...], duals: list[PriceDual], top: float) -> float:
     """Return what the errors of kdot make of an entry."""
-    if depth is None:
-        dual = duals[0]
-        room = max(1.0 - weight * dual.largest_slope, EPS)
-        return dual.variance * dual.error * (1.0 / room**2 + weight)
-    total, tangent = 0.0, 0.0
-    for dual in duals:
-        size = dual.variance + weight * tangent
-        total = dual.error * (size + dual.variance) + weight * dual.largest_slope * total
-        tangent = dual.largest_slope * size
+    total, tangent = 0.0, top
+    for layer, dual in zip(layers, duals, strict=True):
+        slope = layer.weight * dual.largest_slope + layer.carry
+        # kdot's error counts in the tangent kernel and, integrated, in k
+        total = layer.weight * dual.error * (tangent + dual.variance) + slope * total
+        tangent = layer.tangent_above(tangent, dual.largest_slope, dual.moment, top)
     return total

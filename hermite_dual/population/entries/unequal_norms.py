@@ -15,7 +15,8 @@ from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.kernel_slope import largest_slope
 from hermite_dual.population.entries.norm_surrogate import NormSurrogate, norm_surrogate
 from hermite_dual.population.entries.pair_entries import pair_entries
-from hermite_dual.population.entries.variances import moments_with_error, row_variances
+from hermite_dual.population.entries.recursion import Recursion
+from hermite_dual.population.entries.variances import diagonal_above, row_variances
 
 _GRID = 16.0
 """Ends of the range of log norms are rounded outwards to multiples of 1/16, so that new data find old surrogates."""
@@ -37,9 +38,7 @@ class UnequalNorms:
         error: estimated error of an entry; what is integrated one by one adds to it as it is computed.
     """
 
-    activation: Activation
-    weight: float
-    depth: int | None
+    recursion: Recursion
     inputs: Array
     rounding: float
     layers: list[Array]
@@ -49,7 +48,7 @@ class UnequalNorms:
 
     def __post_init__(self) -> None:
         self.variances = self.layers[-1]
-        self.diagonal, relative = moments_with_error(self.activation, self.variances)
+        self.diagonal, relative = diagonal_above(self.recursion, self.layers, self.inputs)
         self.error = self._slack = relative * float(self.diagonal.max())
         self._factors = 1.0 / np.sqrt(self.inputs)
 
@@ -86,6 +85,23 @@ class UnequalNorms:
             numbers = np.arange(len(self.inputs))
             block[beyond] = self._one_by_one(numbers[rows][beyond[0]], numbers[columns][beyond[1]], t)
 
+    def at_pairs(self, rows: Indices, columns: Indices, t: Array) -> Array:
+        """Return the entries at the inner products t of some rows with others, shape (m,)."""
+        from hermite_dual.numeric.separable_kernels import separable_pairs
+
+        cosines = t * self._factors[rows] * self._factors[columns]
+        surrogate = self._surrogate(float(np.abs(cosines).max()))
+        if surrogate is None:
+            return self._one_by_one(rows, columns, t)
+        at = surrogate.at(np.log(self.inputs))
+        at *= np.sqrt(self.diagonal)[:, None]
+        bounded = np.clip(cosines / surrogate.bound, -1.0, 1.0)
+        values = separable_pairs(bounded, rows, columns, at, surrogate.signs, surrogate.ranks, surrogate.parity)
+        beyond = np.flatnonzero(np.abs(cosines) > surrogate.bound)
+        if beyond.size:
+            values[beyond] = self._one_by_one(rows[beyond], columns[beyond], t[beyond])
+        return np.asarray(values)
+
     def _surrogate(self, largest: float) -> NormSurrogate | None:
         """Return the surrogate for the smallest bound above the largest cosine, or for the largest bound there is."""
         if len(self.inputs) <= _FEW:
@@ -95,7 +111,7 @@ class UnequalNorms:
         high = max(high, low + 1.0 / _GRID)
         wanted = next((k for k, bound in enumerate(_BOUNDS) if bound >= largest), len(_BOUNDS) - 1)
         for bound in _BOUNDS[wanted::-1]:
-            surrogate = norm_surrogate(self.activation, self.weight, float(low), float(high), self.depth, bound)
+            surrogate = norm_surrogate(self.recursion, float(low), float(high), bound)
             if surrogate is not None:
                 rounding = surrogate.slope * (self.rounding + 4.0 * EPS)
                 error = float(self.diagonal.max()) * (surrogate.error + rounding)
@@ -113,13 +129,12 @@ class UnequalNorms:
 
     def _one_by_one(self, rows: Indices, columns: Indices, t: Array) -> Array:
         """Return entries from the series, and from quadrature where it is not resolved."""
-        phi = self.activation
         used, index = np.unique(np.concatenate([rows, columns]), return_inverse=True)
         layers = [layer[used] for layer in self.layers]
-        few = pair_entries(phi, self.weight, self.inputs[used], layers, self.diagonal[used], self.depth is None)
+        few = pair_entries(self.recursion, self.inputs[used], layers, self.diagonal[used])
         values, resolved, _ = few.at(index[: rows.size], index[rows.size :], t)
         slope = self._slope()
-        room = max(1.0 - self.weight * slope, EPS) if self.depth is None else 1.0
+        room = max(1.0 - self.recursion.weight * slope, EPS)
         error = (slope * self.rounding * float(self.inputs.max()) + _SERIES * float(self.diagonal.max())) / room
         if not resolved.all():
             left = np.flatnonzero(~resolved)
@@ -129,61 +144,42 @@ class UnequalNorms:
         return values
 
     def _slope(self) -> float:
-        """How much of an error of the covariance arrives in an entry: L^2 in the limit, where there is such an L."""
-        if self.depth is None:
-            return float(self.activation.lipschitz**2)
-        return max(largest_slope(self.activation, layer) for layer in self.layers)
+        """How much of an error of an inner product arrives in an entry: L^2 in the limit, where there is such an L."""
+        if self.recursion.limit:
+            return float(self.recursion.last.lipschitz**2)
+        growth = 1.0
+        for rule, layer in zip(self.recursion.layers, self.layers, strict=True):
+            growth = rule.inputs + growth * (rule.carry + rule.weight * largest_slope(rule.activation, layer))
+        return growth
 
     def _integrated(self, rows: Indices, columns: Indices, t: Array, near: Array) -> tuple[Array, float]:
         """Return entries from quadrature and an estimate of their error; `near` are values close to them."""
         pairs = [(layer[rows], layer[columns]) for layer in self.layers]
-        growth = self.weight * self._slope() if self.weight else 0.0
-        if self.depth is None:
+        if self.recursion.limit:
+            phi, weight = self.recursion.last, self.recursion.weight
+            growth = weight * self._slope()
             solved = [
-                _fixed_point(self.activation, self.weight, growth, float(q1), float(q2), float(at), float(start))
+                _fixed_point(phi, weight, growth, float(q1), float(q2), float(at), float(start))
                 for q1, q2, at, start in zip(*pairs[0], t, near, strict=True)
             ]
         else:
             solved = [
-                _layers(self.activation, self.weight, growth, variances, float(at))
+                _layers(self.recursion, variances, float(at))
                 for variances, at in zip(np.moveaxis(np.array(pairs), -1, 0), t, strict=True)
             ]
         values, errors = np.array(solved).T
         return values, float(errors.max())
 
 
-def unequal_norms(
-    activation: Activation, inputs: Array, weight: float, depth: int | None, rounding: float
-) -> UnequalNorms:
+def unequal_norms(recursion: Recursion, inputs: Array, rounding: float) -> UnequalNorms:
     """Return the entries' map for rows of given norms.
 
     Args:
-        activation: phi.
+        recursion: the layers.
         inputs: inputs' parts t_ii of the variances, positive, shape (n,).
-        weight: sigma_w^2.
-        depth: number of layers, at least 1, or None.
         rounding: relative error of the inner products.
     """
-    layers = row_variances(activation, weight, inputs, depth)
-    return UnequalNorms(activation, weight, depth, inputs, rounding, layers)
-
-
-def unequal_norm_gram(
-    activation: Activation, inner: Array, weight: float, depth: int | None
-) -> tuple[Array, Array, float]:
-    """Return the Gram matrix, the variances `S_ii` and an estimate of the largest error of an entry.
-
-    Args:
-        activation: phi.
-        inner: `sigma_u^2 X X^T / d + sigma_b^2`, shape (n, n), taken to be exact.
-        weight: sigma_w^2.
-        depth: number of layers, at least 1, or None for the limit.
-    """
-    matrix = inner.copy()
-    entries = unequal_norms(activation, np.diagonal(inner).copy(), weight, depth, 0.0)
-    entries.apply_symmetric(matrix, 0.0)
-    np.fill_diagonal(matrix, entries.diagonal)
-    return matrix, entries.variances, entries.error
+    return UnequalNorms(recursion, inputs, rounding, row_variances(recursion, inputs))
 
 
 def _beyond(
@@ -236,11 +232,14 @@ def _fixed_point(
     )
 
 
-def _layers(activation: Activation, weight: float, growth: float, pairs: Array, t: float) -> tuple[float, float]:
+def _layers(recursion: Recursion, pairs: Array, t: float) -> tuple[float, float]:
     """Return the entry after all layers, of which `pairs` are the variances, shape (layers, 2), and its error."""
-    value, error = 0.0, 0.0
-    for q1, q2 in pairs.tolist():
+    covariance, error = t, 0.0
+    for layer, (q1, q2) in zip(recursion.layers, pairs.tolist(), strict=True):
         limit = float(np.sqrt(q1) * np.sqrt(q2))
-        value, added = integrated_kernel(activation, q1, q2, min(limit, max(-limit, weight * value + t)))
-        error = added + growth * error
-    return value, error
+        covariance = min(limit, max(-limit, covariance))
+        value, added = integrated_kernel(layer.activation, q1, q2, covariance)
+        slope = largest_slope(layer.activation, np.array([q1, q2])) if error else 0.0
+        error = layer.weight * added + (layer.carry + layer.weight * slope) * error
+        covariance = layer.above(covariance, value, t)
+    return covariance, error

@@ -12,6 +12,7 @@ from hermite_dual.errors import AccuracyError, ConvergenceError, NotIntegrableEr
 from hermite_dual.numeric.chebyshev import chebyshev_nodes, interpolate
 from hermite_dual.numeric.gaussian import coefficients, second_moment
 from hermite_dual.numeric.mehler import EPS, hermite_series
+from hermite_dual.population.entries.recursion import LayerRule, Recursion
 
 _FEW = 48
 """Up to this many distinct arguments are evaluated one by one; more go to an interpolant."""
@@ -53,32 +54,49 @@ def fixed_point_variances(activation: Activation, weight: float, inner: Array) -
     return on_distinct(lambda t: _solve(activation, weight, t), inner, activation.coarseness)
 
 
-def row_variances(activation: Activation, weight: float, inputs: Array, depth: int | None) -> list[Array]:
-    """Return the variances of each row in all layers, or those of the limit alone.
+def row_variances(recursion: Recursion, inputs: Array) -> list[Array]:
+    """Return the variances `S_ii` that each layer takes in, or those of the limit alone.
 
     Args:
-        activation: phi.
-        weight: sigma_w^2.
+        recursion: the layers.
         inputs: the inputs' parts t of the variances, shape (n,).
-        depth: number of layers, at least 1, or None for the limit.
 
     Raises:
         AccuracyError, NotIntegrableError: the variances of a layer, which is named, outgrow float64 or the domain of
             the kernel.
     """
-    if depth is None:
-        return [fixed_point_variances(activation, weight, inputs)]
+    if recursion.limit:
+        return [fixed_point_variances(recursion.last, recursion.weight, inputs)]
     layers = [inputs]
-    while len(layers) < depth:
-        with naming_layer(len(layers), depth):
-            grown = weight * moments(activation, layers[-1]) + inputs
-        if not (grown <= LARGEST_VARIANCE).all():
-            raise AccuracyError(
-                f"layer {len(layers) + 1} of {depth} has the variance {grown.max():g}, beyond {LARGEST_VARIANCE:g}, "
-                "where squares overflow: reduce sigma_w, or the depth"
-            )
-        layers.append(grown)
+    for number, layer in enumerate(recursion.layers[:-1], 1):
+        layers.append(_variances_above(recursion, number, layer, layers[-1], inputs))
     return layers
+
+
+def diagonal_above(recursion: Recursion, layers: list[Array], inputs: Array) -> tuple[Array, float]:
+    """Return the diagonal of the kernel, and an estimate of the error that interpolation adds, over its largest entry.
+
+    Args:
+        recursion: the layers.
+        layers: what `row_variances` returns.
+        inputs: the inputs' parts of the variances, shape (n,).
+    """
+    last = recursion.layers[-1]
+    kernel, relative = moments_with_error(last.activation, layers[-1])
+    if recursion.limit or last.is_kernel:
+        return kernel, relative
+    return np.asarray(last.above(layers[-1], kernel, inputs)), relative
+
+
+def _variances_above(recursion: Recursion, number: int, layer: LayerRule, below: Array, inputs: Array) -> Array:
+    with naming_layer(number, len(recursion.layers)):
+        grown = np.asarray(layer.above(below, moments(layer.activation, below), inputs))
+    if not (grown <= LARGEST_VARIANCE).all():
+        raise AccuracyError(
+            f"layer {number + 1} of {len(recursion.layers)} has the variance {grown.max():g}, beyond "
+            f"{LARGEST_VARIANCE:g}, where squares overflow: reduce sigma_w, or the depth"
+        )
+    return grown
 
 
 @contextmanager
@@ -90,9 +108,9 @@ def naming_layer(layer: int, depth: int) -> Iterator[None]:
         raise type(error)(f"layer {layer} of {depth}: {error}") from error
 
 
-def layer_variances(activation: Activation, weight: float, top: float, depth: int | None) -> list[float]:
+def layer_variances(recursion: Recursion, top: float) -> list[float]:
     """Return the variances of one row in all layers, or that of the limit alone."""
-    return [float(layer[0]) for layer in row_variances(activation, weight, np.array([top]), depth)]
+    return [float(layer[0]) for layer in row_variances(recursion, np.array([top]))]
 
 
 def _solve(activation: Activation, weight: float, t: float) -> float:

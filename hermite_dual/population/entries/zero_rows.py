@@ -16,7 +16,8 @@ from hermite_dual.arrays import Array, Mask
 from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.numeric.kernel import kernel_with_error
 from hermite_dual.population.entries.gram_entries import GramEntries
-from hermite_dual.population.entries.variances import LARGEST_VARIANCE, layer_variances, moment, row_variances
+from hermite_dual.population.entries.recursion import Recursion
+from hermite_dual.population.entries.variances import LARGEST_VARIANCE, diagonal_above, row_variances
 
 _EPS = float(np.finfo(np.float64).eps)
 _MAX_STEPS = 2000
@@ -98,53 +99,47 @@ class ZeroRows:
         block[:, self.zero[columns]] = self.column[rows, None]
 
 
-def with_zero_rows(
-    build: Callable[[Array], GramEntries],
-    activation: Activation,
-    weight: float,
-    inputs: Array,
-    zero: Mask,
-    depth: int | None,
-) -> ZeroRows:
+def stays_zero(recursion: Recursion) -> bool:
+    """Whether rows that are zero without a bias are zero in every layer."""
+    return all(vanishes_at_zero(layer.activation) and not layer.bias for layer in recursion.layers)
+
+
+def with_zero_rows(build: Callable[[Array], GramEntries], recursion: Recursion, inputs: Array, zero: Mask) -> ZeroRows:
     """Return the map for rows of which some, not all, are zero.
 
     Args:
         build: makes the map of rows from their inputs' parts of the variances.
-        activation: phi.
-        weight: sigma_w^2.
+        recursion: the layers.
         inputs: inputs' parts t_ii of the variances, shape (n,).
         zero: which rows are zero.
-        depth: number of layers, at least 1, or None.
     """
     filled = np.where(zero, inputs[~zero][0], inputs)
     others = build(filled)
-    if vanishes_at_zero(activation):
+    if stays_zero(recursion):
         return ZeroRows(others, zero, 0.0, np.zeros_like(inputs), 0.0)
-    zero_variances = layer_variances(activation, weight, 0.0, depth)
+    zero_variances = row_variances(recursion, np.zeros(1))
     distinct, index = np.unique(filled, return_inverse=True)
-    layers = row_variances(activation, weight, distinct, depth)
-    values, error = (_limit if depth is None else _layers)(activation, weight, zero_variances, layers)
-    column = np.where(zero, moment(activation, zero_variances[-1]), values[index])
-    return ZeroRows(others, zero, zero_variances[-1], column, error)
+    layers = row_variances(recursion, distinct)
+    values, error = (_limit if recursion.limit else _layers)(recursion, zero_variances, layers)
+    corner = float(diagonal_above(recursion, zero_variances, np.zeros(1))[0][0])
+    return ZeroRows(others, zero, float(zero_variances[-1][0]), np.where(zero, corner, values[index]), error)
 
 
-def _layers(
-    activation: Activation, weight: float, zero_variances: list[float], layers: list[Array]
-) -> tuple[Array, float]:
+def _layers(recursion: Recursion, zero_variances: list[Array], layers: list[Array]) -> tuple[Array, float]:
     """Return the entries after all layers, and an estimate of their error."""
-    values, error = np.zeros_like(layers[0]), 0.0
-    for q, others in zip(zero_variances, layers, strict=True):
-        values, errors = kernel_with_error(activation, np.full_like(others, q), others, weight * values)
-        error = float(errors.max()) + weight * error
-    return values, error
+    nothing = np.zeros_like(layers[0])
+    covariance, error = nothing, 0.0
+    for layer, q, others in zip(recursion.layers, zero_variances, layers, strict=True):
+        values, errors = kernel_with_error(layer.activation, np.full_like(others, float(q[0])), others, covariance)
+        covariance = layer.above(covariance, values, nothing)
+        error = layer.weight * float(errors.max()) + (layer.carry + layer.weight) * error
+    return covariance, error
 
 
-def _limit(
-    activation: Activation, weight: float, zero_variances: list[float], layers: list[Array]
-) -> tuple[Array, float]:
+def _limit(recursion: Recursion, zero_variances: list[Array], layers: list[Array]) -> tuple[Array, float]:
     """Return the entries in the limit by iteration, a contraction, and an estimate of their error."""
-    (others,) = layers
-    q, growth = np.full_like(others, zero_variances[0]), weight * activation.lipschitz**2 if weight else 0.0
+    (others,), activation, weight = layers, recursion.last, recursion.weight
+    q, growth = np.full_like(others, float(zero_variances[0][0])), weight * activation.lipschitz**2
     values = np.zeros_like(others)
     for _ in range(_MAX_STEPS):
         before = values

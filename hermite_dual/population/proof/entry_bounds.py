@@ -7,7 +7,8 @@ the scalings, the variances, the coefficients, the Parseval remainder and the ev
 The bound also holds for every `sigma_w^2`, `sigma_u^2`, `sigma_b^2` within `4 u` relatively of the squares of the
 floats (u = 2^-53), which includes the papers' `2 s^2` and `2` behind `DEQ.paper`.
 
-Derivation: docs/theory/entries.md, "Entries of a Gram matrix"; docs/theory/eigenvalues.md, "Beyond memory".
+Derivation: docs/theory/entries.md, "Entries of a Gram matrix"; docs/theory/eigenvalues.md, "Beyond memory";
+docs/theory/layers.md, "Proven entries".
 """
 
 from collections.abc import Callable, Iterator
@@ -29,7 +30,8 @@ from hermite_dual.exact_numbers import freeze
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.inputs import EQUAL_NORMS
 from hermite_dual.population.entries.model import Model
-from hermite_dual.population.entries.zero_rows import vanishes_at_zero, zero_rows
+from hermite_dual.population.entries.recursion import LayerRule, Recursion
+from hermite_dual.population.entries.zero_rows import stays_zero, zero_rows
 from hermite_dual.population.proof.certified_kernel import CertifiedKernel, sharply_rounded
 from hermite_dual.population.proof.input_rows import PARAMETER_UNITS, SCALES, InputRows, Inputs
 from hermite_dual.population.proof.limit_bounds import (
@@ -129,7 +131,7 @@ def entry_bounds(model: Model, matrix: Array, variances: Array) -> EntryBounds:
         if others is not None:
             return others
         if model.depth is not None:
-            return _layers(model, matrix, finite_lipschitz(model))
+            return _layers(model, matrix)
         return _limit(model, matrix, variances, contracting_lipschitz(model))
 
     return proven_or_undecided("K", model, matrix, prove)
@@ -170,7 +172,7 @@ def bounds_with_zero_rows(
         AccuracyError: the limit is not proven to be unique.
     """
     zero = zero_rows(model.samples, model.sigma_b)
-    if not zero.any() or not vanishes_at_zero(model.activation):
+    if not zero.any() or not stays_zero(model.recursion):
         return None
     others = np.ix_(~zero, ~zero)
     errors, outer = np.abs(matrix), np.zeros_like(matrix)
@@ -210,23 +212,23 @@ def entry_sums(model: Model, matrix: Array, variances: Array) -> EntrySums:
         return EntrySums(None, np.inf, Outcome.UNDECIDED, str(error))
 
 
-def proven_lipschitz(model: Model) -> float:
+def proven_lipschitz(activation: Activation) -> float:
     """A proven bound of the Lipschitz constant of phi."""
-    slope = derivative_bound(model.activation.shape, 1)
+    slope = derivative_bound(activation.shape, 1)
     if slope.outcome is not Outcome.PROVEN:
         raise AccuracyError(f"no Lipschitz constant of phi is proven: {slope.reason}")
     return slope.upper
 
 
-def finite_lipschitz(model: Model) -> float | None:
+def finite_lipschitz(activation: Activation) -> float | None:
     """The same where there is one; finitely many layers do without."""
-    slope = derivative_bound(model.activation.shape, 1)
+    slope = derivative_bound(activation.shape, 1)
     return slope.upper if slope.outcome is Outcome.PROVEN else None
 
 
 def contracting_lipschitz(model: Model) -> float:
     """The same where `sigma_w L < 1` is proven with it."""
-    lipschitz = proven_lipschitz(model)
+    lipschitz = proven_lipschitz(model.activation)
     if not contraction(model.sigma_w, lipschitz) < 1.0:
         raise AccuracyError(
             f"sigma_w L < 1 is not proven for sigma_w = {model.sigma_w:g} and L <= {lipschitz:.6g}: the limit "
@@ -237,10 +239,13 @@ def contracting_lipschitz(model: Model) -> float:
 
 def unprovable(model: Model) -> str | None:
     """Why nothing can be proven of a model's entries, or None."""
-    if model.activation.expr is None:
-        return f"{model.activation.name} is a Python function, of which nothing can be proven: give it as a formula"
-    squares = [s**2 for s in (model.sigma_w, model.sigma_u, model.sigma_b) if s]
-    if min(squares, default=1.0) < SMALLEST_SQUARE:
+    layers = () if model.depth == 0 else model.recursion.layers
+    for activation in (model.activation, *(layer.activation for layer in layers)):
+        if activation.expr is None:
+            return f"{activation.name} is a Python function, of which nothing can be proven: give it as a formula"
+    squares = [s**2 for s in (model.sigma_w, model.sigma_u, model.sigma_b)]
+    squares += [factor for layer in layers for factor in (layer.weight, layer.bias, layer.carry)]
+    if min((square for square in squares if square), default=1.0) < SMALLEST_SQUARE:
         return f"a scale below {SMALLEST_SQUARE**0.5:.0e} underflows when squared: set it to 0"
     return None
 
@@ -311,7 +316,7 @@ class ErrorTotal:
 
 
 def inputs_part(model: Model) -> Inputs:
-    """Inner products and their scaling, shape (n, n)."""
+    """Inner products and their scaling, shape (n, n); at equal norms with one number on the diagonal."""
     inputs = InputRows.of(model.samples, model.sigma_u, model.sigma_b, model.row_error)
     everything, diagonal = slice(None), inputs.diagonal()
     products = inputs.between(model.samples, model.samples, everything, everything)
@@ -319,6 +324,10 @@ def inputs_part(model: Model) -> Inputs:
     np.fill_diagonal(products.errors, diagonal.errors)
     zero = diagonal.values == 0.0  # exactly so, without a bias
     products.errors[zero] = products.errors[:, zero] = 0.0
+    t = diagonal.values
+    if np.ptp(t) <= EQUAL_NORMS * t.max():  # one variance for all has one series
+        np.fill_diagonal(products.values, t.mean())
+        np.fill_diagonal(products.errors, (np.abs(t.mean() - t) + diagonal.errors) * UP)
     return products
 
 
@@ -336,6 +345,8 @@ class Layer:
         errors: bounds of their distance.
         evaluation: the largest error of the kernel's evaluation.
         lipschitz: L, or what takes its place at these variances.
+        above: floats close to the covariance above the layer, shape (n, n).
+        above_errors: bounds of their distance.
     """
 
     variances: Array
@@ -347,29 +358,47 @@ class Layer:
     errors: Array
     evaluation: float
     lipschitz: float
+    above: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    above_errors: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
 
-def certified_layers(model: Model, inner: Inputs, lipschitz: float | None) -> Iterator[Layer]:
-    """Compute every layer of a model of finite depth with its error, with a Lipschitz constant or without.
+def certified_layers(recursion: Recursion, inner: Inputs) -> Iterator[Layer]:
+    """Compute every layer with its error, with a Lipschitz constant or without.
 
     At most one row may be zero without a bias.
+
+    Args:
+        recursion: finitely many layers.
+        inner: what `inputs_part` returns.
     """
-    weight = model.sigma_w**2
-    t = np.diagonal(inner.values).copy()
-    start = np.full_like(t, t.mean()) if np.ptp(t) <= EQUAL_NORMS * t.max() else t
-    q, dq = start, np.abs(start - t) + np.diagonal(inner.errors)
-    K, dK = np.zeros_like(inner.values), np.zeros_like(inner.values)
-    for _ in range(model.depth or 0):
-        covariance = weight * K + inner.values
-        slack = weight * SCALES * dK + inner.errors + gamma(4 + PARAMETER_UNITS) * weight * np.abs(K)
+    S, dS = inner.values, inner.errors
+    for rule in recursion.layers:
+        q, dq = np.diagonal(S).copy(), np.diagonal(dS).copy()
+        if (dq[q <= 0.0] > 0.0).any():
+            raise AccuracyError("a variance is too small to be told from 0: scale X, or sigma_u")
         make = _layer if (q > 0.0).all() else _layer_with_a_zero
-        layer = make(model.activation, q, dq, covariance, slack, lipschitz)
-        yield layer
-        K, dK = layer.matrix, layer.errors
-        diagonal, error = np.diagonal(K), np.diagonal(dK)
-        rounding = gamma(4 + PARAMETER_UNITS) * (weight * diagonal + start)
-        off = weight * SCALES * error
-        q, dq = weight * diagonal + start, (off + np.abs(start - t) + np.diagonal(inner.errors) + rounding) * UP
+        layer = make(rule.activation, q, dq, S.copy(), dS, finite_lipschitz(rule.activation))
+        own, error = own_part(rule, layer.matrix, layer.errors, inner)
+        # the carried part, its rounding and that of the sum
+        error = (error + rule.carry * dS + gamma(4) * (rule.carry * np.abs(S) + np.abs(own))) * UP
+        above = rule.above(S, layer.matrix, inner.values)
+        S, dS = (layer.matrix, layer.errors) if rule.is_kernel else (above, error)
+        yield replace(layer, above=S, above_errors=dS)
+
+
+def own_part(rule: LayerRule, K: Array, dK: Array, inner: Inputs) -> tuple[Array, Array]:
+    """Return `weight K + bias + inputs P` and bounds of its error, that of the scales included."""
+    own = rule.own(K, inner.values)
+    size = rule.weight * np.abs(K) + rule.bias + rule.inputs * np.abs(inner.values)
+    return own, (rule.weight * SCALES * dK + rule.inputs * inner.errors + gamma(factor_units(rule)) * size) * UP
+
+
+def factor_units(rule: LayerRule) -> int:
+    """Roundings of a product with a layer's weight, the slack of the scales and two sums included.
+
+    A weight is the square of a float, meant within `PARAMETER_UNITS`; in a residual layer the product of two.
+    """
+    return 8 + 2 * PARAMETER_UNITS if rule.carry else 4 + PARAMETER_UNITS
 
 
 def _layer(
@@ -443,13 +472,14 @@ def with_one_zero_row(model: Model) -> tuple[Model, Indices]:
     return (model if kept.all() else replace(model, samples=model.samples[kept])), place
 
 
-def _layers(model: Model, matrix: Array, lipschitz: float | None) -> EntryBounds:
+def _layers(model: Model, matrix: Array) -> EntryBounds:
     """Compute every layer again with its error."""
     model, place = with_one_zero_row(model)
     inner = inputs_part(model)
-    evaluation = slope = 0.0
-    for layer in certified_layers(model, inner, lipschitz):
-        evaluation, K, dK, slope = max(evaluation, layer.evaluation), layer.matrix, layer.errors, layer.lipschitz
+    evaluation, K, dK = 0.0, inner.values, inner.errors
+    for layer in certified_layers(model.recursion, inner):
+        evaluation, K, dK = max(evaluation, layer.evaluation), layer.above, layer.above_errors
+        slope = layer.lipschitz
     every = np.ix_(place, place)
     errors = (np.abs(matrix - K[every]) + dK[every]) * UP + TINY
     budget = {"inner products and scaling": float(inner.errors.max()), "kernel evaluation": evaluation}

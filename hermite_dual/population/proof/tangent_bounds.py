@@ -3,7 +3,7 @@
 Limit: `Theta = K + S o kdot/(1 - sigma_w^2 kdot)` from a Gram matrix with proven entries and kdot evaluated with proven
 errors. Finite depth: the layers are computed again, each with its error.
 
-Derivation: docs/theory/tangent_kernel.md, "Order", "Proven entries".
+Derivation: docs/theory/tangent_kernel.md, "Order", "Proven entries"; docs/theory/layers.md, "Proven entries".
 """
 
 import math
@@ -14,7 +14,7 @@ import numpy as np
 
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
-from hermite_dual.certified.counted.entry_error import ntk_error, root_distance, variance_error
+from hermite_dual.certified.counted.entry_error import ntk_error, root_distance
 from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
 from hermite_dual.certified.suprema.slope_regularity import SlopeRegularity, slope_regularity
 from hermite_dual.errors import AccuracyError
@@ -27,7 +27,9 @@ from hermite_dual.population.proof.entry_bounds import (
     EntryBounds,
     bounds_with_zero_rows,
     certified_layers,
+    factor_units,
     inputs_part,
+    own_part,
     proven_or_undecided,
     undecided,
     with_one_zero_row,
@@ -66,7 +68,7 @@ def tangent_entry_bounds(model: Model, matrix: Array, gram: "Gram | None") -> En
         if others is not None:
             return others
         regularity = slope_regularity(model.activation.shape)
-        bounds = _layers(model, matrix, regularity) if gram is None else _limit(model, matrix, gram, regularity)
+        bounds = _layers(model, matrix) if gram is None else _limit(model, matrix, gram, regularity)
         return _with_identical_rows(bounds, model, matrix)
 
     return proven_or_undecided("Theta", model, matrix, prove)
@@ -127,32 +129,30 @@ def _slope(model: Model, regularity: SlopeRegularity, q: Array, S: Array, dS: Ar
     return certified_slope(model.activation, regularity, q, root_distance(q, np.diagonal(dS)), rho, slack)
 
 
-def _layers(model: Model, matrix: Array, regularity: SlopeRegularity) -> EntryBounds:
-    """Compute every layer of K and T again with its error."""
+def _layers(model: Model, matrix: Array) -> EntryBounds:
+    """Compute every layer of S and of its tangent kernel T again with its error."""
     model, place = with_one_zero_row(model)
-    inner = inputs_part(model)
-    w2 = model.sigma_w**2
-    T, dT = np.zeros_like(inner.values), np.zeros_like(inner.values)
-    worst = 0.0
-    for layer in certified_layers(model, inner, regularity.lipschitz):
+    inner, recursion = inputs_part(model), model.recursion
+    T, dT, worst = inner.values, inner.errors, 0.0
+    for rule, layer in zip(recursion.layers, certified_layers(recursion, inner), strict=True):
+        regularity = slope_regularity(rule.activation.shape)
         q, e = layer.variances, layer.root_errors
         kdot, error = np.zeros_like(T), np.zeros_like(T)
         alive = np.ix_(q > 0.0, q > 0.0)  # where S and T are 0, kdot does not count
         kdot[alive], error[alive] = certified_slope(
-            model.activation, regularity, q[q > 0.0], e[q > 0.0], layer.rho[alive], layer.slack[alive]
+            rule.activation, regularity, q[q > 0.0], e[q > 0.0], layer.rho[alive], layer.slack[alive]
         )
-        S, dS = layer.covariance.copy(), layer.slack.copy()
-        np.fill_diagonal(S, q)
-        np.fill_diagonal(dS, variance_error(q, e))
-        total = S + w2 * T
-        total_error = dS + w2 * SCALES * dT + gamma(4 + PARAMETER_UNITS) * (np.abs(S) + w2 * np.abs(T))
-        T = kdot * total
-        dT = (np.abs(kdot) * total_error + error * (np.abs(total) + total_error) + UNIT * np.abs(T)) * UP + TINY
-        K, dK, worst = layer.matrix, layer.errors, max(worst, float(error.max()))
+        own, own_error = own_part(rule, layer.matrix, layer.errors, inner)
+        passed = rule.weight * (np.abs(kdot) * dT + error * (np.abs(T) + dT))
+        size = (rule.weight * np.abs(kdot) + rule.carry) * np.abs(T)
+        if rule.trained:
+            passed, size = passed + own_error, size + np.abs(own)
+        units = gamma(2 + factor_units(rule))  # two products more
+        dT = (passed * SCALES + rule.carry * dT * SCALES + units * size) * UP + TINY
+        T = rule.tangent_above(T, kdot, layer.matrix, inner.values)
+        worst = max(worst, float(error.max()))
     every = np.ix_(place, place)
-    K, dK, T, dT = K[every], dK[every], T[every], dT[every]
-    theta = K + T
-    errors = (np.abs(matrix - theta) + dK + dT + 2 * UNIT * np.abs(theta)) * UP + TINY
+    errors = (np.abs(matrix - T[every]) + dT[every]) * UP + TINY
     budget = {"inner products and scaling": float(inner.errors.max()), "dual of the derivative": worst}
     reason = f"{model.depth} layers with their errors"
     return EntryBounds(errors, None, Outcome.PROVEN, reason, regularity.lipschitz, budget)

@@ -1,0 +1,83 @@
+"""The dual kernel on arrays of variances and covariances that are all different.
+
+Of a homogeneous phi the kernel is `sqrt(q1 q2)` times a table in the correlation. Elsewhere entries come from what
+gives those of a Gram matrix at unequal norms: a surrogate in both variances and the correlation, Mehler's series where
+it does not reach, quadrature, pair by pair, where that is not resolved.
+
+Derivation: docs/theory/numerics.md, "The kernel".
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hermite_dual.activation import Activation
+from hermite_dual.arrays import Array
+from hermite_dual.numeric.dual_table import dual_table
+from hermite_dual.numeric.kernel import checked_arguments, kernel_with_error, narrow_error
+from hermite_dual.numeric.mehler import EPS
+from hermite_dual.population.entries.recursion import one_layer
+from hermite_dual.population.entries.unequal_norms import unequal_norms
+from hermite_dual.population.entries.variances import LARGEST_VARIANCE
+
+_FEW_PAIRS = 64
+"""Up to this many pairs of variances each has a series of its own."""
+_PIECE = 2**16
+"""Entries that are computed at a time, which bounds the memory."""
+_SMALLEST_VARIANCE = 1e-280
+"""Below it squares of variances underflow."""
+
+
+def array_kernel(activation: Activation, q1: ArrayLike, q2: ArrayLike, c: ArrayLike) -> tuple[Array, Array]:
+    """Return `k(q1, q2, c)` and an error estimate, both of the broadcast shape, as `kernel_with_error` does.
+
+    Raises:
+        InvalidInputError: a variance is negative or not finite, or `|c| > sqrt(q1 q2)`.
+        NotIntegrableError: phi is not square-integrable at one of the variances.
+    """
+    v1, v2, covariance = checked_arguments(q1, q2, c)
+    flat = np.stack([v1.ravel(), v2.ravel(), covariance.ravel()])
+    if not _many_pairs(flat) or flat[:2].max() > LARGEST_VARIANCE:
+        return kernel_with_error(activation, v1, v2, covariance)
+    value, error = np.full(flat.shape[1], np.nan), np.full(flat.shape[1], np.inf)
+    inside = np.flatnonzero(flat[:2].min(axis=0) > _SMALLEST_VARIANCE)
+    if activation.shape.homogeneous:
+        value[inside], error[inside] = _homogeneous(activation, flat[:, inside])
+    elif inside.size:
+        value[inside], error[inside] = _in_pieces(activation, flat[:, inside])
+    left = np.flatnonzero(~np.isfinite(error))
+    if left.size:
+        value[left], error[left] = kernel_with_error(activation, *flat[:, left])
+    return value.reshape(v1.shape), error.reshape(v1.shape)
+
+
+def _many_pairs(flat: Array) -> bool:
+    if flat.shape[1] <= _FEW_PAIRS:
+        return False
+    first = flat[:2, : 64 * _FEW_PAIRS]  # a look at the first ones is enough where pairs hardly repeat
+    return np.unique(first, axis=1).shape[1] > _FEW_PAIRS or np.unique(flat[:2], axis=1).shape[1] > _FEW_PAIRS
+
+
+def _homogeneous(activation: Activation, flat: Array) -> tuple[Array, Array]:
+    root = np.sqrt(flat[0]) * np.sqrt(flat[1])
+    dual = dual_table(activation, 1.0, 1.0)
+    top = float(dual(np.ones(1))[0])
+    # correlation and roots are rounded; nowhere is the dual steeper than at 1, where its slope is below 2 top
+    return root * dual(flat[2] / root), root * (dual.error + 8.0 * EPS * top)
+
+
+def _in_pieces(activation: Activation, flat: Array) -> tuple[Array, Array]:
+    """Return values and errors from the entries' map of a Gram matrix, a piece of the array at a time."""
+    value, error = np.empty(flat.shape[1]), np.empty(flat.shape[1])
+    recursion, ends = one_layer(activation), [flat[:2].min(), flat[:2].max()]
+    for start in range(0, flat.shape[1], _PIECE):
+        chosen = slice(start, start + _PIECE)
+        # with both ends of the range in it, all pieces have the same surrogate
+        variances, index = np.unique(np.concatenate([flat[:2, chosen].ravel(), ends]), return_inverse=True)
+        rows, columns = index[:-2].reshape(2, -1)
+        entries = unequal_norms(recursion, variances, 0.0)
+        value[chosen] = entries.at_pairs(rows, columns, flat[2, chosen])
+        roots = np.sqrt(entries.diagonal / entries.diagonal.max())
+        error[chosen] = entries.error * roots[rows] * roots[columns]
+    if activation.coarseness != 1.0:
+        error += narrow_error(activation, *(float(q.max()) for q in flat[:2]))
+    return value, error
