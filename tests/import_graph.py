@@ -1,6 +1,7 @@
 """Which modules of the package import which."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import hermite_dual
@@ -16,11 +17,12 @@ def _module_of(file):
 FILES = {_module_of(file): file for file in PACKAGE.rglob("*.py")}
 
 
+@cache
 def imports(module):
     """What a module imports of the package, inside functions too; for types alone does not count."""
     tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             node.body = []
     found = set()
     for node in ast.walk(tree):
@@ -31,4 +33,4 @@ def imports(module):
                 found.add(one if one in FILES else whole)
         elif isinstance(node, ast.Import):
             found |= {name.name.removeprefix("hermite_dual.") for name in node.names if "hermite_dual." in name.name}
-    return found - {module, ""}
+    return frozenset(found - {module, ""})

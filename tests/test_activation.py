@@ -65,7 +65,7 @@ def test_lipschitz_constants_hold_between_close_points(name):
         assert slopes.max() >= 0.97 * phi.lipschitz
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if math.isfinite(hd.activation(name).lipschitz)])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_numeric_lipschitz_constant_agrees_with_the_catalogue(name):
     phi = hd.activation(name)
     assert hd.activation(phi.expr).lipschitz == pytest.approx(phi.lipschitz, rel=1e-8)

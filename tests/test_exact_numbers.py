@@ -12,8 +12,12 @@ import sympy as sp
 import hermite_dual as hd
 
 X = np.array([[1.0, 0.0], [0.6, 0.8], [-0.28, 0.96]])
-G = hd.DEQ("tanh", 0.5).gram(X)
 PROVEN, REFUTED, UNDECIDED = hd.Outcome.PROVEN, hd.Outcome.REFUTED, hd.Outcome.UNDECIDED
+
+
+@pytest.fixture(scope="module")
+def G():
+    return hd.DEQ("tanh", 0.5).gram(X)
 
 
 def results():
@@ -41,7 +45,7 @@ def test_arrays_that_results_hand_out_are_read_only():
             array[...] = 0.0
 
 
-def test_a_copy_is_one_call_away_and_the_samples_of_the_user_stay_theirs():
+def test_a_copy_is_one_call_away_and_the_samples_of_the_user_stay_theirs(G):
     mine = X.copy()
     gram = hd.DEQ("tanh", 0.5).gram(mine)
     before = gram.least_eigenvalue()
@@ -51,7 +55,7 @@ def test_a_copy_is_one_call_away_and_the_samples_of_the_user_stay_theirs():
     assert gram.entry_error == G.entry_error
 
 
-def test_functions_of_a_gram_matrix_count_its_own_errors():
+def test_functions_of_a_gram_matrix_count_its_own_errors(G):
     found, own = hd.least_eigenvalue(G), G.least_eigenvalue()
     assert (found.lower, found.upper) == (own.lower, own.upper)
     bare = hd.least_eigenvalue(np.array(G))
@@ -95,7 +99,7 @@ def test_claims_of_exact_types_are_never_rounded_into_a_proof(value, allowed):
     "value",
     ["0.1", 1j, float("nan"), float("inf"), True, None, np.array([0.1]), 10**400, sp.Symbol("t"), Decimal("NaN")],
 )
-def test_claims_that_are_no_numbers_are_refused_by_name(value):
+def test_claims_that_are_no_numbers_are_refused_by_name(G, value):
     for ask in (lambda: hd.check_lower_bound(QUARTER, value), lambda: G.check_lower_bound(value)):
         with pytest.raises(hd.InvalidInputError, match=r"^value = "):
             ask()
