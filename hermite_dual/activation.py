@@ -207,6 +207,11 @@ class Activation:
             InvalidInputError: phi is a plain Python function given without `derivative=`, or phi jumps, so that
                 `phi'` is a distribution.
         """
+        return self._slope
+
+    @cached_property
+    def _slope(self) -> "Activation":
+        # compiled once: training and tangent kernels ask at every step
         if self.expr is None:
             if self._derivative is None:
                 raise InvalidInputError(
