@@ -6,14 +6,16 @@ analytic there), and `tails` covers the two half strips.
 Derivation: docs/theory/activations_in_balls.md, "Envelopes".
 """
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import sympy as sp
 from flint import acb, arb
 
 from hermite_dual.certified.balls.ball_functions import BallFunction
-from hermite_dual.certified.balls.precision import exact_fraction, interval, magnitude, working_precision
+from hermite_dual.certified.balls.precision import exact_fraction, interval, magnitude, upper_float, working_precision
 from hermite_dual.certified.growth.monomials import Expansion, Exponents, TailError, fraction_ball
 from hermite_dual.certified.growth.tails import tail
 from hermite_dual.shape.shape import Pieces
@@ -23,6 +25,8 @@ _STARTS = (4, 8, 16, 32, 64, 128, 512, 2048, 16384)  # where expansions may begi
 _COVER_DEPTH = 4  # halvings of a box on which phi is not finite
 _COVER_LIMIT = 4000  # boxes at which a strip is given up
 _MAX_SLABS = 24  # into which half the height of a strip is cut
+_HEIGHT_BITS = 20  # of heights in the raw variable, rounded up: the same strips then serve at many variances
+_KEPT = 128  # strips and half lines remembered: a proof at one variance asks for some ten of phi, phi^2 and phi'
 
 
 @dataclass(frozen=True)
@@ -152,19 +156,35 @@ def strip_envelope(pieces: Pieces, variance: arb, height: arb) -> Envelope | Non
         return None
     with working_precision(_BITS):
         unit = variance.sqrt()
-        raw_height = (unit * height).upper()
-        function = BallFunction(pieces.expressions[0], pieces.symbol)
-        step = max(0.25, min(1.0, float(raw_height) / 4), float(raw_height) / 16)
-        tried = _outer(pieces, raw_height, unit, minimum=float(raw_height))
+        raw_height = short_above(unit * height)
+        tried = _outer(pieces, raw_height, unit, minimum=raw_height)
         if tried is None:
             return None
         start, scale, square, rate = tried
-        middle = cover_bound(function, arb(-start), arb(start), raw_height, step, (square, rate))
+        middle = _middle(pieces.expressions[0], pieces.symbol, start, raw_height, (square, rate))
         if middle is None:
             return None
         return Envelope(
             scale.max(middle).upper(), fraction_ball(rate) * unit, fraction_ball(square) * unit * unit, height, arb(0)
         )
+
+
+def short_above(value: arb) -> float:
+    """A number of few bits, not below a positive ball and close to it; infinite for a ball that is not finite."""
+    mantissa, exponent = math.frexp(upper_float(value))
+    return (
+        math.ldexp(math.ceil(math.ldexp(mantissa, _HEIGHT_BITS)), exponent - _HEIGHT_BITS) if mantissa < 1 else math.inf
+    )
+
+
+@lru_cache(maxsize=_KEPT)
+def _middle(
+    expr: sp.Expr, symbol: sp.Symbol, start: int, height: float | None, growth: tuple[Fraction, Fraction]
+) -> arb | None:
+    """`cover_bound` between the tails, in the raw variable."""
+    step = 0.5 if height is None else max(0.25, min(1.0, height / 4), height / 16)
+    top = None if height is None else arb(height)
+    return cover_bound(BallFunction(expr, symbol), arb(-start), arb(start), top, step, growth)
 
 
 def line_envelope(pieces: Pieces, variance: arb) -> Envelope | None:
@@ -177,9 +197,7 @@ def line_envelope(pieces: Pieces, variance: arb) -> Envelope | None:
         if tried is None:
             return None
         start, scale, square, rate = tried
-        middle = cover_bound(
-            BallFunction(pieces.source, pieces.symbol), arb(-start), arb(start), None, 0.5, (square, rate)
-        )
+        middle = _middle(pieces.source, pieces.symbol, start, None, (square, rate))
         if middle is not None:
             scale, start = scale.max(middle).upper(), 0
         return Envelope(
@@ -188,22 +206,40 @@ def line_envelope(pieces: Pieces, variance: arb) -> Envelope | None:
 
 
 def _outer(
-    pieces: Pieces, raw_height: arb | None, unit: arb, minimum: float
+    pieces: Pieces, raw_height: float | None, unit: arb, minimum: float
 ) -> tuple[int, arb, Fraction, Fraction] | None:
     """The first start at which both tails are understood, with A, C, B there in the raw variable."""
     for start in _STARTS:
         if start <= minimum:
             continue
-        try:
-            expansions = tails_of(pieces, start, raw_height)
-            square, rate = growth_exponents(expansions, unit)
-            exponents: Exponents = (square, rate, Fraction(0))
-            bounds = [expansion.bound(exponents) for expansion in expansions]
-        except TailError:
+        expansions = _tails(pieces, start, raw_height)
+        if expansions is None:
             continue
-        if all(bound.is_finite() for bound in bounds):
-            scale = bounds[0]
-            for bound in bounds[1:]:
-                scale = scale.max(bound)
-            return start, scale.upper(), square, rate
+        square, rate = growth_exponents(expansions, unit)
+        scale = _scale(pieces, start, raw_height, (square, rate))
+        if scale is not None:
+            return start, scale, square, rate
     return None
+
+
+@lru_cache(maxsize=_KEPT)
+def _tails(pieces: Pieces, start: int, height: float | None) -> list[Expansion] | None:
+    """`tails_of`, the same at all variances; None where the growth is not understood."""
+    try:
+        return tails_of(pieces, start, None if height is None else arb(height))
+    except TailError:
+        return None
+
+
+@lru_cache(maxsize=_KEPT)
+def _scale(pieces: Pieces, start: int, height: float | None, growth: tuple[Fraction, Fraction]) -> arb | None:
+    """A of both tails, which are understood; None where C and B do not dominate them."""
+    exponents: Exponents = (*growth, Fraction(0))
+    try:
+        bounds = [expansion.bound(exponents) for expansion in _tails(pieces, start, height) or ()]
+    except TailError:
+        return None
+    scale = bounds[0]
+    for bound in bounds[1:]:
+        scale = scale.max(bound)
+    return arb(scale.upper()) if all(bound.is_finite() for bound in bounds) else None
