@@ -1,7 +1,8 @@
 """An independent quadrature of dual kernels, to 30 digits and more, that shares nothing with the algebra under test."""
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import flint
@@ -59,29 +60,27 @@ ARB_FUNCTIONS = {
 }
 
 
-def evaluator(expression: sp.Expr, symbol: sp.Symbol):
-    """A function from arb to arb, written out by a tree walk."""
+def evaluator(expression: sp.Expr, symbol: sp.Symbol) -> Callable[[flint.arb], flint.arb]:
+    """A function from arb to arb, written out by a tree walk; constants are converted once."""
 
-    def walk(node: sp.Expr, z: flint.arb):
+    def compiled(node: sp.Expr) -> Callable:
         if not node.has(symbol):
-            return node == sp.true if node in (sp.true, sp.false) else to_arb(node)
+            constant = node == sp.true if node in (sp.true, sp.false) else to_arb(node)
+            return lambda z: constant
         if node == symbol:
-            return z
+            return lambda z: z
         if isinstance(node, sp.Piecewise):
-            return next(walk(pair.args[0], z) for pair in node.args if walk(pair.args[1], z))
-        arguments = [walk(argument, z) for argument in node.args]
-        if node.is_Add:
-            return sum(arguments[1:], arguments[0])
-        if node.is_Mul:
-            product = arguments[0]
-            for factor in arguments[1:]:
-                product = product * factor
-            return product
-        if node.is_Pow:
-            return arguments[0] ** (int(node.exp) if node.exp.is_Integer else arguments[1])
-        return BRANCHES.get(type(node).__name__, ARB_FUNCTIONS.get(type(node).__name__))(*arguments)
+            pairs = [tuple(map(compiled, pair.args)) for pair in node.args]
+            return lambda z: next(value(z) for value, holds in pairs if holds(z))
+        if node.is_Pow and node.exp.is_Integer:
+            base, power = compiled(node.base), int(node.exp)
+            return lambda z: base(z) ** power
+        arguments = [compiled(argument) for argument in node.args]
+        name = type(node).__name__
+        function = BRANCHES.get(name, ARB_FUNCTIONS.get(name))
+        return lambda z: function(*(argument(z) for argument in arguments))
 
-    return lambda z: walk(expression, z)
+    return compiled(expression)
 
 
 def positive(z: flint.arb) -> bool:
@@ -89,6 +88,9 @@ def positive(z: flint.arb) -> bool:
 
 
 BRANCHES = {
+    "Add": lambda *z: sum(z[1:], z[0]),
+    "Mul": lambda *z: math.prod(z[1:], start=z[0]),
+    "Pow": lambda base, exponent: base**exponent,
     "Abs": lambda z: z if positive(z) else -z,
     "sign": lambda z: flint.arb(1 if positive(z) else -1),
     "Heaviside": lambda z, *_: flint.arb(1 if positive(z) else 0),
