@@ -8,6 +8,7 @@ Derivation: docs/theory/activations_in_balls.md, "Growth at infinity".
 """
 
 from fractions import Fraction
+from functools import lru_cache
 from math import frexp, lcm
 
 import sympy as sp
@@ -20,6 +21,7 @@ from hermite_dual.certified.growth.monomials import Expansion
 _EXPONENTIALS = (sp.exp, sp.sinh, sp.cosh, sp.tanh, sp.coth, sp.sech, sp.csch)
 """Functions that grow like exponentials of their argument."""
 _ROUNDED = 2**40  # denominator of rates that are rounded up
+_KEPT = 256  # expressions of which the rate is remembered: every slab of every strip asks again
 
 
 def polynomial_arguments(expr: sp.Expr, symbol: sp.Symbol) -> dict[sp.Expr, sp.Poly]:
@@ -32,6 +34,7 @@ def polynomial_arguments(expr: sp.Expr, symbol: sp.Symbol) -> dict[sp.Expr, sp.P
     return arguments
 
 
+@lru_cache(maxsize=_KEPT)
 def common_rate(expr: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
     """A number rho in [1, 2) of which every slope is a dyadic multiple; None if 1 will do or nothing does.
 
@@ -71,6 +74,7 @@ def _odd(number: int) -> int:
     return number
 
 
+@lru_cache(maxsize=_KEPT)
 def rescaled(expr: sp.Expr, symbol: sp.Symbol, rate: sp.Expr) -> sp.Expr:
     """The expression at `symbol = tau/rate`, the arguments of exponentials multiplied out."""
     arguments = {a: sp.expand(a.xreplace({symbol: symbol / rate})) for a in polynomial_arguments(expr, symbol)}
