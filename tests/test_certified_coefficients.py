@@ -218,6 +218,7 @@ def test_kinked_kernels_near_correlation_one(expr, closed, rho, q1, q2):
         assert ball.rad() <= norm * arb("1e-30")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expr", [x / (1 + sp.Abs(x)), sp.tanh(sp.Abs(x) - 1)])
 @pytest.mark.parametrize("rho", [0.985, -0.985])
 def test_steep_kinked_kernels_are_within_reach(expr, rho):
@@ -233,6 +234,7 @@ def test_a_correlation_around_zero_has_a_kernel():
     assert ball.rad() < 1e-29
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["elu", "hardtanh", "softsign", "abs"])
 @pytest.mark.parametrize(("first", "second", "covariance"), [(1, 3, 1.0), (1, 3, -1.0), (2, 2, 1.0), (2, 2, -1.0)])
 def test_cells_agree_with_the_series(name, first, second, covariance):
@@ -247,6 +249,7 @@ def test_cells_agree_with_the_series(name, first, second, covariance):
         assert cells.rad() < arb("1e-24")
 
 
+@pytest.mark.slow
 def test_rates_that_are_no_dyadic_numbers():
     quick = x / (1 + sp.exp(-sp.Rational(851, 500) * x))
     few, many = coefficient_balls(shape_of(quick, x), 3, 40, 25), coefficient_balls(shape_of(quick, x), 3, 40, 50)

@@ -191,6 +191,7 @@ def test_series_values_and_errors_cover_the_kernel():
     assert result.errors[off].max() < 1e-15
 
 
+@pytest.mark.slow
 def test_theory_bounds_hold_and_help():
     n = 40
     S = unit_rows(n, 200) @ unit_rows(n, 200).T

@@ -69,6 +69,7 @@ def tanh_kernel(q, rho):
     return total.mid()
 
 
+@pytest.mark.slow
 def test_a_tanh_pair_solves_its_equation_at_thirty_digits():
     model = hd.DEQ("tanh", sigma_w=0.4, sigma_u=1.0)
     X = np.array([[1.25, 0.5], [0.5, 1.25]])

@@ -103,6 +103,7 @@ def tanh_integrand(s, r, x):
     return mp.tanh(s * x) * h * mp.npdf(x)
 
 
+@pytest.mark.slow
 def test_coefficients_at_random_variances_are_those_of_mpmath():
     rng = np.random.default_rng(7)
     variances = rng.uniform(0.2, 3.0, 12)

@@ -46,6 +46,7 @@ def test_summary_and_files(small):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_json_holds_the_numbers_of_the_python_session(small):
     content = json.loads((small[1] / "demo.json").read_text())
     X = hd.on_sphere(hd.load_digits()[0][:30])
@@ -61,6 +62,7 @@ def test_json_holds_the_numbers_of_the_python_session(small):
     assert content["validation"] == json.loads(report.to_json())
 
 
+@pytest.mark.slow
 def test_twice_the_same_numbers(small, tmp_path):
     run(*SMALL, "--output", tmp_path)
     assert (tmp_path / "demo.json").read_bytes() == (small[1] / "demo.json").read_bytes()

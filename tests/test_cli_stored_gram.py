@@ -55,6 +55,7 @@ def test_blocks_are_the_matrix_in_memory_and_the_proof_holds(tmp_path, data):
     assert all(facts["expected"][key] > 0 for key in ("memory", "gram_seconds", "bounds_seconds", "proof_seconds"))
 
 
+@pytest.mark.slow
 def test_bounds_without_factorization_come_first_and_the_expectation_before_everything(tmp_path, data):
     result = run(data, "--out", tmp_path / "K.zarr", "--proof")
     assert result.exit_code == 0

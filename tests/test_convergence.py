@@ -162,7 +162,7 @@ def network(rng, phi, m, n, norm, spread):
     return FiniteDEQ(phi, 0.0, 1.0, 0.0, W, U, np.zeros(m), a), X
 
 
-@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(k, marks=pytest.mark.slow) for k in range(4, 25))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 25))])
 @pytest.mark.parametrize("phi", ["tanh", "gelu", "softplus", "sin"])
 @pytest.mark.parametrize(("norm", "spread"), [(0.3, 1.0), (0.95, 0.1)])
 def test_descent_at_the_limits_of_the_theorem_keeps_to_it(phi, seed, norm, spread):
@@ -195,7 +195,11 @@ def test_descent_at_the_limits_of_the_theorem_keeps_to_it(phi, seed, norm, sprea
 
 @pytest.mark.parametrize("phi", ["tanh", "gelu", "sin"])
 @pytest.mark.parametrize(
-    "parameters", [("a", "W", "U"), ("a", "W", "U", "b"), ("a", "U"), ("W",), ("U", "b"), ("a", "b")]
+    "parameters",
+    [
+        ("a", "W", "U"),
+        *(pytest.param(tuple(names), marks=pytest.mark.slow) for names in ("aWUb", "aU", "W", "Ub", "ab")),
+    ],
 )
 def test_every_constant_of_a_ball_holds_at_its_points(phi, parameters):
     rng = np.random.default_rng(5)

@@ -93,6 +93,7 @@ def test_a_wrong_derivation_is_withheld(monkeypatch, wrong):
         verified_form.verified_dual.cache_clear()
 
 
+@pytest.mark.slow
 def test_parameters_stay_symbols():
     alpha, b = sp.symbols("alpha b", positive=True)
     leaky = hd.dual(sp.Lambda(x, sp.Max(x, 0) + alpha * sp.Min(x, 0)))
@@ -147,6 +148,7 @@ def test_formulas_in_the_degree_agree_with_the_coefficients(name):
         assert abs(gap.evalf(30)) < sp.Float("1e-25")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["relu", "tanh", "softplus", "sin", "gelu", "hard_tanh"])
 @pytest.mark.parametrize("n", [1, 4, 9])
 def test_the_remainder_of_a_series_covers_and_is_reached(name, n):

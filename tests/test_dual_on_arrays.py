@@ -46,7 +46,17 @@ def test_integers_are_refused():
         hd.dual("relu")(xp.asarray([0, 1]))
 
 
-@pytest.mark.parametrize("phi", [entry.name for entry in hd.catalogue()])
+CHEAP = {"tanh", "relu", "gelu", "erf", "step", "sin"}
+"""Of which the closed form, or that there is none, takes little time."""
+
+
+@pytest.mark.parametrize(
+    "phi",
+    [
+        pytest.param(entry.name, marks=[pytest.mark.slow] * (entry.name not in CHEAP), id=entry.name)
+        for entry in hd.catalogue()
+    ],
+)
 def test_closed_forms_of_the_catalogue_compile_by_lambdify(phi):
     k = hd.dual(phi)
     if k.closed_form is None:

@@ -58,7 +58,10 @@ def test_there_are_twenty_problems():
     assert len(set(NAMES)) == 20
 
 
-@pytest.mark.parametrize("name", NAMES)
+SLOW = {"gelu", "erf", "hard_tanh", "softplus", "unequal norms", "tangent"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(k, marks=[pytest.mark.slow] * (k in SLOW)) for k in NAMES])
 def test_true_bounds_are_accepted_and_false_ones_have_no_proof(name):
     A, least = problem(name)
     slack = 1e-7 * abs(least)
@@ -112,6 +115,7 @@ def altered(proof, draw):
     return new
 
 
+@pytest.mark.slow
 def test_two_hundred_altered_proofs_are_refused():
     draw = random.Random(1)
     proofs = [through_json(hd.exact_proof(A, least - 1e-7 * abs(least))) for A, least in map(problem, NAMES)]

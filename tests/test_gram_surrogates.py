@@ -173,6 +173,7 @@ def test_blocks_and_the_whole_agree():
     assert np.abs(block - whole[20:50, 100:190]).max() <= 2 * SCALE * entries.diagonal.max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("equal", [True, False], ids=["equal norms", "unequal norms"])
 def test_the_number_of_threads_changes_no_bit(equal):
     X = np.random.default_rng(5).standard_normal((333, 9))

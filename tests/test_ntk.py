@@ -300,6 +300,7 @@ def test_bad_input_is_refused_with_the_reason(call, message):
 PARTS = [("a",), ("W",), ("U",), ("b",), ("a", "W"), ("a", "U"), ("W", "U", "b")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phi", ["tanh", "relu"])
 @pytest.mark.parametrize("depth", [None, 1, 3])
 def test_parts_of_the_parameters_add_up_and_the_readout_is_the_gram_matrix(phi, depth):

@@ -211,6 +211,7 @@ def test_tasks_and_shared_values_outlive_their_workers(client, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["died-1", "died-5"]
 
 
+@pytest.mark.slow
 def test_a_task_that_kills_every_worker_is_given_up(client):
     # dask itself gives up after three more workers; no failure is allowed here, to spare restarts.
     client.sync(_allow_failures, client, 0)
@@ -256,6 +257,7 @@ def test_a_lost_scheduler_ends_the_run(tmp_path, monkeypatch, blow):
             scheduler.kill()
 
 
+@pytest.mark.slow
 def test_errors_of_clusters_can_be_sent():
     error = pickle.loads(pickle.dumps(ClusterError("gone")))
     assert isinstance(error, ConnectionError)

@@ -107,6 +107,7 @@ def test_the_verdict_comes_first_and_in_words(pages, name, word):
     assert "".join(main[2][0].itertext()).split(maxsplit=1)[1] == word
 
 
+@pytest.mark.slow
 def test_numbers_of_a_validation_are_those_of_its_json(pages, report):
     page, content = parse(pages / "validation.html"), json.loads(report.to_json())
     for label, found in (("Tests of the networks", content), ("Tests of the control's mean", content["control"])):

@@ -4,7 +4,11 @@ import pytest
 
 from tests.sharp_cases import CASES
 
-LONG = ("running bound of Horner's rule", "roundings of a curved integral over a kink, counted by balls")
+LONG = (
+    "running bound of Horner's rule",
+    "roundings of a curved integral over a kink, counted by balls",
+    "errors of rows' coefficients",
+)
 MARKED = [pytest.param(case, id=case.name, marks=[pytest.mark.slow] * case.name.startswith(LONG)) for case in CASES]
 
 

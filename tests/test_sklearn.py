@@ -75,6 +75,7 @@ def test_gradients_with_a_kink_away_from_zero(X):
     assert_gradient(DualKernel("Max(x, x/2 + 1/4)", **SCALES), close)
 
 
+@pytest.mark.slow
 def test_a_python_function_with_a_derivative_has_gradients():
     phi = hd.activation(np.tanh, derivative=lambda x: 1.0 / np.cosh(np.minimum(np.abs(x), 300.0)) ** 2)
     found = DualKernel(phi, **SCALES)(UNEQUAL, eval_gradient=True)[1]

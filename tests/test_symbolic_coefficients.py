@@ -77,6 +77,7 @@ def test_known_coefficients(expr, r, value):
     assert sp.simplify(exact_coefficient(shape_of(expr, x), r) - value) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "expr",
     [

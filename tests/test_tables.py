@@ -120,6 +120,7 @@ def test_variances_are_enclosed_by_the_sign_of_the_excess():
         fixed_point_variance(phi, 1.2, Fraction(1))
 
 
+@pytest.mark.slow
 def test_the_least_eigenvalue_and_the_theory_bounds_are_those_of_the_gram_matrix(cells):
     gram = hd.DEQ.paper("gelu", 0.08).gram(SAMPLES)
     least = float(np.linalg.eigvalsh(gram.matrix)[0])

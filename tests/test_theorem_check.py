@@ -112,6 +112,7 @@ def test_parity(phi, value):
     assert item.value == value
 
 
+@pytest.mark.slow
 def test_width_and_step_give_uniqueness_and_a_conditional_rate():
     model = hd.DEQ.paper("tanh", sigma_w2=0.05)
     check = model.check(X, width=1000, step=1e-4)
@@ -130,6 +131,7 @@ def test_width_and_step_give_uniqueness_and_a_conditional_rate():
     assert "arXiv 2205.13814, leaves its constants open" in known
 
 
+@pytest.mark.slow
 def test_the_width_that_would_do_is_where_the_theorem_begins():
     """Of the numbers of the limit; a network that is drawn at four times the width is proven itself."""
     rows = hd.on_sphere(np.random.default_rng(0).standard_normal((2, 20)))
@@ -154,6 +156,7 @@ def test_parted_rows_prove_nothing_of_pairs_that_were_not_looked_at(monkeypatch)
 PARALLEL = {"twice": [2.0, 1.0], "opposite": [-1.0, -0.5], "minus twice": [-2.0, -1.0], "equal": [1.0, 0.5]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("phi", "sigma_w", "sigma_b", "row", "parallel", "positive"),
     [
