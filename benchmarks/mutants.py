@@ -93,6 +93,7 @@ MUTANTS = [
         "if True:\n                    nearest",
         (GROWTH, COEFFICIENTS, BALLS),
     ),
+    Mutant(ENVELOPE, "math.ceil(math.ldexp(mantissa", "math.floor(math.ldexp(mantissa", (BALLS,)),
     Mutant(SUPREMA, "top = top.min(ends)", "top = top.min(ends / 2)", (BALLS, GROWTH)),
     Mutant(SUPREMA, "upper = settled.max(arb(-heap[0][0])) if heap else settled", "upper = settled", (BALLS, GROWTH)),
     Mutant(SUPREMA, "obstacle = _jump(pieces, order)", "obstacle = None", (BALLS, GROWTH, CHECK)),

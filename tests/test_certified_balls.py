@@ -12,6 +12,7 @@ from hermite_dual.certified.balls.ball_functions import BallFunction, constant_b
 from hermite_dual.certified.balls.precision import lower_float, upper_float, working_precision
 from hermite_dual.certified.growth.tails import tail
 from hermite_dual.certified.suprema.constants import derivative_bound
+from hermite_dual.certified.suprema.envelope import short_above
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.shape import shape_of
@@ -201,3 +202,11 @@ def test_derivative_bounds_enclose_known_suprema(expr, order, value):
 )
 def test_unbounded_derivatives_are_refuted(expr, order):
     assert derivative_bound(shape_of(expr, x), order).outcome is Outcome.REFUTED
+
+
+@pytest.mark.parametrize("value", [arb(1) / 3, arb("1e-300"), arb("7.1e200"), arb(2) ** 40 + 1])
+def test_short_numbers_are_above_and_close(value):
+    short = short_above(value)
+    assert value <= short <= value * (1 + 2.0**-19)
+    assert math.ldexp(math.frexp(short)[0], 20).is_integer()
+    assert short_above(arb.pos_inf()) == math.inf
