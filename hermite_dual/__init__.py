@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from hermite_dual.population.cross_gram import CrossGram
     from hermite_dual.population.entries.inputs import on_sphere
     from hermite_dual.population.gram import Gram
+    from hermite_dual.population.prediction import Prediction
     from hermite_dual.population.theorem.hypotheses import TheoremCheck
     from hermite_dual.population.theorem.hypothesis_tests import Hypothesis
     from hermite_dual.report.plot import plot_coefficients, plot_dual_kernel, plot_error_by_width, plot_spectrum
@@ -71,6 +72,7 @@ _LOADED_ON_USE = {
     "KernelSeries": "kernel_series",
     "LowerBoundCheck": "certified.eigenvalues.eigenvalues",
     "MLP": "mlp",
+    "Prediction": "population.prediction",
     "Spectrum": "certified.eigenvalues.spectrum",
     "StoredGram": "outofcore.stored_gram",
     "SweepResult": "sweeps.result",
@@ -130,6 +132,7 @@ __all__ = [
     "NotIntegrableError",
     "Outcome",
     "ParseError",
+    "Prediction",
     "Spectrum",
     "StoredGram",
     "SweepResult",

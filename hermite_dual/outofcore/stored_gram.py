@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,6 +149,18 @@ class StoredGram:
                     shown_columns.start - j * size : shown_columns.stop - j * size,
                 ]
         return result
+
+    def predict(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse, and say how to predict: factors of the matrix are made in memory alone.
+
+        Raises:
+            InvalidInputError: always.
+        """
+        n = self.shape[0]
+        raise InvalidInputError(
+            f"predictions factor the kernel in memory, {12.0e-9 * n * n:.1f} GB for {n} rows: where that fits, use "
+            "model.gram(X).predict(...), else fewer samples; G[rows, columns] reads blocks for a solver of your own"
+        )
 
     @property
     def diagonal(self) -> Array:

@@ -20,8 +20,10 @@ from hermite_dual.population.entries.identical_rows import identical_rows
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.narrow_values import narrow_error, narrow_tangent_error
 from hermite_dual.population.entries.one_norm import has_one_map, one_map
+from hermite_dual.population.entries.trained import PARAMETERS
 from hermite_dual.population.entries.zero_rows import check_variances, zero_rows
-from hermite_dual.population.gram import population_gram
+from hermite_dual.population.gram import Gram, population_gram
+from hermite_dual.population.kernel_diagonal import kernel_diagonal
 from hermite_dual.population.ntk import population_ntk
 
 if TYPE_CHECKING:
@@ -76,6 +78,27 @@ class CrossGram:
     def shape(self) -> tuple[int, int]:
         """Shape (n, p)."""
         return (self.matrix.shape[0], self.matrix.shape[1])
+
+    @cached_property
+    def gram(self) -> "CrossGram":
+        """K between the same samples: itself, and of a tangent kernel the block that belongs to it."""
+        if not self.tangent:
+            return self
+        return population_cross_gram(replace(self.model, trained=PARAMETERS), self.shape[0], tangent=False)
+
+    @cached_property
+    def row_gram(self) -> Gram:
+        """K of the samples X, shape (n, n), computed when it is first asked for."""
+        return population_gram(self._rows)
+
+    @property
+    def row_diagonal(self) -> Array:
+        """Its diagonal `K_ii`, shape (n,), without the others."""
+        return kernel_diagonal(self._rows)
+
+    @property
+    def _rows(self) -> Model:
+        return replace(self.model, samples=self.model.samples[: self.shape[0]], trained=PARAMETERS)
 
     @cached_property
     def entry_bounds(self) -> "EntryBounds":

@@ -3,11 +3,12 @@
 Derivation: docs/theory/numerics.md, "Gram matrices".
 """
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds, LowerBoundCheck
     from hermite_dual.certified.eigenvalues.spectrum import Spectrum
     from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
+    from hermite_dual.population.cross_gram import CrossGram
+    from hermite_dual.population.kernel_solver import KernelSolver
+    from hermite_dual.population.prediction import Prediction
     from hermite_dual.population.proof.entry_bounds import EntryBounds, EntrySums
+    from hermite_dual.population.proof.prediction_bounds import TrainingRate
 
 FloatType = type[np.float64] | type[np.float32]
 _PANEL = 1024
@@ -56,6 +61,7 @@ class Gram:
     estimated_error: float
     depth: int | None
     model: Model
+    tangent: ClassVar[bool] = False
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the matrix, for NumPy."""
@@ -95,6 +101,11 @@ class Gram:
     def shape(self) -> tuple[int, int]:
         """Shape (n, n)."""
         return (self.matrix.shape[0], self.matrix.shape[1])
+
+    @property
+    def gram(self) -> "Gram":
+        """The Gram matrix K of the same samples: itself, and of a tangent kernel the one that belongs to it."""
+        return self
 
     @property
     def preactivation(self) -> Array:
@@ -174,11 +185,110 @@ class Gram:
     def eigenvalues(self) -> "Spectrum":
         """Return all eigenvalues of K with a proven radius, every error of the entries included.
 
-        Where the entries have no proven error the radius is infinite and the outcome is UNDECIDED, with the reason.
+        Where the entries have no proven error the radius is infinite and the outcome is UNDECIDED, with the reason. The
+        eigenvectors are kept, as much memory as the matrix takes, and serve `predict` as well.
         """
         from hermite_dual.population.proof.gram_spectrum import gram_eigenvalues
 
-        return gram_eigenvalues(self._float64, self.entry_bounds)
+        return gram_eigenvalues(self._float64, self.entry_bounds, self._solver.decomposition)
+
+    @cached_property
+    def _solver(self) -> "KernelSolver":
+        from hermite_dual.population.kernel_solver import KernelSolver
+
+        return KernelSolver(self._float64, self.estimated_error)
+
+    def predict(
+        self,
+        y: ArrayLike,
+        cross: "CrossGram | ArrayLike | None" = None,
+        *,
+        t: float = math.inf,
+        steps: int | None = None,
+        step: float | None = None,
+        noise: float = 0.0,
+        test_covariance: ArrayLike | None = None,
+        gram_cross: ArrayLike | None = None,
+    ) -> "Prediction":
+        """Return what the infinitely wide model answers at test samples after training on targets.
+
+        With `M = matrix + noise` and C the kernel between test and training samples the mean is `C f(M) y`:
+        `f = M^-1` at the end, kernel regression; `f = (1 - exp(-t M)) M^-1` after time t of gradient flow on
+        `1/2 sum (f - y)^2`, from outputs 0 or random ones of mean 0; `f = (1 - (1 - step M)^steps) M^-1` after steps of
+        gradient descent.
+
+        For a Gram matrix K (`DEQ.gram`) at t = inf these are mean and covariance of the Gaussian process with kernel K
+        given targets with noise of this variance; before the end, those of an ensemble of networks of which the readout
+        is trained, on targets to which such noise is added. For a tangent kernel (`DEQ.ntk`) they are those of an
+        ensemble of networks of which all parameters are trained, `noise` being the weight of a penalty
+        `noise/2 |parameters - start|^2`. Outputs are independent of one another, with one covariance for all.
+
+        Where the loss is divided by a number N, as in `1/(2 N) sum (f - y)^2` with learning rate eta, time is
+        `t = eta T / N` and a step `eta / N`. neural_tangents divides by `N = y.size`; its `diag_reg` is `noise` with
+        `diag_reg_absolute_scale=True`, otherwise `noise = diag_reg trace(matrix) / n`.
+
+        Args:
+            y: targets of the training samples, shape (n,) or (n, outputs).
+            cross: kernel between p test samples Y and the training samples X, shape (p, n): `model.gram(Y, X)` or
+                `model.ntk(Y, X)`, whose samples are checked, or an array. None for the training samples.
+            t: time of gradient flow, at least 0; `math.inf` for the end.
+            steps: steps of gradient descent in place of a time.
+            step: their size, below `2/lambda_max(M)`: see `training_rate`.
+            noise: what is added to the diagonal, at least 0, in units of the entries.
+            test_covariance: K of the test samples, shape (p, p), or its diagonal, shape (p,): for covariances where
+                cross is an array.
+            gram_cross: K between test and training samples, shape (p, n): for covariances of a tangent kernel where
+                cross is an array.
+
+        Returns:
+            A `Prediction` with its `mean`, and on demand `variance`, `covariance`, `estimated_error` and `mean_bounds`.
+
+            At t = inf one Cholesky factorization, kept with half the memory of the matrix; else an eigendecomposition,
+            which takes about 20 times as long and serves every t, steps and noise, kept with all of it.
+
+        Raises:
+            InvalidInputError: a shape does not fit, a number is not finite or negative, the samples of cross are not
+                those of this kernel, the step is too large, or M is singular at t = inf.
+            AccuracyError: the outputs are beyond float64.
+
+        >>> import numpy as np, hermite_dual as hd
+        >>> X, Y, y = np.eye(3), np.ones((2, 3)), np.array([1.0, 2.0, 3.0])
+        >>> model = hd.DEQ("tanh", sigma_w=0.3)
+        >>> theta, cross = model.ntk(X), model.ntk(Y, X)
+        >>> bool(np.allclose(theta.predict(y, cross).mean, cross.matrix @ np.linalg.solve(theta.matrix, y)))
+        True
+        >>> theta.predict(y, cross, t=0.0).mean
+        array([0., 0.])
+        """
+        from hermite_dual.population.prediction import predict
+        from hermite_dual.population.prediction_input import read_training
+
+        training = read_training(t, steps, step, noise)
+        return predict(self, self._solver, y, cross, training, test_covariance, gram_cross)
+
+    def training_rate(self, step: float | None = None, *, noise: float = 0.0) -> "TrainingRate":
+        """Return the proven rate of gradient descent on `1/2 sum (f - y)^2`, and the largest stable step.
+
+        A step multiplies the distance to the end by `1 - step lambda` along each eigenvector of `M = matrix + noise`.
+
+        Args:
+            step: its size, positive; None for that with the smallest proven rate.
+            noise: what is added to the diagonal, at least 0.
+
+        Returns:
+            PROVEN where gradient descent converges, REFUTED where it diverges, and the bounds behind it.
+
+        Raises:
+            InvalidInputError: step or noise is no such number.
+        """
+        from hermite_dual.population.prediction_input import read_training
+        from hermite_dual.population.proof.prediction_bounds import training_rate
+
+        checked = read_training(math.inf, None if step is None else 1, step, noise)
+        spectrum = self.eigenvalues()
+        largest = (float(spectrum.lower[-1]), float(spectrum.upper[-1]))
+        size = None if step is None else checked.step
+        return training_rate(self.least_eigenvalue().lower, largest, size, checked.noise)
 
     def check_lower_bound(self, value: float) -> "LowerBoundCheck":
         """Decide whether `lambda_min(K) >= value`: PROVEN, REFUTED or UNDECIDED.

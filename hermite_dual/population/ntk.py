@@ -5,7 +5,7 @@ Derivation: docs/theory/tangent_kernel.md, "Equilibrium", "What is assumed", "De
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -42,6 +42,8 @@ class TangentGram(Gram):
 
     `variances` and `preactivation` are those of the Gram matrix K that belongs to it. Not made by users: see `DEQ.ntk`.
     """
+
+    tangent: ClassVar[bool] = True
 
     @cached_property
     def gram(self) -> Gram:

@@ -65,19 +65,26 @@ class Factorization:
     tiles: Tiles
 
     def solve(self, b: Tile) -> Tile:
-        """The computed solution of `R^T R x = b`, shape (n,), in the precision of the tiles."""
+        """The computed solution of `R^T R x = b`, shape (n,) or (n, k), in the precision of the tiles."""
         x = np.array(b, dtype=self.tiles[0, 0].dtype)
-        trsv, gemv = routines(x.dtype, "trsv", "gemv")
+        trsv, gemv, trsm, gemm = routines(x.dtype, "trsv", "gemv", "trsm", "gemm")
+
+        def divided(tile: Tile, part_of_x: Tile, trans: int) -> Tile:
+            return trsv(tile, part_of_x, trans=trans) if x.ndim == 1 else trsm(1.0, tile, part_of_x, trans_a=trans)
+
+        def times(tile: Tile, part_of_x: Tile, trans: int) -> Tile:
+            return gemv(1.0, tile, part_of_x, trans=trans) if x.ndim == 1 else gemm(1.0, tile, part_of_x, trans_a=trans)
+
         count = len(self.edges) - 1
         parts = [x[self.edges[i] : self.edges[i + 1]] for i in range(count)]
         for i in range(count):
-            parts[i][:] = trsv(self.tiles[i, i], parts[i], trans=1)
+            parts[i][:] = divided(self.tiles[i, i], parts[i], 1)
             for j in range(i + 1, count):
-                parts[j] -= gemv(1.0, self.tiles[i, j], parts[i], trans=1)
+                parts[j] -= times(self.tiles[i, j], parts[i], 1)
         for i in reversed(range(count)):
             for j in range(i + 1, count):
-                parts[i] -= gemv(1.0, self.tiles[i, j], parts[j])
-            parts[i][:] = trsv(self.tiles[i, i], parts[i])
+                parts[i] -= times(self.tiles[i, j], parts[j], 0)
+            parts[i][:] = divided(self.tiles[i, i], parts[i], 0)
         return x
 
 

@@ -20,13 +20,15 @@ from numpy.typing import ArrayLike
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma, norm_above, sum_above
 from hermite_dual.certified.eigenvalues.entry_norm import entry_norm
-from hermite_dual.certified.eigenvalues.symmetric_input import has_own_error, symmetric_input
+from hermite_dual.certified.eigenvalues.symmetric_input import SymmetricInput, has_own_error, symmetric_input
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
 from hermite_dual.outcome import Outcome
 
 _CHUNK = 256  # rows of a product that are summed before they are added to the others
 _RANGE = 2.0**300  # beyond it squares of entries could overflow
+Decomposition = tuple[Array, Array]
+"""Estimates of the eigenvalues, ascending, shape (n,), and of the eigenvectors, a column each, shape (n, n)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,16 +40,20 @@ class Spectrum:
         radius: the i-th eigenvalue is within this of `values[i]`; infinite if nothing was proven.
         outcome: PROVEN if the radius is finite, else UNDECIDED.
         reason: how, or what is missing.
+        vectors: estimated eigenvectors, a column each, shape (n, n). Where PROVEN, `|A v_i - values[i] v_i|` is at most
+            1.3 radius in the 2-norm, and the columns are orthonormal to about `1e-16 n`. The angle to an eigenvector is
+            about that over the distance to the next eigenvalue: where eigenvalues are closer, only the space is known.
     """
 
     values: Array
     radius: float
     outcome: Outcome
     reason: str
+    vectors: Array
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        freeze(self.values)
+        freeze(self.values, self.vectors)
 
     @property
     def lower(self) -> Array:
@@ -86,24 +92,41 @@ def eigenvalues(A: ArrayLike, entry_error: ArrayLike = 0.0) -> Spectrum:
         spectrum: Spectrum = A.eigenvalues()  # type: ignore[union-attr]
         return spectrum
     given = symmetric_input(A, entry_error)
+    return enclosed(given, decompose(given.matrix))
+
+
+def decompose(matrix: Array) -> Decomposition:
+    """Return LAPACK's eigenvalues and eigenvectors of a symmetric matrix, shape (n, n)."""
+    values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
+    return values, vectors
+
+
+def enclosed(given: SymmetricInput, decomposition: Decomposition) -> Spectrum:
+    """Bound the distance of estimated eigenvalues to those of every symmetric matrix within the error.
+
+    Args:
+        given: the matrix and its error.
+        decomposition: estimates of its eigenvalues and eigenvectors.
+    """
     matrix, n = given.matrix, len(given.matrix)
+    values, vectors = decomposition
     exponent = 0
     if given.largest > 0 and not 1 / _RANGE < given.largest < _RANGE:
         exponent = -int(np.frexp(given.largest)[1])
         scaled = np.ldexp(matrix, exponent)
         if not np.array_equal(np.ldexp(scaled, -exponent), matrix):
             reason = "entries of very different size do not fit into float64 together; rescale the matrix"
-            return Spectrum(np.linalg.eigvalsh(scaled) * np.ldexp(1.0, -exponent), math.inf, Outcome.UNDECIDED, reason)
+            return Spectrum(values, math.inf, Outcome.UNDECIDED, reason, vectors)
         matrix = scaled
-    values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
-    radius = float(np.ldexp(spectrum_radius(matrix, values, vectors), -exponent))
-    values = np.ldexp(values, -exponent)
+    radius = float(np.ldexp(spectrum_radius(matrix, np.ldexp(values, exponent), vectors), -exponent))
     if exponent:
         radius += TINY  # values and radius may have been rounded to subnormal numbers
     radius = math.nextafter((radius + entry_norm(given.error, n)) * (1 + 4 * UNIT), math.inf)
     if not math.isfinite(radius):
-        return Spectrum(values, math.inf, Outcome.UNDECIDED, "the eigendecomposition is not accurate enough")
-    return Spectrum(values, radius, Outcome.PROVEN, "residual of an eigendecomposition with its rounding")
+        reason = "the eigendecomposition is not accurate enough"
+        return Spectrum(values, math.inf, Outcome.UNDECIDED, reason, vectors)
+    reason = "residual of an eigendecomposition with its rounding"
+    return Spectrum(values, radius, Outcome.PROVEN, reason, vectors)
 
 
 def spectrum_radius(A: Array, values: Array, vectors: Array) -> float:
@@ -117,15 +140,15 @@ def spectrum_radius(A: Array, values: Array, vectors: Array) -> float:
     if not np.all(np.diff(values) >= 0):
         return math.inf
     n = len(A)
-    units = (gamma(min(_CHUNK, n)) + gamma(-(-n // _CHUNK))) * UP
+    units = product_units(n)
     size = float(norm_above(vectors.ravel()))
-    defect = _product(vectors.T, vectors)
+    defect = chunked_product(vectors.T, vectors)
     defect[np.diag_indices(n)] -= 1.0
     # rounding: products `units |X|^T |X|`, and one subtraction on the diagonal
     gap = (float(norm_above(defect.ravel())) * (1 + UNIT) + units * size * size + 4.0 * n * n * TINY) * UP
     if not gap < 0.5:
         return math.inf
-    residual = _product(A, vectors)
+    residual = chunked_product(A, vectors)
     residual -= vectors * values
     rows = float(np.max(sum_above(np.abs(A))))
     top = float(np.max(np.abs(values)))
@@ -135,8 +158,13 @@ def spectrum_radius(A: Array, values: Array, vectors: Array) -> float:
     return norm * UP / math.sqrt(1 - gap) * (1 + 8 * UNIT)
 
 
-def _product(A: Array, B: Array) -> Array:
-    """`A B`, summed in chunks: an entry errs by at most `(gamma_c + gamma_K)(1 + tiny) |A| |B|` and underflow."""
+def product_units(n: int) -> float:
+    """The factor `(gamma_c + gamma_K)(1 + tiny)` of `|A| |B|` in the error of their product over an index below n."""
+    return (gamma(min(_CHUNK, n)) + gamma(-(-n // _CHUNK))) * UP
+
+
+def chunked_product(A: Array, B: Array) -> Array:
+    """`A B`, summed in chunks: an entry errs by at most `product_units(n) |A| |B|` and underflow."""
     total = np.zeros((A.shape[0], B.shape[1]))
     for start in range(0, A.shape[1], _CHUNK):
         total += A[:, start : start + _CHUNK] @ B[start : start + _CHUNK]

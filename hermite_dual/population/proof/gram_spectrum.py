@@ -5,16 +5,22 @@ Derivation: docs/theory/eigenvalues.md, "All eigenvalues".
 
 import math
 
-import numpy as np
-
 from hermite_dual.arrays import Array
-from hermite_dual.certified.eigenvalues.spectrum import Spectrum, eigenvalues
+from hermite_dual.certified.eigenvalues.spectrum import Decomposition, Spectrum, enclosed
+from hermite_dual.certified.eigenvalues.symmetric_input import symmetric_input
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.proof.entry_bounds import EntryBounds
 
 
-def gram_eigenvalues(matrix: Array, entries: EntryBounds) -> Spectrum:
-    """Enclose the eigenvalues of K; an infinite radius and UNDECIDED where the entries have no proven error."""
+def gram_eigenvalues(matrix: Array, entries: EntryBounds, decomposition: Decomposition) -> Spectrum:
+    """Enclose the eigenvalues of K; an infinite radius and UNDECIDED where the entries have no proven error.
+
+    Args:
+        matrix: the entries, shape (n, n).
+        entries: what is proven of them.
+        decomposition: estimated eigenvalues and eigenvectors of the matrix.
+    """
     if entries.errors is None:
-        return Spectrum(np.linalg.eigvalsh(matrix).astype(np.float64), math.inf, Outcome.UNDECIDED, entries.reason)
-    return eigenvalues(matrix, entries.errors)
+        values, vectors = decomposition
+        return Spectrum(values, math.inf, Outcome.UNDECIDED, entries.reason, vectors)
+    return enclosed(symmetric_input(matrix, entries.errors), decomposition)
