@@ -27,7 +27,7 @@ COEFFICIENTS, ENTRIES, ROWS = "test_certified_coefficients", "test_certified_gra
 TANGENT, EIGENVALUES = "test_certified_ntk", "test_certified_eigenvalues"
 SECOND, READER, PIECES = "test_certified_second_proof", "test_certified_certificate", "test_piecewise_quadratic"
 CHECK, SPECTRUM, EXACT, ZERO = "test_theorem_check", "test_spectrum", "test_exact_proof", "test_zero_rows"
-TRAINING = "test_convergence"
+TRAINING, PREDICTIONS = "test_convergence", "test_predictions"
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ SLOPES, MONOMIALS = "certified/suprema/slope_regularity.py", "certified/growth/m
 CHOLESKY, BOUNDS = "certified/eigenvalues/float_cholesky.py", "certified/eigenvalues/cholesky_bounds.py"
 RAYLEIGH, NORM = "certified/eigenvalues/rayleigh.py", "certified/eigenvalues/entry_norm.py"
 WHOLE, THEORY, BALL = (f"certified/eigenvalues/{n}.py" for n in ("spectrum", "theory_bounds", "ball_eigenvalues"))
+PREDICTION = "population/proof/prediction_bounds.py"
 VALUES, INTEGERS = "certified/eigenvalues/eigenvalues.py", "certified/eigenvalues/exact_proof.py"
 PLAIN, REBUILD, BENT = (f"certified/second_proof/{n}.py" for n in ("plain_bounds", "rebuild", "rebuild_kinks"))
 AGAIN, FILES = "certified/second_proof/rebuild_rows.py", "certified/second_proof/certificate.py"
@@ -205,6 +206,23 @@ MUTANTS = [
     ),
     Mutant(INTEGERS, "2 * row[i] > sum(map(abs, row))", "3 * row[i] > sum(map(abs, row))", (EXACT,)),
     Mutant(INTEGERS, "row[i] -= claim.denominator * errors[i] + below", "row[i] -= below", (EXACT,)),
+    # predictions
+    Mutant(
+        PREDICTION,
+        "products = np.outer(norm_above(unanswered.T) / floor",
+        "products = 0.0 * np.outer(norm_above(unanswered.T)",
+        (SHARP,),
+    ),
+    Mutant(PREDICTION, "max(least, 0.0) + noise, 0.0)", "1.0 + noise, 0.0)", (SHARP,)),
+    Mutant(PREDICTION, "responses, cross[0].T) + cross[1].T", "responses, cross[0].T)", (SHARP,)),
+    Mutant(PREDICTION, "moved += (cross[1] + units", "moved += (0.0 * cross[1] + units", (SHARP, PREDICTIONS)),
+    Mutant(
+        PREDICTION, "moved += np.abs(responses).T @ missed", "moved += 0.0 * np.abs(responses).T @ missed", (SHARP,)
+    ),
+    Mutant(PREDICTION, "(errors + rounding) @ sizes", "rounding @ sizes", (SHARP, PREDICTIONS)),
+    Mutant(PREDICTION, "- noise * solutions\n", "\n", (SHARP, PREDICTIONS)),
+    Mutant(PREDICTION, "(1 - arb(size) * low).max(arb(size) * above - 1)", "1 - arb(size) * low", (SHARP,)),
+    Mutant(PREDICTION, "elif arb(size) * below > 2:", "elif arb(size) * above > 1:", (PREDICTIONS,)),
     # the second proof and its reader
     Mutant(PLAIN, "_below(shift, residual, error)", "_below(shift, 0.0, error)", (SECOND, READER, SHARP)),
     Mutant(PLAIN, "sums += product.rows * float(product.columns.sum())", "sums *= 0.5", (SHARP, SECOND)),

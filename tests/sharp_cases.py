@@ -45,7 +45,7 @@ from hermite_dual.certified.growth import monomials
 from hermite_dual.certified.second_proof import plain_bounds
 from hermite_dual.certified.suprema.envelope import Envelope
 from hermite_dual.certified.suprema.slope_regularity import slope_regularity
-from hermite_dual.population.proof import limit_bounds
+from hermite_dual.population.proof import limit_bounds, prediction_bounds
 from hermite_dual.population.proof.certified_slope import certified_slope
 from hermite_dual.population.proof.input_rows import InputRows
 from hermite_dual.shape.shape import shape_of
@@ -776,6 +776,49 @@ def _spectrum_rounding():
             best, (spectrum.spectrum_radius(A, values, vectors), float(true)), key=lambda pair: pair[1] / pair[0]
         )
     return best
+
+
+def _regression(K: float, E: float, C: float, F: float, noise: float = 0.0) -> float:
+    one = np.ones((1, 1))
+    weights, responses = np.array([[1 / (K + noise)]]), np.array([[C / (K + noise)]])
+    bounds = prediction_bounds.regression_bounds(
+        (K * one, E * one), (C * one, F * one), noise, K - E, (one, weights, responses), C * weights
+    )
+    return bounds.largest
+
+
+@case("kernel regression: errors of both kernels, to all orders", "predictions: Errors", 1.001)
+def _regression_errors():
+    return _regression(1.0, 0.25, 1.0, 0.125), 1.125 / 0.75 - 1.0
+
+
+@case("kernel regression: errors with noise", "predictions: Errors", 1.001)
+def _regression_noise():
+    return _regression(0.75, 0.25, 1.0, 0.125, 0.25), 1.125 / 0.75 - 1.0
+
+
+@case("kernel regression: roundings of residuals", "predictions: Errors", 60)
+def _regression_rounding():
+    best = (1.0, 0.0)
+    for value in np.random.default_rng(6).uniform(1, 2, 500).tolist():
+        claim = _regression(value, 0.0, 1.0, 0.0)
+        best = max(best, (claim, float(abs(mp.mpf(1 / value) - 1 / mp.mpf(value)))), key=lambda pair: pair[1] / pair[0])
+    return best
+
+
+@case("gradient descent: rate at the least eigenvalue", "predictions: Gradient descent", 1.001)
+def _rate_least():
+    return prediction_bounds.training_rate(0.5, (2.0, 2.0), 0.25, 0.25).rate, 1 - 0.25 * 0.75
+
+
+@case("gradient descent: rate at the largest eigenvalue", "predictions: Gradient descent", 1.001)
+def _rate_largest():
+    return prediction_bounds.training_rate(0.5, (2.0, 2.0), 0.75, 0.25).rate, 0.75 * 2.25 - 1
+
+
+@case("gradient descent: the largest step", "predictions: Gradient descent", 1.001)
+def _largest_step():
+    return 2 / 2.25, prediction_bounds.training_rate(0.5, (2.0, 2.0), None, 0.25).largest_step  # a lower bound
 
 
 def _gap(bound: theory_bounds.TheoryBound, true: float) -> tuple[float, float]:

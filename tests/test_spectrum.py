@@ -44,6 +44,18 @@ def test_every_eigenvalue_is_enclosed(name):
         assert found.radius <= 1e-12 * float(top) + 1e-150
 
 
+@pytest.mark.parametrize("name", sorted(MATRICES))
+def test_residuals_of_the_vectors_are_within_what_is_said(name):
+    A = MATRICES[name]
+    spectrum = hd.eigenvalues(A)
+    with mp.workdps(60):
+        V = mp.matrix(spectrum.vectors.tolist())
+        residual = mp.matrix(A.tolist()) * V - V * mp.diag(spectrum.values.tolist())
+        for column in range(len(A)):
+            assert mp.norm(residual[:, column]) <= 1.3 * spectrum.radius
+    np.testing.assert_allclose(spectrum.vectors.T @ spectrum.vectors, np.eye(len(A)), atol=1e-14)
+
+
 def test_integer_eigenvalues_of_a_large_matrix():
     # the adjacency matrix of the 9-cube: eigenvalue 9 - 2k with multiplicity binom(9, k)
     n = 512
@@ -97,6 +109,7 @@ def test_a_gram_matrix_has_its_spectrum():
     assert unproven.outcome is Outcome.UNDECIDED
     assert unproven.radius == math.inf
     assert unproven.reason
+    assert unproven.vectors.shape == (12, 12)
 
 
 def test_bad_matrices_are_named():

@@ -172,7 +172,8 @@ def predict(
     test = None if test_covariance is None else read_test_covariance(test_covariance, len(matrix))
     between = None if gram_cross is None else read_block(gram_cross, (len(matrix), n), "gram_cross")
     weights = solver.apply(training, targets.reshape(n, -1)).reshape(targets.shape)
-    mean = matrix @ weights
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = matrix @ weights
     if not np.all(np.isfinite(mean)):
         raise AccuracyError("the outputs are beyond float64: scale the targets, which they are linear in")
     prior = Prior(kernel, cross, matrix, test, between)
