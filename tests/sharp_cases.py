@@ -45,6 +45,7 @@ from hermite_dual.certified.growth import monomials
 from hermite_dual.certified.second_proof import plain_bounds
 from hermite_dual.certified.suprema.envelope import Envelope
 from hermite_dual.certified.suprema.slope_regularity import slope_regularity
+from hermite_dual.outcome import Outcome
 from hermite_dual.population.proof import limit_bounds, prediction_bounds
 from hermite_dual.population.proof.certified_slope import certified_slope
 from hermite_dual.population.proof.input_rows import InputRows
@@ -806,19 +807,22 @@ def _regression_rounding():
     return best
 
 
+_TWO = spectrum.Spectrum(np.array([0.5, 2.0]), 0.0, Outcome.PROVEN, "diagonal", np.eye(2))
+
+
 @case("gradient descent: rate at the least eigenvalue", "predictions: Gradient descent", 1.001)
 def _rate_least():
-    return prediction_bounds.training_rate(0.5, (2.0, 2.0), 0.25, 0.25).rate, 1 - 0.25 * 0.75
+    return prediction_bounds.training_rate(0.5, _TWO, 0.25, 0.25).rate, 1 - 0.25 * 0.75
 
 
 @case("gradient descent: rate at the largest eigenvalue", "predictions: Gradient descent", 1.001)
 def _rate_largest():
-    return prediction_bounds.training_rate(0.5, (2.0, 2.0), 0.75, 0.25).rate, 0.75 * 2.25 - 1
+    return prediction_bounds.training_rate(0.5, _TWO, 0.75, 0.25).rate, 0.75 * 2.25 - 1
 
 
 @case("gradient descent: the largest step", "predictions: Gradient descent", 1.001)
 def _largest_step():
-    return 2 / 2.25, prediction_bounds.training_rate(0.5, (2.0, 2.0), None, 0.25).largest_step  # a lower bound
+    return 2 / 2.25, prediction_bounds.training_rate(0.5, _TWO, None, 0.25).largest_step  # a lower bound
 
 
 def _gap(bound: theory_bounds.TheoryBound, true: float) -> tuple[float, float]:

@@ -225,6 +225,13 @@ def test_shapes(n, p, outputs, end):
     assert np.linalg.eigvalsh(MODEL.gram(tests).matrix - found.covariance).min() > -1e-12  # targets only inform
 
 
+def test_what_a_prediction_is_can_be_read():
+    kernel, cross = kernels("ntk")
+    assert repr(kernel.predict(TARGETS, cross)) == "Prediction((3, 2), tangent kernel of 6 samples, t = infinity)"
+    early = kernels("gram")[0].predict(TARGETS[:, 0], steps=3, step=0.1, noise=0.5)
+    assert repr(early) == "Prediction((6,), Gram matrix of 6 samples, 3 steps of 0.1, noise 0.5)"
+
+
 def test_many_tiles_of_the_factor():
     rng = np.random.default_rng(3)
     samples, y = hd.on_sphere(rng.standard_normal((200, 12))), rng.standard_normal((200, 3))
@@ -338,6 +345,7 @@ def test_what_is_not_proven_says_why():
     assert "Python function" in unproven.reason
     rate = model.gram(X).training_rate(0.1)
     assert (rate.outcome, rate.rate, rate.largest_step) == (Outcome.UNDECIDED, math.inf, 0.0)
+    assert "Python function" in rate.reason
     no_least = regression_bounds(
         (np.eye(1), np.zeros((1, 1))), (np.eye(1), np.zeros((1, 1))), 0.0, 0.0, (np.eye(1),) * 3, np.eye(1)
     )

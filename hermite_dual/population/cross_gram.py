@@ -81,7 +81,7 @@ class CrossGram:
 
     @cached_property
     def gram(self) -> "CrossGram":
-        """K between the same samples: itself, and of a tangent kernel the block that belongs to it."""
+        """K between the same samples, itself; of a tangent kernel the block that belongs to it."""
         if not self.tangent:
             return self
         return population_cross_gram(replace(self.model, trained=PARAMETERS), self.shape[0], tangent=False)

@@ -104,7 +104,7 @@ class Gram:
 
     @property
     def gram(self) -> "Gram":
-        """The Gram matrix K of the same samples: itself, and of a tangent kernel the one that belongs to it."""
+        """The Gram matrix K of the same samples, itself; of a tangent kernel the one that belongs to it."""
         return self
 
     @property
@@ -285,10 +285,8 @@ class Gram:
         from hermite_dual.population.proof.prediction_bounds import training_rate
 
         checked = read_training(math.inf, None if step is None else 1, step, noise)
-        spectrum = self.eigenvalues()
-        largest = (float(spectrum.lower[-1]), float(spectrum.upper[-1]))
         size = None if step is None else checked.step
-        return training_rate(self.least_eigenvalue().lower, largest, size, checked.noise)
+        return training_rate(self.least_eigenvalue().lower, self.eigenvalues(), size, checked.noise)
 
     def check_lower_bound(self, value: float) -> "LowerBoundCheck":
         """Decide whether `lambda_min(K) >= value`: PROVEN, REFUTED or UNDECIDED.

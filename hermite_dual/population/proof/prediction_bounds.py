@@ -12,7 +12,7 @@ from flint import arb
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import lower_float, upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma, norm_above
-from hermite_dual.certified.eigenvalues.spectrum import chunked_product, product_units
+from hermite_dual.certified.eigenvalues.spectrum import Spectrum, chunked_product, product_units
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.outcome import Outcome
 
@@ -81,22 +81,21 @@ def undecided_mean(reason: str) -> MeanBounds:
 
 
 @working_precision(64)
-def training_rate(least: float, largest: tuple[float, float], step: float | None, noise: float) -> TrainingRate:
+def training_rate(least: float, spectrum: Spectrum, step: float | None, noise: float) -> TrainingRate:
     """Bound the rate of gradient descent, from bounds of the eigenvalues of a positive semidefinite kernel.
 
     Args:
         least: lower bound of the least eigenvalue, possibly `-inf`.
-        largest: lower and upper bound of the largest one, possibly infinite.
+        spectrum: all eigenvalues, of which the largest counts.
         step: its size, or None for that with the smallest proven rate.
         noise: what is added to the eigenvalues, at least 0.
     """
     low = arb(max(least, 0.0)) + arb(noise)
-    if not math.isfinite(largest[1]):
+    bounds = float(spectrum.lower[-1]), float(spectrum.upper[-1])
+    if not math.isfinite(bounds[1]):
         size = math.nan if step is None else step
-        return TrainingRate(
-            lower_float(low), math.inf, 0.0, size, math.inf, Outcome.UNDECIDED, "the entries have no proven error"
-        )
-    below, above = arb(max(largest[0], 0.0)) + arb(noise), arb(largest[1]) + arb(noise)
+        return TrainingRate(lower_float(low), math.inf, 0.0, size, math.inf, Outcome.UNDECIDED, spectrum.reason)
+    below, above = arb(max(bounds[0], 0.0)) + arb(noise), arb(bounds[1]) + arb(noise)
     size = step if step is not None else lower_float(2 / (low + above))
     rate = upper_float((1 - arb(size) * low).max(arb(size) * above - 1))
     outcome, reason = Outcome.UNDECIDED, "the bounds of the eigenvalues do not tell: another step, or noise, may"
