@@ -122,6 +122,26 @@ def test_the_curvature_of_one_neuron_is_bounded_on_the_circle(radius):
     assert rest <= float(ball.H) - float(at(start, 1e-9).H) <= 3 * (max(norms) - norms[0] + rest)
 
 
+def test_the_size_of_the_readout_bounds_the_sensitivities():
+    """At its size itself nothing changes at the start; at a distance t the bound is attained where a has moved by t."""
+    a, moved = 2.0, 0.9
+    net, X = neuron("tanh", 0.0, TANH_STEEPEST, a)
+    start = replace(start_of(net, X, ("a", "U")), readout=a)
+    assert float(at(start, 1e-6).H) == pytest.approx(float(at(replace(start, readout=math.inf), 1e-6).H), rel=1e-5)
+    ball = at(start, moved)
+    p = TANH_STEEPEST
+    slope, bend = 1 - math.tanh(p) ** 2, 2 * math.tanh(p) * (1 - math.tanh(p) ** 2)
+    hessian = np.array([[0.0, slope], [slope, (a + ball.radius) * bend]])  # |tanh''| at its largest, after a moved
+    exact = np.abs(np.linalg.eigvalsh(hessian)).max()
+    assert exact <= float(ball.H) <= 1.2 * exact
+    # with a loop the preactivation's field is a/(1 - w)
+    net, X = neuron(x, 0.6, 0.9, a)
+    start = replace(start_of(net, X, ("U",)), readout=a)
+    known = replace(start, peak=100.0, sensitivity=100.0, curvature=1.0)
+    H = float(at(known, 1e-9).H)
+    assert a / 0.4 * (1 / 0.4) ** 2 * X[0, 0] ** 2 * (1 - 1e-6) <= H <= 1.03 * a / 0.4 * (1 / 0.4) ** 2 * X[0, 0] ** 2
+
+
 def test_a_linear_readout_has_no_curvature_and_no_limit():
     net, X = neuron("tanh", 0.3, 0.5, 0.7)
     start = replace(start_of(net, X, ("a",)), residual=1e6)

@@ -124,7 +124,10 @@ def test_width_and_step_give_uniqueness_and_a_conditional_rate():
     rate = check["linear rate at width 1000 and step 0.0001"]
     assert rate.outcome is U
     assert rate.value == pytest.approx(1 - 1e-4 * 1000 * check.least_eigenvalue.lower / 4)
-    assert "small steps would be proven from width" in rate.explanation
+    assert re.search(r"small steps are proven from width \d+ on", rate.explanation)
+    near = check["Z^T Z/m at width 1000 is near K"]
+    assert near.outcome in (P, U)
+    assert (near.value is None) is (near.outcome is U)
     assert "certify_training decides" in rate.explanation
     relu = hd.DEQ.paper("relu", sigma_w2=0.05).check(X, width=1000, step=1e-4)
     known = relu["linear rate at width 1000 and step 0.0001"].explanation
@@ -137,7 +140,7 @@ def test_the_width_that_would_do_is_where_the_theorem_begins():
     rows = hd.on_sphere(np.random.default_rng(0).standard_normal((2, 20)))
     model = hd.DEQ.paper("tanh", 0.02)
     text = model.check(rows, width=10, step=1e-3)["linear rate at width 10 and step 0.001"].explanation
-    width = float(re.search(r"from width (\S+) on", text).group(1))
+    width = float(re.search(r"place of the network's is ([\d.e+]+);", text).group(1))
     y = np.array([1.0, -1.0])
     assert model.sample(int(4 * width), 20, 0).certify_training(rows, y).outcome is P
     assert model.sample(max(2, int(width / 40)), 20, 0).certify_training(rows, y).outcome is U

@@ -49,6 +49,7 @@ class Start:
         lipschitz: `sup |phi'| <= lipschitz`.
         curvature: `sup |phi''| <= curvature`.
         parameters: names of what is trained.
+        readout: `|a| <= readout`, where it is known.
     """
 
     residual: float
@@ -66,6 +67,7 @@ class Start:
     lipschitz: float
     curvature: float
     parameters: tuple[str, ...]
+    readout: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -177,8 +179,9 @@ def _advance(start: Start, way: _Way, step: float) -> bool:
     inputs = way.inputs / (1 - slope_nu * hW)
     turned = (arb(int(readout)) + (way.sensitivity**2 if recurrent else 0)).sqrt() * h
     sensitivity = slope_nu * turned + nu * M * shift * way.peak
-    way.peak = _up(way.peak + turned + (arb(start.norm) + moved) * sensitivity)
-    way.sensitivity = _up(way.sensitivity + sensitivity)
+    longest_h = (arb(start.readout) + (arb(end) if readout else 0)) / kappa  # |h_i|, by the contraction alone
+    way.peak = _up((way.peak + turned + (arb(start.norm) + moved) * sensitivity).min(longest_h))
+    way.sensitivity = _up((way.sensitivity + sensitivity).min(L * longest_h))
     way.resolvent, way.slope_resolvent, way.inputs, way.column = nu, slope_nu, _up(inputs), _up(reached)
     T = M * way.peak * nu**2 * way.column * way.inputs if driven else arb(0)
     if recurrent:
@@ -235,7 +238,8 @@ def largest_step(start: Start, here: Ball) -> float:
     """A step, about the largest, up to which the theorem holds with this radius; 0 if there is none."""
     if not start.residual < lower_float(here.gain):
         return 0.0
-    low, high = 0.0, 2.0 / lower_float(here.largest) ** 2
+    size = lower_float(here.largest)
+    low, high = 0.0, 2.0 / (size * size)  # a square that overflows leaves no step
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         low, high = (middle, high) if start.residual < residual_threshold(start, here, middle) else (low, middle)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import sympy as sp
 
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
@@ -33,7 +32,8 @@ from hermite_dual.population.theorem.hypothesis_tests import (
     row_norms,
     slope_bound,
 )
-from hermite_dual.population.theorem.width import sufficient_width
+from hermite_dual.population.theorem.limit_numbers import LimitNumbers, limit_numbers
+from hermite_dual.population.theorem.random_weights import LING, TRUONG, is_relu, linear_rate, near_limit
 
 if TYPE_CHECKING:
     from hermite_dual.deq import DEQ
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 _WIDEST = 10**15
 """Neurons, which need no network here."""
-LING, TRUONG = "Ling et al., arXiv 2205.13814", "Truong, arXiv 2302.05797"  # the papers whose statements are decided
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ class TheoremCheck:
         activation: the name of phi.
         hypotheses: bounded first and second derivative, `s^2 < 1/(8 L^2)`, the papers' scales, row norms, no parallel
             rows, phi no polynomial, parity.
-        consequences: existence and uniqueness of the equilibrium, `lambda_* > 0`, and for a given width and step the
-            linear rate.
+        consequences: existence and uniqueness of the equilibrium, `lambda_* > 0`, for a given width the distance of
+            `Z^T Z/m` from K, and with a step the linear rate: what they say of random weights holds with a probability.
         least_eigenvalue: proven enclosure of `lambda_*`.
         theorem: which paper's theorem covers the case, or why none does.
     """
@@ -116,8 +115,10 @@ def check_theorem(model: "DEQ", X: Array, width: int | None, step: float | None)
     consequences = [_population_limit(limit), _positive(least)]
     if width is not None:
         consequences.append(_finite_uniqueness(model.sigma_w, slopes[0].upper, width))
+        numbers = _limit_numbers(gram, X, least, slopes)
+        consequences.append(near_limit(numbers, width))
         if step is not None:
-            consequences.append(_rate(gram, X, least, slopes, width, step))
+            consequences.append(linear_rate(numbers, least, phi, width, step))
     return TheoremCheck(phi.name, hypotheses, tuple(consequences), least, _theorem(phi, hypotheses))
 
 
@@ -145,6 +146,15 @@ def _least_eigenvalue(model: "DEQ", X: Array, limit: Hypothesis) -> "tuple[Gram 
         return gram, gram.least_eigenvalue()
     except HermiteDualError as error:
         return None, EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, str(error))
+
+
+def _limit_numbers(
+    gram: "Gram | None", X: Array, least: EigenvalueBounds, slopes: tuple[DerivativeBound, DerivativeBound]
+) -> LimitNumbers | None:
+    """What statements about random weights are made from, where all of it is proven; phi'' may be unbounded."""
+    if gram is None or not least.lower > 0.0 or slopes[0].outcome is not Outcome.PROVEN:
+        return None
+    return limit_numbers(gram, X, least.lower, (slopes[0].upper, slopes[1].upper))
 
 
 def _singular(model: "DEQ", X: Array) -> str | None:
@@ -214,49 +224,12 @@ def _finite_uniqueness(sigma_w: float, lipschitz: float, width: int) -> Hypothes
     return Hypothesis(name, outcome, probability, explanation)
 
 
-def _rate(
-    gram: "Gram | None",
-    X: Array,
-    least: EigenvalueBounds,
-    slopes: tuple[DerivativeBound, DerivativeBound],
-    width: int,
-    step: float,
-) -> Hypothesis:
-    """`1 - eta lambda_0/2` with `lambda_0 = m lambda_*/2`, and the width at which the limit's numbers would do."""
-    name = f"linear rate at width {width} and step {step:g}"
-    if gram is None or not least.lower > 0.0:
-        return Hypothesis(name, Outcome.UNDECIDED, None, "lambda_* > 0 is not proven")
-    factor = 1.0 - 0.25 * step * width * least.lower * (1 - 16 * UNIT)
-    if factor <= 0.0:
-        explanation = f"eta m lambda_*/4 >= 1: the step is too large for the theorem; take it below {step / 4:g}"
-        return Hypothesis(name, Outcome.UNDECIDED, factor, explanation)
-    explanation = f"papers promise the factor 1 - eta m lambda_*/4 <= {factor:.12g} a step beyond a width"
-    if _is_relu(gram.model.activation):
-        explanation += f"; {LING}, leaves its constants open"
-    elif any(slope.outcome is not Outcome.PROVEN for slope in slopes):
-        explanation += "; without bounds of phi' and phi'' no width is known here"
-    else:
-        enough = sufficient_width(gram, X, (slopes[0].upper, slopes[1].upper))
-        explanation += (
-            "; with the numbers of the limit at the start, and targets +-1, small steps would be proven from width "
-            f"{enough:.3g} on"
-            if math.isfinite(enough)
-            else "; 2 sigma_w L >= 1, so that no width is known here"
-        )
-    explanation += ". What holds for one network and its targets, its certify_training decides"
-    return Hypothesis(name, Outcome.UNDECIDED, factor, explanation)
-
-
-def _is_relu(phi: Activation) -> bool:
-    return phi.expr is not None and bool(sp.simplify(phi.expr - sp.Max(phi.symbol, 0)) == 0)
-
-
 def _theorem(phi: Activation, hypotheses: tuple[Hypothesis, ...]) -> str:
     first, second, condition, *data = (item.outcome is Outcome.PROVEN for item in hypotheses[:7])
     scales, norms, parallel, polynomial = data
-    is_relu = _is_relu(phi)
+    relu = is_relu(phi)
     common = condition and scales and norms and parallel
-    if is_relu:
+    if relu:
         proven = "are proven here" if common else "are not all proven here"
         return f"{LING}, covers ReLU: its assumptions on model and samples {proven}; |y_i| = O(1) is not looked at."
     if common and first and second and polynomial:
