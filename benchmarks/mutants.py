@@ -28,6 +28,7 @@ TANGENT, EIGENVALUES = "test_certified_ntk", "test_certified_eigenvalues"
 SECOND, READER, PIECES = "test_certified_second_proof", "test_certified_certificate", "test_piecewise_quadratic"
 CHECK, SPECTRUM, EXACT, ZERO = "test_theorem_check", "test_spectrum", "test_exact_proof", "test_zero_rows"
 TRAINING, PREDICTIONS = "test_convergence", "test_predictions"
+TRAINING, RANDOM = "test_convergence", "test_width"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ SLICED, JSON = "certified/counted/sliced_product.py", "data/json_files.py"
 LIMIT, LAYERS, INPUTS = (f"population/proof/{name}.py" for name in ("limit_bounds", "entry_bounds", "input_rows"))
 WAY, START, RESOLVENT = "population/theorem/convergence.py", "finite/proven_start.py", "finite/resolvent.py"
 SLOPE, TESTS = "population/proof/certified_slope.py", "population/theorem/hypothesis_tests.py"
+NUMBERS, DEVIATION, WIDTHS = (f"population/theorem/{name}.py" for name in ("limit_numbers", "gram_deviation", "width"))
 
 MUTANTS = [
     # balls and units
@@ -252,7 +254,6 @@ MUTANTS = [
         WAY, "change = way.resolvent * (L * hW + longest * M * shift)", "change = way.resolvent * L * hW", (TRAINING,)
     ),
     Mutant(WAY, "(L * hW + longest * M * shift)", "(longest * M * shift)", (TRAINING,)),
-    Mutant(WAY, "way.peak = _up(way.peak + turned +", "way.peak = _up(way.peak +", (TRAINING,)),
     Mutant(WAY, "sensitivity = slope_nu * turned + nu * M * shift * way.peak", "sensitivity = arb(0)", (TRAINING,)),
     Mutant(WAY, "inputs = way.inputs / (1 - slope_nu * hW)", "inputs = way.inputs", (TRAINING,)),
     Mutant(
@@ -288,6 +289,68 @@ MUTANTS = [
     ),
     Mutant(RESOLVENT, "claims[0] / math.sqrt(1 - error * claims[0] ** 2) * UP", "0.98 * claims[0]", (TRAINING,)),
     Mutant(RESOLVENT, "shift = (weights / claim) ** 2", "shift = (weights / claim) ** 2 / 1.1", (TRAINING,)),
+    Mutant(WAY, "way.peak = _up((way.peak + turned +", "way.peak = _up((way.peak +", (TRAINING,)),
+    Mutant(
+        WAY, "(arb(start.readout) + (arb(end) if readout else 0)) / kappa", "arb(start.readout) / kappa", (TRAINING,)
+    ),
+    Mutant(WAY, "(arb(end) if readout else 0)) / kappa", "(arb(end) if readout else 0))", (TRAINING,)),
+    Mutant(WAY, "sensitivity).min(L * longest_h)", "sensitivity).min(L * longest_h / 2)", (TRAINING,)),
+    # random weights
+    Mutant(NUMBERS, "samples=samples,", "samples=samples / 1.001,", (RANDOM,)),
+    Mutant(NUMBERS, "ones = 1.0 if bias else 0.0", "ones = 0.0", (RANDOM,)),
+    Mutant(NUMBERS, "(c + lost * UP -", "(c -", (RANDOM,)),
+    Mutant(NUMBERS, "(space.ritz.value + space.ritz.residual)", "0.999 * space.ritz.value", (RANDOM,)),
+    Mutant(NUMBERS, "((top - middle) ** 2 + (top + middle) ** 2)", "((top + middle) ** 2)", (RANDOM,)),
+    Mutant(NUMBERS, "diagonal - S_error.diagonal() * UP, 0.0", "diagonal + S_error.diagonal() * UP, 0.0", (RANDOM,)),
+    Mutant(DEVIATION, "_RARE_BITS, _RARE_POWER = 60, 6", "_RARE_BITS, _RARE_POWER = 60, 5", (RANDOM,)),
+    Mutant(DEVIATION, "_RARE_BITS, _RARE_POWER = 60, 6", "_RARE_BITS, _RARE_POWER = 50, 6", (RANDOM,)),
+    Mutant(DEVIATION, "_FOURTH = 1.31608", "_FOURTH = 1.0", (RANDOM,)),
+    Mutant(DEVIATION, "norm = sigma * (2 +", "norm = sigma * (1 +", (RANDOM,)),
+    Mutant(DEVIATION, "(2 * (2 / rare).log() / m)", "((2 / rare).log() / m)", (RANDOM,)),
+    Mutant(DEVIATION, "(2 * (2 * m / rare).log() / m)", "(2 * (2 / rare).log() / m)", (RANDOM,)),
+    Mutant(DEVIATION, "(1 + (L * column / kappa) ** 2).sqrt()", "(1 + (L * column) ** 2).sqrt()", (RANDOM,)),
+    Mutant(DEVIATION, "extra = 4 * fourth_root", "extra = 2 * fourth_root", (RANDOM,)),
+    Mutant(DEVIATION, "roots = (roots + 2 * fourth_root * moments) * UP", "roots = roots * UP", (RANDOM,)),
+    Mutant(
+        DEVIATION,
+        "limit.states + limit.lipschitz * (roots + shifts)",
+        "limit.states + limit.lipschitz * roots",
+        (RANDOM,),
+    ),
+    Mutant(DEVIATION, "speed = 4 * gain**2 / m", "speed = 2 * gain**2 / m", (SHARP,)),
+    Mutant(DEVIATION, "(sigma**2 * square + total * trace)", "(total * trace)", (RANDOM,)),
+    Mutant(DEVIATION, "(trace**2 + speed * arb(limit.input_norm) * trace) / drained", "trace**2", (RANDOM,)),
+    Mutant(DEVIATION, "constant = shift**2 + contraction * moved**2 +", "constant = shift**2 +", (RANDOM,)),
+    Mutant(
+        DEVIATION, "stretched * (2 * largest.sqrt() + stretched)", "stretched * (largest.sqrt() + stretched)", (RANDOM,)
+    ),
+    Mutant(DEVIATION, "(2 * turned + variance * weighted)", "(turned + variance * weighted)", (RANDOM,)),
+    Mutant(DEVIATION, "(2 * turned + variance * weighted)", "(2 * turned)", (RANDOM,)),
+    Mutant(DEVIATION, "2 * arb(root) * (arb(_total(values))", "arb(root) * (arb(_total(values))", (RANDOM,)),
+    Mutant(DEVIATION, "linear = 2 * (shift + contraction * moved)", "linear = 2 * shift", (RANDOM,)),
+    Mutant(DEVIATION, "kept = 1 - contraction", "kept = arb(1)", (RANDOM,)),
+    Mutant(DEVIATION, "linear * y + contraction * distance", "linear * y", (RANDOM,)),
+    Mutant(DEVIATION, "free = kept * largest + constant + spread", "free = kept * largest + constant", (SHARP,)),
+    Mutant(DEVIATION, "noise + arb(2).sqrt() * sigma**2", "noise + sigma**2", (RANDOM,)),
+    Mutant(DEVIATION, "arb(6).sqrt() * gain * noise", "arb(3).sqrt() * gain * noise", (RANDOM,)),
+    Mutant(DEVIATION, "room = 1 - (sigma + b) * L * (1 + second)", "room = 1 - sigma * L * (1 + second)", (RANDOM,)),
+    Mutant(DEVIATION, "(sigma + b) * L * (1 + second)", "(sigma + b) * L", (RANDOM,)),
+    Mutant(DEVIATION, "(weight**2 + arb(self.limit.input_norm))", "arb(self.limit.input_norm)", (SHARP,)),
+    Mutant(DEVIATION, "e = self.gain * (2 * (1 / failure).log()", "e = self.gain * ((1 / failure).log()", (RANDOM,)),
+    Mutant(DEVIATION, "arb(self.limit.least) - self.mean - spread**2", "arb(self.limit.least) - self.mean", (RANDOM,)),
+    Mutant(DEVIATION, "arb(self.limit.least) - self.mean - spread**2", "arb(self.limit.least) - spread**2", (RANDOM,)),
+    Mutant(DEVIATION, "middle - spread / 2 -", "middle -", (RANDOM,)),
+    Mutant(DEVIATION, "- arb(eta) * size)", ")", (RANDOM,)),
+    Mutant(DEVIATION, "n * (1 + 2 / arb(eta)).log()", "n * (1 + 1 / arb(eta)).log()", (RANDOM,)),
+    Mutant(DEVIATION, "2 * size * known.slope(size) * far", "size * known.slope(size) * far", (RANDOM,)),
+    Mutant(WIDTHS, "_SHARES = 6", "_SHARES = 5", (RANDOM,)),
+    Mutant(WIDTHS, "(trace**2 + n).sqrt() + size * tail", "(trace**2 + n).sqrt()", (SHARP,)),
+    Mutant(WIDTHS, "(trace**2 + n).sqrt()", "trace", (RANDOM,)),
+    Mutant(WIDTHS, "(2 * (2 * m * n / share).log() / m)", "(2 * (2 * m / share).log() / m)", (RANDOM,)),
+    Mutant(WIDTHS, "(1 + known.column * known.gain) * highest", "highest", (RANDOM,)),
+    Mutant(WIDTHS, "readout = 1 + tail / root", "readout = arb(1)", (RANDOM,)),
+    Mutant(WIDTHS, "(s - Y * (1 + s / Y).log())", "(s - Y * (s / Y).log())", (SHARP,)),
+    Mutant(WIDTHS, "kappa / L * (s - Y", "1 / L * (s - Y", (SHARP,)),
 ]
 EQUIVALENT = {
     f"{ENVELOPE}: if value.is_finite(): nearest -> if True: nearest": "the magnitude of a ball that is not finite is "

@@ -49,6 +49,10 @@ from hermite_dual.outcome import Outcome
 from hermite_dual.population.proof import limit_bounds, prediction_bounds
 from hermite_dual.population.proof.certified_slope import certified_slope
 from hermite_dual.population.proof.input_rows import InputRows
+from hermite_dual.population.theorem.convergence import Start
+from hermite_dual.population.theorem.gram_deviation import deviation
+from hermite_dual.population.theorem.limit_numbers import LimitNumbers
+from hermite_dual.population.theorem.width import random_start, small_steps_threshold
 from hermite_dual.shape.shape import shape_of
 
 x = sp.Symbol("x", real=True)
@@ -883,3 +887,56 @@ def table() -> list[tuple[str, str, float, float, float, float]]:
         claim, measured = one.both()
         rows.append((one.name, one.source, claim, measured, claim / measured if measured else math.inf, one.factor))
     return rows
+
+
+# Networks with random weights
+
+
+def _weights(**changes):
+    """Numbers of a limit with one sample."""
+    one = np.ones(1)
+    numbers = {
+        "states": one, "variances": one, "least_variances": one, "covariances": one, "inputs": one, "least": 1.0,
+        "largest": 1.0, "input_norm": 1.0, "samples": 1.0, "longest": 1.0, "sigma_w": 0.0, "lipschitz": 1.0,
+        "curvature": 0.0, "at_zero": 0.0, "span": math.inf, "parameters": ("a", "W", "U"),
+    }  # fmt: skip
+    return LimitNumbers(**(numbers | changes))
+
+
+@case("random weights: fluctuation of the Gram matrix", "random_weights: Second moments", 1.3)
+def _fluctuation():
+    # phi = 1 + eps x and nothing recurs: G - K = 2 eps mean(v) + eps^2 (..), normal to first order
+    eps, m = 1e-8, 1e4
+    claim = deviation(_weights(lipschitz=eps, at_zero=1.0), m).distance
+    return float(claim.upper()), float(2 * mp.mpf(eps) / mp.sqrt(m) * mp.sqrt(2 / mp.pi))
+
+
+@case("random weights: how fast the norm of the states moves", "random_weights: The event", 1.001)
+def _speed():
+    # one linear neuron z = v/(1 - w) with W = sigma w', V = sqrt(B) v': the gradient in (w', v')
+    w, v, sigma, B = mp.mpf(0.3), mp.mpf(1.1), 0.4, 0.7
+    limit = _weights(sigma_w=sigma, input_norm=B)
+    known = replace(deviation(_weights(), 1.0), width=1.0, limit=limit, gain=1 / arb(1 - 0.3))
+    gradient = mp.sqrt((sigma * v / (1 - w) ** 2) ** 2 + B / (1 - w) ** 2)
+    return float(known.slope(arb(float(v / (1 - w)))).upper()), float(gradient)
+
+
+@case("random weights: the threshold of small steps", "random_weights: The width", 1.001)
+def _small_steps():
+    # at small s/Y the integral is (kappa/L) s^2/(2 Y)
+    s, Y, norm = 1e-3, 10.0, 0.4
+    numbers = dict.fromkeys(("residual", "largest", "column", "input_column", "peak", "sensitivity"), 1.0)
+    numbers |= {"resolvent": 1 / 0.6, "slope_resolvent": 1 / 0.6, "lipschitz": 1.0, "curvature": 0.0}
+    start = Start(**numbers, least=s, least_states=s, norm=norm, inputs=Y, parameters=("a", "W", "U"))
+    kappa, ratio = 1 - mp.mpf(norm), mp.mpf(s) / Y
+    exact = kappa * (mp.mpf(s) - Y * mp.log1p(ratio))
+    return float(exact), small_steps_threshold(start)  # a lower bound: the exact one is what may be claimed
+
+
+@case("random weights: the outputs of a network", "random_weights: The start", 1.3)
+def _outputs():
+    # one sample: f is normal of variance G, whose tail beyond 1 + x is measured at the failure of one share
+    m, failure = 1e12, 1e-3
+    start = random_start(_weights(lipschitz=1e-6, at_zero=1.0, curvature=1.0), m, failure)
+    beyond = mp.findroot(lambda t: mp.erfc(t / mp.sqrt(2)) / 2 - mp.mpf(failure) / 6, 3.5)
+    return start.residual, float(1 + beyond)

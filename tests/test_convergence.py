@@ -134,6 +134,11 @@ def test_the_size_of_the_readout_bounds_the_sensitivities():
     hessian = np.array([[0.0, slope], [slope, (a + ball.radius) * bend]])  # |tanh''| at its largest, after a moved
     exact = np.abs(np.linalg.eigvalsh(hessian)).max()
     assert exact <= float(ball.H) <= 1.2 * exact
+    # g = L h, of which W's curvature 2 gamma nu' ||Y|| is made
+    net, X = neuron(x, 0.3, 0.9, 0.7)
+    start = replace(start_of(net, X, ("W",)), readout=0.7)
+    second = abs(slope_of_output(x, 0.3, net.U[0, 0], 0.7, 1.0, (0, 1, 0))[1])
+    assert second * (1 - 1e-5) <= float(at(start, 1e-6).H) <= second * SLIGHT
     # with a loop the preactivation's field is a/(1 - w)
     net, X = neuron(x, 0.6, 0.9, a)
     start = replace(start_of(net, X, ("U",)), readout=a)
