@@ -29,6 +29,7 @@ SECOND, READER, PIECES = "test_certified_second_proof", "test_certified_certific
 CHECK, SPECTRUM, EXACT, ZERO = "test_theorem_check", "test_spectrum", "test_exact_proof", "test_zero_rows"
 TRAINING, PREDICTIONS = "test_convergence", "test_predictions"
 TRAINING, RANDOM = "test_convergence", "test_width"
+TRAINING, SPHERE = "test_convergence", "test_sphere"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ AGAIN, FILES = "certified/second_proof/rebuild_rows.py", "certified/second_proof
 SLICED, JSON = "certified/counted/sliced_product.py", "data/json_files.py"
 LIMIT, LAYERS, INPUTS = (f"population/proof/{name}.py" for name in ("limit_bounds", "entry_bounds", "input_rows"))
 WAY, START, RESOLVENT = "population/theorem/convergence.py", "finite/proven_start.py", "finite/resolvent.py"
+HARMONICS = "sphere_spectrum.py"
 SLOPE, TESTS = "population/proof/certified_slope.py", "population/theorem/hypothesis_tests.py"
 NUMBERS, DEVIATION, WIDTHS = (f"population/theorem/{name}.py" for name in ("limit_numbers", "gram_deviation", "width"))
 
@@ -225,6 +227,12 @@ MUTANTS = [
     Mutant(PREDICTION, "- noise * solutions\n", "\n", (SHARP, PREDICTIONS)),
     Mutant(PREDICTION, "(1 - arb(size) * low).max(arb(size) * above - 1)", "1 - arb(size) * low", (SHARP,)),
     Mutant(PREDICTION, "elif arb(size) * below > 2:", "elif arb(size) * above > 1:", (PREDICTIONS,)),
+    # spectra on the sphere
+    Mutant(HARMONICS, "r = max(start, degree, turn)", "r = max(start, degree)", (SHARP,)),
+    Mutant(HARMONICS, "return total + remainder.union(arb(0))", "return total", (SHARP,)),
+    Mutant(HARMONICS, "(trace - mirrored) / 2", "(trace - mirrored) / 4", (SHARP,)),
+    Mutant(HARMONICS, "tails[degree % 2]", "tails[1 - degree % 2]", (SHARP, SPHERE)),
+    Mutant(HARMONICS, "/ ((r - degree + 2) * (d + r + degree))", "/ ((r + 2) * (d + r))", (SPHERE,)),
     # the second proof and its reader
     Mutant(PLAIN, "_below(shift, residual, error)", "_below(shift, 0.0, error)", (SECOND, READER, SHARP)),
     Mutant(PLAIN, "sums += product.rows * float(product.columns.sum())", "sums *= 0.5", (SHARP, SECOND)),

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from hermite_dual.data.digits import load_digits
     from hermite_dual.deq import DEQ
     from hermite_dual.finite import FiniteDEQ, FiniteMLP, TrainingCertificate, TrainingRun, UntiedNetwork
+    from hermite_dual.dual_constants import DualConstants, ExplicitEquivalent
+    from hermite_dual.finite import FiniteDEQ, TrainingCertificate, TrainingRun, UntiedNetwork
     from hermite_dual.kernel_series import KernelSeries
     from hermite_dual.mlp import MLP
     from hermite_dual.outofcore.cost import GramCost
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from hermite_dual.report.plot import plot_coefficients, plot_dual_kernel, plot_error_by_width, plot_spectrum
     from hermite_dual.report.style import save_figure
     from hermite_dual.report.tables.table import Table, table
+    from hermite_dual.sphere_spectrum import SphereSpectrum
     from hermite_dual.sweeps.result import SweepResult
     from hermite_dual.sweeps.sweep import sweep
     from hermite_dual.validation import ValidationReport, Verdict
@@ -63,7 +66,9 @@ if TYPE_CHECKING:
 _LOADED_ON_USE = {
     "CrossGram": "population.cross_gram",
     "DEQ": "deq",
+    "DualConstants": "dual_constants",
     "EigenvalueBounds": "certified.eigenvalues.eigenvalues",
+    "ExplicitEquivalent": "dual_constants",
     "FiniteDEQ": "finite",
     "FiniteMLP": "finite",
     "Gram": "population.gram",
@@ -74,6 +79,7 @@ _LOADED_ON_USE = {
     "MLP": "mlp",
     "Prediction": "population.prediction",
     "Spectrum": "certified.eigenvalues.spectrum",
+    "SphereSpectrum": "sphere_spectrum",
     "StoredGram": "outofcore.stored_gram",
     "SweepResult": "sweeps.result",
     "Table": "report.tables.table",
@@ -114,8 +120,10 @@ __all__ = [
     "DataFileError",
     "DerivationError",
     "Dual",
+    "DualConstants",
     "DualForm",
     "EigenvalueBounds",
+    "ExplicitEquivalent",
     "FiniteDEQ",
     "FiniteMLP",
     "ForkedProcessError",
@@ -134,6 +142,7 @@ __all__ = [
     "ParseError",
     "Prediction",
     "Spectrum",
+    "SphereSpectrum",
     "StoredGram",
     "SweepResult",
     "Table",

@@ -23,7 +23,9 @@ from hermite_dual.symbols import rho
 from hermite_dual.verified_form import verified_dual
 
 if TYPE_CHECKING:
+    from hermite_dual.dual_constants import DualConstants, ExplicitEquivalent
     from hermite_dual.kernel_series import KernelSeries
+    from hermite_dual.sphere_spectrum import SphereSpectrum
 
 
 _MAX_DEGREE = 20_000
@@ -378,6 +380,70 @@ class Dual:
             InvalidInputError: phi jumps, or is a Python function without a known derivative.
         """
         return Dual(self.activation.derivative())
+
+    def sphere_eigenvalues(self, d: int, degrees: int, variance: Any = 1, terms: int = 1024) -> "SphereSpectrum":
+        """Return proven eigenvalues of `k(q, q, q <x, y>)` on the unit sphere of `R^d`, under its uniform law.
+
+        `lambda_l = sum_r a_r(q)^2 tau_{r,l}`, the eigenvalue of the spherical harmonics of degree l; the closed form
+        of `tau_{r,l}` and the bound of what is left out are derived in the theory's page on the sphere.
+
+        Args:
+            d: the dimension of the space, at least 2.
+            degrees: how many degrees, from 0 on.
+            variance: q > 0, of the rows; exact as in `coefficient_balls`.
+            terms: at most how many terms of the series are summed, 1 to 4,000. Smooth activations need few; with kinks
+                `SphereSpectrum.errors` says what they leave.
+
+        Raises:
+            InvalidInputError: an argument is out of range, or phi is a Python function.
+            AccuracyError, NotIntegrableError: as `coefficient_balls`.
+
+        >>> spectrum = dual("relu").sphere_eigenvalues(3, 3)
+        >>> bool(abs(spectrum.eigenvalues[0] - 3 / 16) <= spectrum.errors[0] < 1e-8)
+        True
+        """
+        from hermite_dual.sphere_spectrum import sphere_spectrum
+
+        return sphere_spectrum(self._shape(), d, degrees, variance, terms)
+
+    def constants(self, variance: Any = 1, digits: int = 15) -> "DualConstants":
+        """Return `mu_0 = a_0`, `mu_1 = a_1`, `mu_star`, `zeta = mu_1 / mu_star` and `eta = Var phi`, with proven balls.
+
+        `mu_star^2 = E[phi^2] - a_0^2 - a_1^2`, all at variance q.
+
+        Args:
+            variance: q > 0, exact as in `coefficient_balls`.
+            digits: accuracy; `hermite_dual.dual_constants.dual_constants` says relative to what.
+
+        Raises:
+            InvalidInputError: an argument is out of range, or phi is a Python function.
+            AccuracyError, NotIntegrableError: as `coefficient_balls`.
+
+        >>> round(dual("relu").constants().zeta ** 2, 8)
+        2.75193839
+        """
+        from hermite_dual.dual_constants import dual_constants
+
+        return dual_constants(self._shape(), variance, digits)
+
+    def explicit_equivalent(self, sigma_a2: Any, tau: Any = 1, digits: int = 15) -> "ExplicitEquivalent":
+        """Return the coefficients of the explicit network equivalent to a deep equilibrium model, as in public code.
+
+        Args:
+            sigma_a2: `sigma_a^2`, the variance of the recurrent weights, between 0 and 1.
+            tau: the standard deviation of the preactivations; phi is centred there.
+            digits: the radii of the balls are at most `10^-digits`, relatively where a coefficient exceeds 1.
+
+        Raises:
+            InvalidInputError: an argument is out of range, or phi is a Python function.
+            AccuracyError, NotIntegrableError: as `coefficient_balls`, for phi and for phi^2.
+
+        >>> round(dual("relu").explicit_equivalent(0.2).alpha_4, 8)
+        0.85852479
+        """
+        from hermite_dual.dual_constants import explicit_equivalent
+
+        return explicit_equivalent(self._shape(), sigma_a2, tau, digits)
 
 
 def dual(phi: ActivationLike, **parameters: Any) -> Dual:

@@ -54,6 +54,8 @@ from hermite_dual.population.theorem.gram_deviation import deviation
 from hermite_dual.population.theorem.limit_numbers import LimitNumbers
 from hermite_dual.population.theorem.width import random_start, small_steps_threshold
 from hermite_dual.shape.shape import shape_of
+from hermite_dual.sphere_spectrum import sphere_spectrum
+from hermite_dual.symbolic.hermite import normalized_hermite
 
 x = sp.Symbol("x", real=True)
 _DIGITS = 60  # of what is measured
@@ -864,6 +866,29 @@ def _khatri_rao():
 def _moduli():
     S, e = np.array([[1.0, 0.5], [0.5, 1.0]]), 1e-3
     return theory_bounds.correlation_moduli(S, e)[0][0, 1], float(mp.mpf("0.501") / (1 - mp.mpf(e)))
+
+
+# Spectra on the sphere
+
+
+def _left_out(expr: sp.Expr, d: int, degree: int, r: int, terms: int) -> tuple[float, float]:
+    """An eigenvalue of which only `a_r^2` is left out: the upper end of its ball, and `a_r^2` times the factor of r."""
+    ball = sphere_spectrum(shape_of(expr, x), d, degree + 1, 1, terms).balls[degree]
+    double = math.prod(range(r - degree, 1, -2))
+    factor = Fraction(math.factorial(r), double * math.prod(d + 2 * j for j in range((r + degree) // 2)))
+    square = Fraction(sp.Poly(expr, x).LC() ** 2 * math.factorial(r))
+    return float(ball.upper()), float(square * factor)
+
+
+@case("sphere: the terms left out, of one parity", "sphere: What is left out", 1.001)
+def _sphere_tail():
+    return _left_out(x**3 - 3 * x + 5, 4, 1, 3, 3)  # 5 is among the terms, and of the other parity
+
+
+@case("sphere: factors that still increase", "sphere: What is left out", 1.001)
+def _sphere_turn():
+    # of all factors of degree 6 that of the power 12 is the largest
+    return _left_out(normalized_hermite(12, x) * sp.sqrt(sp.factorial(12)), 5, 6, 12, 8)
 
 
 # The second proof

@@ -21,7 +21,7 @@ shape
 certified.suprema symbolic
 activation
 certified.enclosures
-numeric identity kernel_series
+numeric identity kernel_series sphere_spectrum dual_constants
 verified_form certified.counted
 certified.eigenvalues
 certified.second_proof

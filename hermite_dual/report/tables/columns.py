@@ -87,6 +87,16 @@ def _coefficient_column(r: int) -> Column:
     return Column(f"a{r}", f"a_{r}", rf"$a_{{{r}}}$", cell)
 
 
+def _constant_column(key: str, latex: str) -> Column:
+    def cell(subject: Subject) -> Cell:
+        balls = subject.dual.constants(digits=subject.digits + 6).balls
+        if key not in balls:
+            return Missing("mu_* = 0: the activation is affine", shown="∞")
+        return _number(balls[key], subject.digits)
+
+    return Column(key, key.replace("star", "*"), latex, cell)
+
+
 def _number(ball: arb, digits: int) -> Cell:
     return _enclosed(exact_fraction(ball.lower()), exact_fraction(ball.upper()), digits)
 
@@ -162,6 +172,11 @@ COLUMNS: dict[str, Column] = {
         ),
         Column("sigma_w", "sigma_w below", r"$1/L$", lambda subject: _largest_sigma_w(subject, 1)),
         Column("sigma_w_finite", "sigma_w below (networks)", r"$1/(2L)$", lambda subject: _largest_sigma_w(subject, 2)),
+        _constant_column("mu_0", r"$\mu_0$"),
+        _constant_column("mu_1", r"$\mu_1$"),
+        _constant_column("mu_star", r"$\mu_*$"),
+        _constant_column("zeta", r"$\zeta$"),
+        _constant_column("eta", r"$\eta$"),
         Column("lambda", "lambda_*", r"$\lambda_*$", _least_eigenvalue, needs_data=True),
         _theory_column("ling", "Ling"),
         _theory_column("khatri_rao", "Khatri-Rao"),

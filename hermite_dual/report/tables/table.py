@@ -184,7 +184,8 @@ def table(
             fixed point `q = sigma_w^2 E[phi(sqrt(q) Z)^2] + sigma_u^2 + sigma_b^2` of rows of norm sqrt(d)),
             `"lipschitz"` (`L = sup |phi'|`), `"second_derivative"` (`sup |phi''|`), `"sigma_w"` (`1/L`, below which
             the population Gram matrix exists), `"sigma_w_finite"` (`1/(2L)`, below which wide networks contract, the
-            papers' `s^2 < 1/(8 L^2)`), and with data `"lambda"` (a proven interval of the least eigenvalue of the
+            papers' `s^2 < 1/(8 L^2)`), `"mu_0"`, `"mu_1"`, `"mu_star"`, `"zeta"` and `"eta"` (those of
+            `Dual.constants`, at variance 1), and with data `"lambda"` (a proven interval of the least eigenvalue of the
             population Gram matrix) and the theory's lower bounds `"ling"`, `"khatri_rao"`, `"hermite_gershgorin"`
             with the percentage of it that they reach.
         data: samples, shape (n, d); taken as they are, see `hermite_dual.on_sphere`.
