@@ -31,6 +31,7 @@ from hermite_dual.symbolic.normal import GaussianWeight, NormalCDF
 from hermite_dual.symbols import c, q1, q2, rho, x
 
 if TYPE_CHECKING:
+    from hermite_dual.activation_design import DesignedActivation, activation_from_dual, activation_from_ntk
     from hermite_dual.certified.eigenvalues.eigenvalues import (
         EigenvalueBounds,
         LowerBoundCheck,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from hermite_dual.report.plot import plot_coefficients, plot_dual_kernel, plot_error_by_width, plot_spectrum
     from hermite_dual.report.style import save_figure
     from hermite_dual.report.tables.table import Table, table
+    from hermite_dual.shaping import ShapedActivation, deep_kernel_shaping, tailored_activation, tailored_leaky_relu
     from hermite_dual.sphere_spectrum import SphereSpectrum
     from hermite_dual.sweeps.result import SweepResult
     from hermite_dual.sweeps.sweep import sweep
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
 _LOADED_ON_USE = {
     "CrossGram": "population.cross_gram",
     "DEQ": "deq",
+    "DesignedActivation": "activation_design",
     "DualConstants": "dual_constants",
     "EigenvalueBounds": "certified.eigenvalues.eigenvalues",
     "ExplicitEquivalent": "dual_constants",
@@ -78,6 +81,7 @@ _LOADED_ON_USE = {
     "LowerBoundCheck": "certified.eigenvalues.eigenvalues",
     "MLP": "mlp",
     "Prediction": "population.prediction",
+    "ShapedActivation": "shaping",
     "Spectrum": "certified.eigenvalues.spectrum",
     "SphereSpectrum": "sphere_spectrum",
     "StoredGram": "outofcore.stored_gram",
@@ -90,7 +94,10 @@ _LOADED_ON_USE = {
     "UntiedNetwork": "finite",
     "ValidationReport": "validation",
     "Verdict": "validation",
+    "activation_from_dual": "activation_design",
+    "activation_from_ntk": "activation_design",
     "check_lower_bound": "certified.eigenvalues.eigenvalues",
+    "deep_kernel_shaping": "shaping",
     "eigenvalues": "certified.eigenvalues.spectrum",
     "exact_proof": "certified.eigenvalues.exact_proof",
     "least_eigenvalue": "certified.eigenvalues.eigenvalues",
@@ -103,6 +110,8 @@ _LOADED_ON_USE = {
     "save_figure": "report.style",
     "sweep": "sweeps.sweep",
     "table": "report.tables.table",
+    "tailored_activation": "shaping",
+    "tailored_leaky_relu": "shaping",
 }
 """Public names and the modules that hold them, where these modules need more than NumPy and SymPy."""
 
@@ -119,6 +128,7 @@ __all__ = [
     "CrossGram",
     "DataFileError",
     "DerivationError",
+    "DesignedActivation",
     "Dual",
     "DualConstants",
     "DualForm",
@@ -141,6 +151,7 @@ __all__ = [
     "Outcome",
     "ParseError",
     "Prediction",
+    "ShapedActivation",
     "Spectrum",
     "SphereSpectrum",
     "StoredGram",
@@ -155,9 +166,12 @@ __all__ = [
     "Verdict",
     "__version__",
     "activation",
+    "activation_from_dual",
+    "activation_from_ntk",
     "c",
     "catalogue",
     "check_lower_bound",
+    "deep_kernel_shaping",
     "dual",
     "eigenvalues",
     "exact_proof",
@@ -174,6 +188,8 @@ __all__ = [
     "save_figure",
     "sweep",
     "table",
+    "tailored_activation",
+    "tailored_leaky_relu",
     "x",
 ]
 

@@ -21,7 +21,7 @@ shape
 certified.suprema symbolic
 activation
 certified.enclosures
-numeric identity kernel_series sphere_spectrum dual_constants
+numeric identity kernel_series sphere_spectrum dual_constants activation_design shaping
 verified_form certified.counted
 certified.eigenvalues
 certified.second_proof
