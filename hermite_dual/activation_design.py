@@ -20,6 +20,8 @@ from hermite_dual.symbols import rho, x
 
 _MOST = 20
 """The degree up to which float64 evaluates the monomials of one `h_r` to 12 digits of its norm; at 30 it has 10."""
+_ROUNDING = sp.Rational(1, 10**15)
+"""Of a kernel and its series at one correlation, of size 1 and computed to 30 digits."""
 
 
 @own_float_state
@@ -39,6 +41,7 @@ class DesignedActivation:
     tail: sp.Expr
 
 
+@own_float_state
 def activation_from_dual(
     kernel: sp.Expr | ArrayLike, *, signs: Sequence[int] | None = None, degree: int | None = None
 ) -> DesignedActivation:
@@ -66,6 +69,7 @@ def activation_from_dual(
     return _designed(*_power_series(kernel, degree), signs, weight=0)
 
 
+@own_float_state
 def activation_from_ntk(
     kernel: sp.Expr | ArrayLike, *, signs: Sequence[int] | None = None, degree: int | None = None
 ) -> DesignedActivation:
@@ -90,12 +94,6 @@ def activation_from_ntk(
 
 def _designed(series: list[sp.Expr], tail: sp.Expr, signs: Sequence[int] | None, *, weight: int) -> DesignedActivation:
     """The activation with `a_r^2 = series[r]/(r + 1)^weight`."""
-    for r, value in enumerate(series):
-        if sign_of(value) < 0:
-            raise InvalidInputError(
-                f"coefficient {r} of the kernel is {value}: kernels of activations have none below 0; nothing else "
-                "is positive semidefinite in every dimension"
-            )
     factors = _signs(signs, len(series))
     coefficients = tuple(
         sign * sp.sqrt(value / (r + 1) ** weight) for r, (sign, value) in enumerate(zip(factors, series, strict=True))
@@ -142,6 +140,11 @@ def _number(value: Any, r: int) -> sp.Expr:
     number = as_printed(value)
     if not (number.is_number and number.is_real and number.is_finite):
         raise InvalidInputError(f"coefficient {r} of the kernel is {value!r}: allowed are finite numbers from 0 on")
+    if sign_of(number) < 0:
+        raise InvalidInputError(
+            f"coefficient {r} of the kernel is {number}: kernels of activations have none below 0; nothing else is "
+            "positive semidefinite in every dimension"
+        )
     return number
 
 
@@ -158,11 +161,21 @@ def _taylor(kernel: sp.Expr, last: int | None) -> tuple[list[sp.Expr], sp.Expr]:
     if not polynomial.is_polynomial(rho):
         raise InvalidInputError(f"kernel = {kernel} has no power series at rho = 0: there is no such kernel")
     total = kernel.subs(rho, 1)
-    if not total.is_finite:
+    if total.has(sp.nan, sp.zoo, sp.oo):
         total = sp.limit(kernel, rho, 1, "-")
-    if not (total.is_real and total.is_finite):
+    if not sp.N(total, 20).is_Number or total.is_infinite:
         raise InvalidInputError(
             f"kernel = {kernel} is {total} at rho = 1: its coefficients have no finite sum, and no activation has it"
         )
+    # of the normal distribution function only the error function has balls, which decide signs
+    polynomial = sp.expand(polynomial.rewrite(sp.erf))
     series = [_number(polynomial.coeff(rho, r), r) for r in range(last + 1)]
-    return series, sp.simplify(total - sp.Add(*series))
+    tail = sp.simplify(total - sp.Add(*series))
+    for place in (sp.S.Half, -sp.S.Half):
+        gap = sp.N((kernel - polynomial).subs(rho, place), 30)
+        if not abs(gap) <= sp.N(tail, 30) * sp.Rational(1, 2 ** (last + 1)) + _ROUNDING:
+            raise InvalidInputError(
+                f"kernel = {kernel} is further from its series at rho = {place} than coefficients from 0 on with the "
+                f"sum {sp.N(total, 8)} allow: some beyond degree {last} are negative, or it is no power series"
+            )
+    return series, tail

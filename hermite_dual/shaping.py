@@ -53,6 +53,7 @@ class ShapedActivation:
     conditions: dict[str, float]
 
 
+@own_float_state
 def deep_kernel_shaping(phi: ActivationLike, depth: int, zeta: float = 1.5) -> ShapedActivation:
     """Return phi shaped by the conditions of Deep Kernel Shaping (arXiv 2110.01765).
 
@@ -95,6 +96,7 @@ def deep_kernel_shaping(phi: ActivationLike, depth: int, zeta: float = 1.5) -> S
     return _shaped(original, [conditions], targets, "deep kernel shaping")
 
 
+@own_float_state
 def tailored_activation(phi: ActivationLike, depth: int, tau: float = 0.3) -> ShapedActivation:
     """Return a smooth phi shaped by the conditions of Tailored Activation Transformations (arXiv 2203.08120).
 
@@ -147,6 +149,7 @@ def tailored_activation(phi: ActivationLike, depth: int, tau: float = 0.3) -> Sh
     return _shaped(original, [conditions_with(1), conditions_with(-1)], targets, "tailored")
 
 
+@own_float_state
 def tailored_leaky_relu(depth: int, eta: float = 0.9) -> ShapedActivation:
     """Return the leaky ReLU of Tailored Activation Transformations (arXiv 2203.08120).
 

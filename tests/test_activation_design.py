@@ -55,6 +55,8 @@ def test_known_kernels_give_their_activations_back():
     assert [abs(value) for value in numbers(relu)] == pytest.approx(np.abs(hd.dual("relu").coefficients(5)), abs=1e-15)
     exponential = hd.activation_from_dual(sp.exp(1 + sp.Symbol("t")), degree=5)  # any symbol is the correlation
     assert numbers(exponential) == pytest.approx(hd.dual("exp").coefficients(6), rel=1e-14)
+    phi = hd.activation_from_dual(hd.NormalCDF(1) * rho)  # a constant of closed forms
+    assert numbers(phi)[1] == pytest.approx(0.8413447460685429**0.5, rel=1e-15)
     assert exponential.tail == sp.simplify(sp.exp(2) - sp.E * sp.Rational(163, 60))
 
 
@@ -80,6 +82,8 @@ def test_sequences_can_be_cut():
         (sp.sin(rho), {"degree": 5}, "coefficient 3 of the kernel is -1/6"),
         (sp.sqrt(rho), {"degree": 3}, "no power series"),
         (1 / (1 - rho), {"degree": 3}, "no finite sum"),
+        (sp.Abs(rho), {"degree": 3}, "is further from its series at rho = -1/2"),
+        (1 + rho - rho**4, {"degree": 3}, "some beyond degree 3 are negative"),
         (sp.Symbol("a") * rho, {}, "symbols a, rho"),
         ([1, 2], {"signs": [1]}, "signs has 1"),
         ([1, 2], {"signs": [1, 2]}, r"signs\[1\] = 2"),
