@@ -231,6 +231,7 @@ MUTANTS = [
     Mutant(HARMONICS, "r = max(start, degree, turn)", "r = max(start, degree)", (SHARP,)),
     Mutant(HARMONICS, "return total + remainder.union(arb(0))", "return total", (SHARP,)),
     Mutant(HARMONICS, "(trace - mirrored) / 2", "(trace - mirrored) / 4", (SHARP,)),
+    Mutant(HARMONICS, "shape.symbol) < len(squares)", "shape.symbol) <= len(squares)", (SHARP,)),
     Mutant(HARMONICS, "tails[degree % 2]", "tails[1 - degree % 2]", (SHARP, SPHERE)),
     Mutant(HARMONICS, "/ ((r - degree + 2) * (d + r + degree))", "/ ((r + 2) * (d + r))", (SPHERE,)),
     # the second proof and its reader

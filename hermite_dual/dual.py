@@ -392,7 +392,7 @@ class Dual:
             degrees: how many degrees, from 0 on.
             variance: q > 0, of the rows; exact as in `coefficient_balls`.
             terms: at most how many terms of the series are summed, 1 to 4,000. Smooth activations need few; with kinks
-                `SphereSpectrum.errors` says what they leave.
+                `SphereSpectrum.errors` says what they leave. Steep ones at large variances take minutes: pass fewer.
 
         Raises:
             InvalidInputError: an argument is out of range, or phi is a Python function.

@@ -14,17 +14,17 @@ from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.ball_functions import to_ball
 from hermite_dual.certified.balls.precision import bits_for, rounded, upper_float, working_precision
 from hermite_dual.certified.enclosures.coefficients import MAX_DEGREES, coefficient_balls
-from hermite_dual.certified.enclosures.kernel import kernel_ball, parseval_tail
+from hermite_dual.certified.enclosures.kernel import kernel_ball
 from hermite_dual.certified.enclosures.second_moment import second_moment_ball
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import check_count, freeze
 from hermite_dual.float_state import own_float_state
 from hermite_dual.shape.shape import Shape
 
-_STAGES = ((128, 40), (512, 60), (MAX_DEGREES, 60))
-"""Terms and digits, tried one after the other: kinks ask for terms, entire activations for digits."""
-_PARITY_DIGITS = 40
-"""Of the sums over even and odd degrees: slow series alone need them, and have larger remainders."""
+_STAGES = (128, 512, MAX_DEGREES)
+"""Terms, tried one after the other; those of smooth activations end with the first or second."""
+_DIGITS = 40
+"""Of coefficients and sums of squares, whose differences are what is left out."""
 _ENOUGH = 17
 """Digits of an eigenvalue beyond which float64 shows no more."""
 _NOTHING = 38
@@ -87,23 +87,19 @@ def sphere_spectrum(shape: Shape, d: int, degrees: int, variance: Any = 1, terms
     d = check_count("d", d, 2, "the dimension of the space")
     terms = check_count("terms", terms, 1, "how many terms may be summed", MAX_DEGREES)
     degrees = check_count("degrees", degrees, 1, "how many degrees are wanted", terms)
-    with working_precision(bits_for(_PARITY_DIGITS)):
+    with working_precision(bits_for(2 * _DIGITS)):
         if not to_ball(variance, "variance") > 0:
             raise InvalidInputError(f"variance = {variance!r}: allowed are numbers above 0, the variance of the rows")
-    parities = _parity_traces(shape, variance)
-    for stage, digits in _STAGES:
-        count = min(max(stage, 2 * degrees), terms)
-        with working_precision(bits_for(2 * digits)):
-            coefficients = coefficient_balls(shape, count, variance, digits)
-            trace = second_moment_ball(shape, variance, digits)
-            squares = [a * a for a in coefficients]
-            tail = _tail(shape, variance, coefficients, digits)
-            tails = [tail.min(_left(whole, squares[parity::2])) for parity, whole in enumerate(parities)]
+        trace = second_moment_ball(shape, variance, _DIGITS)
+        traces = _parity_traces(shape, variance, trace)
+        for stage in _STAGES:
+            count = min(max(stage, 2 * degrees), terms)
+            squares = [a * a for a in coefficient_balls(shape, count, variance, _DIGITS)]
+            tails = [_left_out(shape, total, squares, parity) for parity, total in enumerate(traces)]
             balls = tuple(_eigenvalue(d, degree, squares, tails[degree % 2]) for degree in range(degrees))
             if count == terms or all(_is_narrow(ball, d, degree, trace) for degree, ball in enumerate(balls)):
                 break
-    multiplicities = tuple(multiplicity(d, degree) for degree in range(degrees))
-    with working_precision(bits_for(2 * digits)):
+        multiplicities = tuple(multiplicity(d, degree) for degree in range(degrees))
         captured = sum((n * ball for n, ball in zip(multiplicities, balls, strict=True)), arb(0))
         remaining = max(0.0, upper_float(trace - captured))
         values, errors = rounded(balls)
@@ -134,26 +130,19 @@ def largest_power_eigenvalue(d: int, start: int, degree: int) -> arb:
     return power_eigenvalue(d, r + (r - degree) % 2, degree)
 
 
-def _parity_traces(shape: Shape, variance: Any) -> tuple[arb, arb]:
+def _parity_traces(shape: Shape, variance: Any, trace: arb) -> tuple[arb, arb]:
     """The sums of the `a_r^2` of even and of odd degree, `(k(q, q, q) +- k(q, q, -q))/2`."""
-    with working_precision(bits_for(2 * _PARITY_DIGITS)):
-        trace = second_moment_ball(shape, variance, _PARITY_DIGITS)
-        if shape.parity:
-            return (trace, arb(0)) if shape.parity > 0 else (arb(0), trace)
-        mirrored = kernel_ball(shape, variance, variance, -variance, _PARITY_DIGITS)
-        return (trace + mirrored) / 2, (trace - mirrored) / 2
+    if shape.parity:
+        return (trace, arb(0)) if shape.parity > 0 else (arb(0), trace)
+    mirrored = kernel_ball(shape, variance, variance, -variance, _DIGITS)
+    return (trace + mirrored) / 2, (trace - mirrored) / 2
 
 
-def _tail(shape: Shape, variance: Any, coefficients: list[arb], digits: int) -> arb:
-    """An upper bound of the sum of all `a_r^2` that are left out; a polynomial leaves out none above its degree."""
-    if shape.formula.is_polynomial(shape.symbol) and sp.degree(shape.formula, shape.symbol) < len(coefficients):
+def _left_out(shape: Shape, total: arb, squares: list[arb], parity: int) -> arb:
+    """An upper bound of the `a_r^2` of one parity that are left out; a polynomial has none above its degree."""
+    if shape.formula.is_polynomial(shape.symbol) and sp.degree(shape.formula, shape.symbol) < len(squares):
         return arb(0)
-    return parseval_tail(shape, variance, coefficients, digits)
-
-
-def _left(total: arb, squares: list[arb]) -> arb:
-    """An upper bound of what a sum of squares leaves of its total."""
-    return arb((total - sum(squares, arb(0))).upper()).max(arb(0))
+    return arb((total - sum(squares[parity::2], arb(0))).upper()).max(arb(0))
 
 
 def _eigenvalue(d: int, degree: int, squares: list[arb], tail: arb) -> arb:
