@@ -27,9 +27,7 @@ COEFFICIENTS, ENTRIES, ROWS = "test_certified_coefficients", "test_certified_gra
 TANGENT, EIGENVALUES = "test_certified_ntk", "test_certified_eigenvalues"
 SECOND, READER, PIECES = "test_certified_second_proof", "test_certified_certificate", "test_piecewise_quadratic"
 CHECK, SPECTRUM, EXACT, ZERO = "test_theorem_check", "test_spectrum", "test_exact_proof", "test_zero_rows"
-TRAINING, PREDICTIONS = "test_convergence", "test_predictions"
-TRAINING, RANDOM = "test_convergence", "test_width"
-TRAINING, SPHERE = "test_convergence", "test_sphere"
+TRAINING, PREDICTIONS, RANDOM, SPHERE = "test_convergence", "test_predictions", "test_width", "test_sphere"
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 Usage: python benchmarks/peer_networks.py PEER_PYTHON [--times]
 
-PEER_PYTHON is the interpreter of an environment as `peer.py` describes it. Differences are relative to the largest entry.
-Times are of the tangent kernel at depth 3, of rows of different norms, compilation and tables of an earlier call left
+PEER_PYTHON is the interpreter of an environment as `peer.py` describes it. Differences are relative to the largest entry; on the
+diagonal of tangent kernels of kinked activations the peer takes the arc cosine of a rounded 1 and is off by 1e-9 or so,
+so that these are named apart. Times are of the tangent kernel at depth 3, of rows of different norms, compilation and tables of an earlier call left
 out on both sides; `first` includes the tables.
 """
 
@@ -50,7 +51,8 @@ def main(peer, times):
         program = [peer, str(Path(__file__).with_name("peer_networks_reference.py")), str(source), str(target)]
         subprocess.run(program, check=True, stderr=subprocess.DEVNULL)
         theirs = dict(np.load(target))
-    print(f"{'activation':12} {'depth':>5} {'residual':>8} {'NNGP':>9} {'NTK':>9} {'cross':>9} {'cross NTK':>9}")
+    heads = ("NNGP", "NTK", "diagonal", "cross", "cross NTK")
+    print(f"{'activation':12} {'depth':>5} {'residual':>8} " + " ".join(f"{head:>9}" for head in heads))
     worst = 0.0
     for number, case in enumerate(CASES):
         ours, differences = network(case), []
@@ -58,10 +60,15 @@ def main(peer, times):
             for kind in ("nngp", "ntk"):
                 kernel = (ours.gram if kind == "nngp" else ours.ntk)(*pair).matrix
                 truth = theirs[f"{number}-{label}-{kind}"]
-                differences.append(float(np.abs(kernel - truth).max() / np.abs(truth).max()))
-        worst = max(worst, *differences)
+                difference = np.abs(kernel - truth) / np.abs(truth).max()
+                if (label, kind) == ("square", "ntk"):
+                    diagonal = np.diag(difference)
+                    differences += [float((difference - np.diag(diagonal)).max()), float(diagonal.max())]
+                else:
+                    differences.append(float(difference.max()))
+        worst = max(worst, *differences[:2], *differences[3:])
         print(f"{case[0]:12} {case[1]:5} {case[4] or '-'!s:>8} " + " ".join(f"{value:9.1e}" for value in differences))
-    print(f"largest difference {worst:.1e}")
+    print(f"largest difference off that diagonal {worst:.1e}")
     _predictions(network(CASES[0]), X, Y, y, theirs)
     for (case, n), seconds in zip(timed, theirs["seconds"], strict=True):
         ours, spent = network(case), []

@@ -43,9 +43,8 @@ if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
     from hermite_dual.data.digits import load_digits
     from hermite_dual.deq import DEQ
-    from hermite_dual.finite import FiniteDEQ, FiniteMLP, TrainingCertificate, TrainingRun, UntiedNetwork
     from hermite_dual.dual_constants import DualConstants, ExplicitEquivalent
-    from hermite_dual.finite import FiniteDEQ, TrainingCertificate, TrainingRun, UntiedNetwork
+    from hermite_dual.finite import FiniteDEQ, FiniteMLP, TrainingCertificate, TrainingRun, UntiedNetwork
     from hermite_dual.kernel_series import KernelSeries
     from hermite_dual.mlp import MLP
     from hermite_dual.outofcore.cost import GramCost
