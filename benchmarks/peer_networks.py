@@ -2,10 +2,10 @@
 
 Usage: python benchmarks/peer_networks.py PEER_PYTHON [--times]
 
-PEER_PYTHON is the interpreter of an environment as `peer.py` describes it. Differences are relative to the largest entry; on the
-diagonal of tangent kernels of kinked activations the peer takes the arc cosine of a rounded 1 and is off by 1e-9 or so,
-so that these are named apart. Times are of the tangent kernel at depth 3, of rows of different norms, compilation and tables of an earlier call left
-out on both sides; `first` includes the tables.
+PEER_PYTHON is an interpreter as `peer.py` describes it. Differences are relative to the largest entry;
+on the diagonal of tangent kernels of kinked activations the peer takes the arc cosine of a rounded 1 and is off by 1e-9
+or so, so that these are named apart. Times are of the tangent kernel at depth 3, of rows of different norms,
+compilation and tables of an earlier call left out on both sides; `first` includes the tables.
 """
 
 import json

@@ -1,5 +1,7 @@
 """Multilayer and residual networks against recursions that share no code with the package."""
 
+from dataclasses import replace
+
 import mpmath
 import numpy as np
 import pytest
@@ -134,6 +136,24 @@ def test_proven_errors_contain_the_truth(name, depth, sigma_w, sigma_b, residual
         bounds = kernel.entry_bounds.errors
         slack = 2.0**-58 * np.abs(truth).max() * 20
         assert (np.abs(kernel.matrix - truth) <= bounds + slack).all()
+
+
+@pytest.mark.parametrize("tangent", [False, True], ids=["NNGP", "NTK"])
+@pytest.mark.parametrize("kind", ["multilayer", "residual", "equilibrium"])
+def test_errors_of_inputs_pass_the_layers_in_full(kind, tangent):
+    # phi = x: kernels are linear in the inner products, so that longer rows reach the bound
+    error = 1e-6
+    if kind == "equilibrium":
+        make = hd.DEQ("x", 0.7, 1.1, 0.0)
+        kernel = (make.ntk if tangent else make.gram)(X, depth=3)
+        longer = (make.ntk if tangent else make.gram)(X * (1 + error), depth=3)
+    else:
+        make = hd.MLP("x", 3, [1.1, 0.8, 0.9, 1.2], 0.0, residual=0.6 if kind == "residual" else None)
+        kernel, longer = ((make.ntk if tangent else make.gram)(rows) for rows in (X, X * (1 + error)))
+    meant = replace(kernel, model=replace(kernel.model, row_error=error)).entry_bounds.errors
+    moved = np.diag(np.abs(longer.matrix - kernel.matrix))
+    assert (np.diag(meant) >= moved * (1 - 1e-8)).all()
+    assert (np.diag(meant) <= 1.01 * moved).all()
 
 
 def test_a_residual_network_of_weight_zero_passes_its_inputs():

@@ -378,9 +378,9 @@ def certified_layers(recursion: Recursion, inner: Inputs) -> Iterator[Layer]:
             raise AccuracyError("a variance is too small to be told from 0: scale X, or sigma_u")
         make = _layer if (q > 0.0).all() else _layer_with_a_zero
         layer = make(rule.activation, q, dq, S.copy(), dS, finite_lipschitz(rule.activation))
-        own, error = own_part(rule, layer.matrix, layer.errors, inner)
+        added, error = own_part(rule, layer.matrix, layer.errors, inner)
         # the carried part, its rounding and that of the sum
-        error = (error + rule.carry * dS + gamma(4) * (rule.carry * np.abs(S) + np.abs(own))) * UP
+        error = (error + rule.carry * dS + gamma(4) * (rule.carry * np.abs(S) + np.abs(added))) * UP
         above = rule.above(S, layer.matrix, inner.values)
         S, dS = (layer.matrix, layer.errors) if rule.is_kernel else (above, error)
         yield replace(layer, above=S, above_errors=dS)
@@ -388,9 +388,9 @@ def certified_layers(recursion: Recursion, inner: Inputs) -> Iterator[Layer]:
 
 def own_part(rule: LayerRule, K: Array, dK: Array, inner: Inputs) -> tuple[Array, Array]:
     """Return `weight K + bias + inputs P` and bounds of its error, that of the scales included."""
-    own = rule.own(K, inner.values)
+    added = rule.own(K, inner.values)
     size = rule.weight * np.abs(K) + rule.bias + rule.inputs * np.abs(inner.values)
-    return own, (rule.weight * SCALES * dK + rule.inputs * inner.errors + gamma(factor_units(rule)) * size) * UP
+    return added, (rule.weight * SCALES * dK + rule.inputs * inner.errors + gamma(factor_units(rule)) * size) * UP
 
 
 def factor_units(rule: LayerRule) -> int:

@@ -142,11 +142,11 @@ def _layers(model: Model, matrix: Array) -> EntryBounds:
         kdot[alive], error[alive] = certified_slope(
             rule.activation, regularity, q[q > 0.0], e[q > 0.0], layer.rho[alive], layer.slack[alive]
         )
-        own, own_error = own_part(rule, layer.matrix, layer.errors, inner)
+        added, added_error = own_part(rule, layer.matrix, layer.errors, inner)
         passed = rule.weight * (np.abs(kdot) * dT + error * (np.abs(T) + dT))
         size = (rule.weight * np.abs(kdot) + rule.carry) * np.abs(T)
         if rule.trained:
-            passed, size = passed + own_error, size + np.abs(own)
+            passed, size = passed + added_error, size + np.abs(added)
         units = gamma(2 + factor_units(rule))  # two products more
         dT = (passed * SCALES + rule.carry * dT * SCALES + units * size) * UP + TINY
         T = rule.tangent_above(T, kdot, layer.matrix, inner.values)
