@@ -12,6 +12,7 @@ from hermite_dual.commands.bench import bench
 from hermite_dual.commands.check import check, verify
 from hermite_dual.commands.demo import demo
 from hermite_dual.commands.gram import gram
+from hermite_dual.commands.phase import phase
 from hermite_dual.commands.show import show
 from hermite_dual.commands.table import table
 from hermite_dual.commands.train import train
@@ -32,7 +33,7 @@ def options(
     shared.debugging = debug
 
 
-for command in (demo, show, table, gram, check, verify, validate, train, bench):
+for command in (demo, show, table, phase, gram, check, verify, validate, train, bench):
     app.command()(command)
 
 

@@ -29,6 +29,7 @@ population.entries
 population.proof
 population.theorem
 dual_on_arrays dual
+mean_fields
 population
 finite
 outofcore

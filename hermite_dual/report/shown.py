@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hermite_dual.finite.training_run import TrainingRun
+from hermite_dual.mean_fields.phase_diagram import PhaseDiagram
 from hermite_dual.report.save import save_result
 from hermite_dual.validation.report import ValidationReport
 from hermite_dual.validation.training_study import TrainingStudy
@@ -91,3 +92,10 @@ def _(result: TrainingStudy) -> Any:
     from hermite_dual.report.training_plot import plot_training
 
     return plot_training(result)
+
+
+@figure.register
+def _(result: PhaseDiagram) -> Any:
+    from hermite_dual.report.phase_plot import plot_phase_diagram
+
+    return plot_phase_diagram(result)
