@@ -4,7 +4,7 @@ Derivation: docs/theory/mean_field.md, "Susceptibilities and depth scales".
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from hermite_dual.activation import Activation, ActivationLike, activation
@@ -15,6 +15,7 @@ from hermite_dual.float_state import own_float_state
 from hermite_dual.mean_fields.correlation import CorrelationLimit, correlation_limit
 from hermite_dual.mean_fields.fixed_points import Stability, fixed_points
 from hermite_dual.mean_fields.variance_map import check_parameters, gradient_moment, moment_slope, slope_at_zero
+from hermite_dual.population.entries.price_dual import slope_of
 
 if TYPE_CHECKING:
     from hermite_dual.mean_fields.proven import Enclosure
@@ -48,8 +49,8 @@ class FixedPoint:
     chi_par: float
     chi_1: float
     enclosure: "Enclosure | None"
-    _network: tuple[Activation, float, float]
-    _beyond: int
+    _network: tuple[Activation, float, float] = field(repr=False)
+    _beyond: int = field(repr=False)
 
     @cached_property
     def _limit(self) -> CorrelationLimit:
@@ -222,17 +223,25 @@ def mean_field(phi: ActivationLike, sigma_w: Any, sigma_b: Any = 0.0, *, digits:
     check_parameters(act)
     w, b = check_scale(sigma_w, "sigma_w"), check_scale(sigma_b, "sigma_b")
     weight, bias = w * w, b * b
+    if act.expr is None:
+        slope_of(act)  # before a search, which without a formula takes long
     search = fixed_points(act, weight, bias)
-    points = []
-    for root in search.roots:
-        enclosure = None
-        if digits is not None and math.isfinite(root.q):
-            from hermite_dual.mean_fields.proven import enclose_fixed_point
+    enclosures: list[Enclosure | None] = [None] * len(search.roots)
+    if digits is not None:
+        from hermite_dual.mean_fields.proven import enclose_fixed_point, refuse_double_roots
 
-            enclosure = enclose_fixed_point(act, sigma_w, sigma_b, root, digits)
-        par, one = susceptibilities(act, weight, root.q)
-        points.append(FixedPoint(root.q, root.stability, par, one, enclosure, (act, weight, bias), root.beyond))
-    return MeanField(act, w, b, tuple(points), search.searched)
+        refuse_double_roots(act, search.roots)
+        enclosures = [
+            enclose_fixed_point(act, sigma_w, sigma_b, root, digits) if math.isfinite(root.q) else None
+            for root in search.roots
+        ]
+    points = tuple(
+        FixedPoint(
+            root.q, root.stability, *susceptibilities(act, weight, root.q), enclosure, (act, weight, bias), root.beyond
+        )
+        for root, enclosure in zip(search.roots, enclosures, strict=True)
+    )
+    return MeanField(act, w, b, points, search.searched)
 
 
 def susceptibilities(phi: Activation, weight: float, q: float) -> tuple[float, float]:

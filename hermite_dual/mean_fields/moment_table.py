@@ -95,7 +95,7 @@ def moment_table(moment: Moment, phi: Activation, low: float, high: float) -> Mo
         except (AccuracyError, NotIntegrableError) as error:
             end = error
             width, here = 0.5 * _WIDTH, start
-            for _ in range(_APPROACHES):
+            for _ in range(_APPROACHES if isinstance(error, NotIntegrableError) else 0):
                 try:
                     row = _cell(moment, phi, here, width)
                 except (AccuracyError, NotIntegrableError):

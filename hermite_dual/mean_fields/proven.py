@@ -7,7 +7,7 @@ Derivation: docs/theory/mean_field.md, "Proofs".
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from hermite_dual.shape.shape import Shape, shape_of
 
 _GUARD = 6
 """Digits to which roots are known beyond those asked for of the values on their balls."""
-_STEP, _STEP_DIGITS = 1e-12, 40
+_STEP, _STEP_DIGITS = 1e-9, 30
 """Relative distance, and digits, of slopes taken as differences: they steer the iteration and prove nothing."""
 _STEPS = 40
 """Each gains more than `_GAIN` unless two roots are close."""
@@ -101,17 +101,22 @@ def enclose_fixed_point(phi: Activation, sigma_w: Any, sigma_b: Any, root: Varia
             return Enclosure(arb(0), chi, chi)
         if shape.homogeneous:
             return _homogeneous(shape, weight, bias)
-        if root.stability is Stability.HALF_STABLE:
-            raise AccuracyError(
-                f"the fixed point of {phi.name} near q = {root.q:.10g} is a double one as far as float64 sees: no sign "
-                "changes there, so that nothing is proven; doubly_critical(phi, digits=...) encloses the critical point"
-            )
 
         def excess(q: arb, accuracy: int) -> arb:
             return weight * _variance(shape, q, accuracy)[0] + bias - q
 
         q = _proven_root(excess, root.q, digits + _GUARD)
         return Enclosure(q, weight * _variance(shape, q, digits)[1], _gradient(phi, q, digits, weight))
+
+
+def refuse_double_roots(phi: Activation, roots: Sequence[VarianceRoot]) -> None:
+    """Refuse, before anything is proven, fixed points that no change of sign can prove."""
+    for root in roots:
+        if root.stability is Stability.HALF_STABLE:
+            raise AccuracyError(
+                f"the fixed point of {phi.name} near q = {root.q:.10g} is a double one as far as float64 sees: no sign "
+                "changes there, so that nothing is proven; doubly_critical(phi, digits=...) encloses the critical point"
+            )
 
 
 def enclose_edge(

@@ -10,7 +10,7 @@ import numpy as np
 
 from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError, NotIntegrableError
-from hermite_dual.numeric.gaussian import at_nodes, nodes, normal_density, second_moment
+from hermite_dual.numeric.gaussian import at_nodes, nodes, normal_density, radii, second_moment
 from hermite_dual.population.entries.price_dual import slope_of
 
 _NODES = 24
@@ -29,7 +29,10 @@ def moment(phi: Activation, q: float) -> float:
 
 @lru_cache(maxsize=16384)
 def moment_slope(phi: Activation, q: float) -> float:
-    """Return `V'(q) = E[(Z^2 - 1) (phi(sqrt(q) Z)^2 - phi(0)^2)]/(2q)`, q > 0, which needs no derivative of phi."""
+    """Return `V'(q) = E[(Z^2 - 1) (phi(sqrt(q) Z)^2 - phi(0)^2)]/(2q)`, q > 0, which needs no derivative of phi.
+
+    Where phi is integrated over `|z| <= R` only, the constant's part there is `int (z^2 - 1) dN = -2 R n(R)`.
+    """
     unit = unit_moment(phi)
     if unit is not None:
         return unit
@@ -38,7 +41,9 @@ def moment_slope(phi: Activation, q: float) -> float:
     origin = float(phi(np.array(0.0)))
     origin = origin if math.isfinite(origin) else 0.0
     terms = weights * normal_density(z) * (z * z - 1.0) * (values - origin) * (values + origin)
-    return float(terms.sum()) / (2.0 * q)
+    reach = radii(phi, q)[1]  # beyond it phi is negligible, and the constant is not
+    beyond = 2.0 * reach * origin**2 * float(normal_density(np.array(reach)))
+    return (float(terms.sum()) - beyond) / (2.0 * q)
 
 
 @lru_cache(maxsize=16384)
