@@ -28,6 +28,7 @@ TANGENT, EIGENVALUES = "test_certified_ntk", "test_certified_eigenvalues"
 SECOND, READER, PIECES = "test_certified_second_proof", "test_certified_certificate", "test_piecewise_quadratic"
 CHECK, SPECTRUM, EXACT, ZERO = "test_theorem_check", "test_spectrum", "test_exact_proof", "test_zero_rows"
 TRAINING, PREDICTIONS, RANDOM, SPHERE = "test_convergence", "test_predictions", "test_width", "test_sphere"
+TRAINING, MEAN = "test_convergence", "test_mean_field"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ SLICED, JSON = "certified/counted/sliced_product.py", "data/json_files.py"
 LIMIT, LAYERS, INPUTS = (f"population/proof/{name}.py" for name in ("limit_bounds", "entry_bounds", "input_rows"))
 WAY, START, RESOLVENT = "population/theorem/convergence.py", "finite/proven_start.py", "finite/resolvent.py"
 HARMONICS = "sphere_spectrum.py"
+FIELD = "mean_fields/proven.py"
 SLOPE, TESTS = "population/proof/certified_slope.py", "population/theorem/hypothesis_tests.py"
 NUMBERS, DEVIATION, WIDTHS = (f"population/theorem/{name}.py" for name in ("limit_numbers", "gram_deviation", "width"))
 
@@ -358,6 +360,24 @@ MUTANTS = [
     Mutant(WIDTHS, "readout = 1 + tail / root", "readout = arb(1)", (RANDOM,)),
     Mutant(WIDTHS, "(s - Y * (1 + s / Y).log())", "(s - Y * (s / Y).log())", (SHARP,)),
     Mutant(WIDTHS, "kappa / L * (s - Y", "1 / L * (s - Y", (SHARP,)),
+    # mean fields
+    Mutant(FIELD, "radius = q * arb(10) ** -digits / 2", "radius = q * arb(10) ** -digits / 20", (SHARP,)),
+    Mutant(FIELD, "return low.union(high)", "return low", (MEAN,)),
+    Mutant(
+        FIELD,
+        "if (signs[0] < 0 and signs[1] > 0) or (signs[0] > 0 and signs[1] < 0):",
+        "if signs[0].is_finite():",
+        (MEAN,),
+    ),
+    Mutant(FIELD, "second / (arb(2).sqrt() * q)", "second / (2 * q)", (MEAN,)),
+    Mutant(FIELD, "(slopes[0] ** 2 + slopes[1] ** 2) / 2", "slopes[0] ** 2", (MEAN,)),
+    Mutant(FIELD, "bias / (1 - chi)", "bias / (1 + chi)", (MEAN,)),
+    Mutant(
+        FIELD,
+        "return at * (slope / steep - 1) if bias is None",
+        "return at * (slope / steep - 2) if bias is None",
+        (MEAN,),
+    ),
 ]
 EQUIVALENT = {
     f"{ENVELOPE}: if value.is_finite(): nearest -> if True: nearest": "the magnitude of a ball that is not finite is "

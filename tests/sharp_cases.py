@@ -47,6 +47,8 @@ from hermite_dual.certified.suprema.envelope import Envelope
 from hermite_dual.certified.suprema.slope_regularity import slope_regularity
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.proof import limit_bounds, prediction_bounds
+from hermite_dual.mean_fields import proven
+from hermite_dual.population.proof import limit_bounds
 from hermite_dual.population.proof.certified_slope import certified_slope
 from hermite_dual.population.proof.input_rows import InputRows
 from hermite_dual.population.theorem.convergence import Start
@@ -889,6 +891,16 @@ def _sphere_tail():
 def _sphere_turn():
     # of all factors of degree 6 that of the power 12 is the largest
     return _left_out(normalized_hermite(12, x) * sp.sqrt(sp.factorial(12)), 5, 6, 12, 8)
+# Mean fields
+
+
+@case("a proven root: errors of the function that nearly fill the interval", "mean_field: Proofs", 1.02)
+def _proven_root():
+    digits, share = 20, 0.99
+    with working_precision(200):
+        error = arb(10) ** -digits / 2 * share
+        ball = proven._proven_root(lambda q, _: q - 1 + arb(0, error), 1.0, digits)
+        return float(ball.rad()), float(error)
 
 
 # The second proof
