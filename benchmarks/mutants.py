@@ -28,7 +28,7 @@ TANGENT, EIGENVALUES = "test_certified_ntk", "test_certified_eigenvalues"
 SECOND, READER, PIECES = "test_certified_second_proof", "test_certified_certificate", "test_piecewise_quadratic"
 CHECK, SPECTRUM, EXACT, ZERO = "test_theorem_check", "test_spectrum", "test_exact_proof", "test_zero_rows"
 TRAINING, PREDICTIONS, RANDOM, SPHERE = "test_convergence", "test_predictions", "test_width", "test_sphere"
-TRAINING, MEAN = "test_convergence", "test_mean_field"
+MEAN, NETWORKS = "test_mean_field", "test_mlp"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,9 @@ VALUES, INTEGERS = "certified/eigenvalues/eigenvalues.py", "certified/eigenvalue
 PLAIN, REBUILD, BENT = (f"certified/second_proof/{n}.py" for n in ("plain_bounds", "rebuild", "rebuild_kinks"))
 AGAIN, FILES = "certified/second_proof/rebuild_rows.py", "certified/second_proof/certificate.py"
 SLICED, JSON = "certified/counted/sliced_product.py", "data/json_files.py"
-LIMIT, LAYERS, INPUTS = (f"population/proof/{name}.py" for name in ("limit_bounds", "entry_bounds", "input_rows"))
+LIMIT, LAYERS, INPUTS, TANGENTS = (
+    f"population/proof/{name}.py" for name in ("limit_bounds", "entry_bounds", "input_rows", "tangent_bounds")
+)
 WAY, START, RESOLVENT = "population/theorem/convergence.py", "finite/proven_start.py", "finite/resolvent.py"
 HARMONICS = "sphere_spectrum.py"
 FIELD = "mean_fields/proven.py"
@@ -173,7 +175,12 @@ MUTANTS = [
     Mutant(LIMIT, "lipschitz * e * (2.0 * norms + lipschitz * e)", "lipschitz * e * norms", (SHARP,)),
     Mutant(LIMIT, "distance = np.abs(K - series.values) + series.errors", "distance = series.errors", (ENTRIES,)),
     Mutant(LIMIT, "slack = inner.errors + gamma(4", "slack = gamma(4", (ENTRIES,)),
-    Mutant(LAYERS, "off = weight * SCALES * error", "off = 0.0 * error", (ENTRIES, ZERO)),
+    Mutant(LAYERS, "return added, (rule.weight * SCALES * dK +", "return added, (", (NETWORKS, ENTRIES)),
+    Mutant(LAYERS, "+ rule.inputs * inner.errors + gamma", "+ gamma", (NETWORKS, ENTRIES)),
+    Mutant(LAYERS, "(error + rule.carry * dS + gamma(4)", "(error + gamma(4)", (NETWORKS,)),
+    Mutant(TANGENTS, "passed, size = passed + added_error, size", "passed, size = passed, size", (NETWORKS, TANGENT)),
+    Mutant(TANGENTS, "dT = (passed * SCALES + rule.carry * dT * SCALES", "dT = (passed * SCALES", (NETWORKS,)),
+    Mutant(TANGENTS, "passed = rule.weight * (np.abs(kdot) * dT +", "passed = rule.weight * (", (NETWORKS, TANGENT)),
     Mutant(
         LAYERS,
         "radius = radius + slope * layer.root_errors",

@@ -891,6 +891,8 @@ def _sphere_tail():
 def _sphere_turn():
     # of all factors of degree 6 that of the power 12 is the largest
     return _left_out(normalized_hermite(12, x) * sp.sqrt(sp.factorial(12)), 5, 6, 12, 8)
+
+
 # Mean fields
 
 
