@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hermite_dual._version import __version__
 from hermite_dual.activation import Activation, activation
+from hermite_dual.cross_dual import CrossDual
 from hermite_dual.dual import Dual, HermiteExpansion, dual
 from hermite_dual.errors import (
     AccuracyError,
@@ -46,10 +47,10 @@ if TYPE_CHECKING:
     from hermite_dual.dual_constants import DualConstants, ExplicitEquivalent
     from hermite_dual.finite import FiniteDEQ, FiniteMLP, TrainingCertificate, TrainingRun, UntiedNetwork
     from hermite_dual.kernel_series import KernelSeries
-    from hermite_dual.mlp import MLP
     from hermite_dual.mean_fields.edge import EdgePoint, doubly_critical, edge_of_chaos, gain
     from hermite_dual.mean_fields.mean_field import FixedPoint, MeanField, mean_field
     from hermite_dual.mean_fields.phase_diagram import PhaseDiagram, phase_diagram
+    from hermite_dual.mlp import MLP
     from hermite_dual.outofcore.cost import GramCost
     from hermite_dual.outofcore.stored_gram import StoredGram
     from hermite_dual.population.cross_gram import CrossGram
@@ -136,6 +137,7 @@ __all__ = [
     "CatalogueEntry",
     "ClusterError",
     "ConvergenceError",
+    "CrossDual",
     "CrossGram",
     "DataFileError",
     "DerivationError",
@@ -164,9 +166,9 @@ __all__ = [
     "NotIntegrableError",
     "Outcome",
     "ParseError",
+    "PhaseDiagram",
     "Prediction",
     "ShapedActivation",
-    "PhaseDiagram",
     "Spectrum",
     "SphereSpectrum",
     "StoredGram",

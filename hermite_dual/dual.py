@@ -9,26 +9,20 @@ from numpy.typing import ArrayLike
 
 from hermite_dual.activation import Activation, ActivationLike, activation
 from hermite_dual.arrays import Array
+from hermite_dual.cross_dual import CrossDual, as_asked, checked_count, positive
 from hermite_dual.errors import AccuracyError, InvalidInputError
-from hermite_dual.exact_numbers import float_array, float_bounds, freeze
+from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
-from hermite_dual.namespaces import namespace_of
 from hermite_dual.numeric.gaussian import CHECK_ORDER, coefficients
 from hermite_dual.numeric.mehler import EPS, hermite_series
-from hermite_dual.shape.shape import Shape
-from hermite_dual.symbolic.closed_forms import DualForm, derive_derivative_dual
+from hermite_dual.population.entries.variance_map import variance_map, variance_map_slope
 from hermite_dual.symbolic.coefficient_formulas import coefficient_formula
 from hermite_dual.symbolic.coefficients import MAX_DEGREE, exact_coefficient
-from hermite_dual.symbols import rho
-from hermite_dual.verified_form import verified_dual
 
 if TYPE_CHECKING:
     from hermite_dual.dual_constants import DualConstants, ExplicitEquivalent
     from hermite_dual.kernel_series import KernelSeries
     from hermite_dual.sphere_spectrum import SphereSpectrum
-
-
-_MAX_DEGREE = 20_000
 
 
 @own_float_state
@@ -52,18 +46,11 @@ class HermiteExpansion:
         freeze(self.coefficients)
 
 
-_RHO = rho
-"""The symbol, where an argument has its name."""
-
-
 @own_float_state
-class Dual:
+class Dual(CrossDual):
     """The dual kernel `k(q1, q2, c) = E[phi(u) phi(v)]`, `(u, v) ~ N(0, [[q1, c], [c, q2]])`.
 
     Made by `dual`. Calling it gives the dual activation, the kernel at unit variances as a function of the correlation.
-
-    Attributes:
-        activation: phi.
 
     >>> k = dual("erf")
     >>> bool(abs(k(0.5) - 2 / np.pi * np.arcsin(1 / 3)) < 1e-15)
@@ -71,79 +58,16 @@ class Dual:
     """
 
     def __init__(self, phi: Activation) -> None:
-        self.activation = phi
+        super().__init__(phi, phi)
+
+    @property
+    def activation(self) -> Activation:
+        """The activation phi."""
+        return self.first
 
     def __repr__(self) -> str:
         """Return the call that makes it."""
         return f"dual({self.activation.name})"
-
-    def _repr_latex_(self) -> str:
-        """Return the formula for notebooks."""
-        return f"$\\displaystyle {self.to_latex()}$"
-
-    @property
-    def closed_form(self) -> sp.Expr | None:
-        """The dual activation `E[phi(u) phi(v)]` at unit variances as an expression in `hermite_dual.rho`, or None.
-
-        Derived from the formula of phi, and compared with quadrature before it is returned; `no_closed_form_because`
-        says why there is none.
-
-        Raises:
-            DerivationError: the derived form disagrees with quadrature and is withheld.
-        """
-        return verified_dual(self.activation).unit
-
-    @property
-    def closed_form_general(self) -> sp.Expr | None:
-        """The dual kernel as an expression in `hermite_dual.q1`, `q2` and `c`, or None; as `closed_form` otherwise."""
-        return verified_dual(self.activation).general
-
-    @property
-    def no_closed_form_because(self) -> str | None:
-        """Why a closed form is None, a sentence that names the part of phi outside the class; None where both exist."""
-        return verified_dual(self.activation).reason
-
-    def derivative_closed_form(self, by: Literal["direct", "price"] = "direct") -> DualForm:
-        """Return the forms of `E[phi'(u) phi'(v)]`, from `phi'` directly or as `dk/dc` by Price's theorem.
-
-        The two are equal. Where phi jumps, both are the derivative of the kernel in the sense of distributions.
-
-        Returns:
-            `.general` in q1, q2, c and `.unit` in rho, either None with the `.reason`.
-        """
-        if self.activation.expr is None:
-            return verified_dual(self.activation)
-        return derive_derivative_dual(self.activation.shape, by)
-
-    def to_sympy(self) -> sp.Expr:
-        """Return the closed form in rho, or the unevaluated expectation as a double integral where there is none.
-
-        Raises:
-            InvalidInputError: phi is a Python function.
-        """
-        form = self.closed_form
-        if form is not None:
-            return form
-        phi = self._expression()
-        u, v = sp.symbols("u v", real=True)
-        density = sp.exp(-(u**2 - 2 * rho * u * v + v**2) / (2 * (1 - rho**2))) / (2 * sp.pi * sp.sqrt(1 - rho**2))
-        integrand = phi.subs(self.activation.symbol, u) * phi.subs(self.activation.symbol, v) * density
-        return sp.Integral(integrand, (u, -sp.oo, sp.oo), (v, -sp.oo, sp.oo))
-
-    def to_latex(self, *, general: bool = False) -> str:
-        r"""Return `k(\rho) = ...`, or with `general` `k(q_1, q_2, c) = ...`, as LaTeX without dollar signs.
-
-        Where there is no closed form the right side is the expectation that defines the kernel.
-        """
-        form = self.closed_form_general if general else self.closed_form
-        left = r"k\left(q_{1}, q_{2}, c\right)" if general else r"k\left(\rho\right)"
-        if form is not None:
-            return f"{left} = {sp.latex(form)}"
-        if self.activation.expr is None:
-            return rf"{left} = \mathbb{{E}}\left[\phi(u)\, \phi(v)\right]"
-        u, v = sp.symbols("u v", real=True)
-        factors = [sp.latex(self.activation.expr.subs(self.activation.symbol, name)) for name in (u, v)]
-        return rf"{left} = \mathbb{{E}}\left[{factors[0]} \cdot {factors[1]}\right]"
 
     def coefficient(self, r: int, variance: sp.Expr | float = 1) -> sp.Expr:
         """Return the exact Hermite coefficient `a_r(q) = E[phi(sqrt(q) Z) h_r(Z)]`.
@@ -159,7 +83,7 @@ class Dual:
         >>> dual("relu").coefficient(1)
         1/2
         """
-        return exact_coefficient(self._shape(), r, variance)
+        return exact_coefficient(self._shape(self.activation), r, variance)
 
     def coefficient_formula(self, variance: sp.Expr | float = 1) -> sp.Expr | None:
         """Return `a_r(q)` as an expression in a symbolic degree r, or None where none is derived.
@@ -168,7 +92,7 @@ class Dual:
         >>> bool(formula.subs(*formula.free_symbols, 3).equals(dual("exp").coefficient(3)))
         True
         """
-        return coefficient_formula(self._shape(), variance)
+        return coefficient_formula(self._shape(self.activation), variance)
 
     def series(self, n: int) -> "KernelSeries":
         """Return the first n terms of the dual activation's power series in rho, with a proven remainder.
@@ -182,13 +106,13 @@ class Dual:
         >>> dual("sin").series(4).polynomial
         rho**3*exp(-1)/6 + rho*exp(-1)
         """
-        if not 1 <= _count(n) <= MAX_DEGREE:
+        if not 1 <= checked_count(n) <= MAX_DEGREE:
             raise InvalidInputError(
                 f"n = {n}: series have 1 to {MAX_DEGREE} terms; coefficients(n) has more in float64"
             )
         from hermite_dual.kernel_series import kernel_series
 
-        return kernel_series(self._shape(), int(n))
+        return kernel_series(self._shape(self.activation), int(n))
 
     def coefficient_balls(self, n: int, variance: Any = 1, digits: int = 30) -> list[Any]:
         """Return proven enclosures of the first n Hermite coefficients, as `flint.arb`.
@@ -203,35 +127,7 @@ class Dual:
         """
         from hermite_dual.certified.enclosures.coefficients import coefficient_balls
 
-        return coefficient_balls(self._shape(), _count(n), variance, digits)
-
-    def ball(self, q1: Any, q2: Any, c: Any, digits: int = 30) -> Any:
-        """Return a `flint.arb` that is proven to contain `k(q1, q2, c)`.
-
-        Args:
-            q1: variance of u, exact as in `coefficient_balls`.
-            q2: variance of v.
-            c: covariance, `c^2 <= q1 q2`.
-            digits: the radius is at most `10^-digits sqrt(k(q1, q1, q1) k(q2, q2, q2))`.
-
-        Raises:
-            AccuracyError: the accuracy cannot be reached.
-        """
-        from hermite_dual.certified.enclosures.kernel import kernel_ball
-
-        return kernel_ball(self._shape(), q1, q2, c, digits)
-
-    def _expression(self) -> sp.Expr:
-        if self.activation.expr is None:
-            raise InvalidInputError(
-                f"{self.activation.name} is a Python function, known by its float64 values alone: pass an expression, "
-                "a formula in a string or a catalogue name for exact and proven results"
-            )
-        return self.activation.expr
-
-    def _shape(self) -> Shape:
-        self._expression()
-        return self.activation.shape
+        return coefficient_balls(self._shape(self.activation), checked_count(n), variance, digits)
 
     def coefficients(self, n: int, variance: float = 1.0) -> Array:
         """Return the first n Hermite coefficients `a_r(q) = E[phi(sqrt(q) Z) h_r(Z)]`, `h_r = He_r / sqrt(r!)`.
@@ -248,11 +144,11 @@ class Dual:
             InvalidInputError: n or the variance is out of range.
             NotIntegrableError: phi is not square-integrable at this variance.
         """
-        return coefficients(self.activation, _variance(variance), _count(n))
+        return coefficients(self.activation, positive(variance), checked_count(n))
 
     def coefficient_error(self, n: int, variance: float = 1.0) -> Array:
         """Return estimated errors of `coefficients(n, variance)`: the distance to a second rule, plus rounding."""
-        q, count = _variance(variance), _count(n)
+        q, count = positive(variance), checked_count(n)
         values = coefficients(self.activation, q, count)
         other = coefficients(self.activation, q, count, CHECK_ORDER)
         series = hermite_series(self.activation, q)
@@ -269,7 +165,7 @@ class Dual:
             AccuracyError: more than 8,192 coefficients would be needed, as for kinked activations: their coefficients
                 decay like a power of the degree. The kernel itself does not need them.
         """
-        q = _variance(variance)
+        q = positive(variance)
         if not 4e-15 <= tolerance < 1.0:
             raise InvalidInputError(f"tolerance = {tolerance}: allowed are 4e-15 to 1, relative to E[phi^2]")
         series = hermite_series(self.activation, q)
@@ -285,35 +181,34 @@ class Dual:
         remainder = float(max(tails[used - 1], 0.0)) + 4.0 * EPS * series.second_moment
         return HermiteExpansion(series.coefficients[:used], remainder, q)
 
-    @overload
-    def kernel(self, q1: ArrayLike, q2: ArrayLike, c: ArrayLike, *, return_error: Literal[False] = False) -> Any: ...
-
-    @overload
-    def kernel(self, q1: ArrayLike, q2: ArrayLike, c: ArrayLike, *, return_error: Literal[True]) -> tuple[Any, Any]: ...
-
-    def kernel(self, q1: ArrayLike, q2: ArrayLike, c: ArrayLike, *, return_error: bool = False) -> Any:
-        """Return `k(q1, q2, c) = E[phi(u) phi(v)]` in float64.
+    def variance_map(self, q: ArrayLike, *, return_error: bool = False) -> Any:
+        """Return `V(q) = k(q, q, q) = E[phi(sqrt(q) Z)^2]`, the variance map of a layer, in float64.
 
         Args:
-            q1: variances of u, not negative.
-            q2: variances of v, not negative; broadcast against q1 and c.
-            c: covariances, `|c| <= sqrt(q1 q2)`.
+            q: variances, not negative. Many different ones are interpolated in `log q`, which the errors count.
             return_error: whether to return an estimate of each error as well.
 
         Returns:
-            Values of the broadcast shape (a float for scalars), or the pair of values and error estimates.
+            Values of the shape of q (a float for a scalar), or the pair of values and error estimates.
 
         Raises:
-            InvalidInputError: a variance is negative, `|c|` exceeds `sqrt(q1 q2)`, or a value is not finite.
-            NotIntegrableError: phi is not square-integrable at these variances.
-            AccuracyError: phi oscillates too fast for quadrature.
+            InvalidInputError: a variance is negative or not finite.
+            NotIntegrableError: phi is not square-integrable at one of them.
+            AccuracyError: phi oscillates too fast for quadrature, or its square overflows.
         """
-        from hermite_dual.population.entries.array_kernel import array_kernel
+        return as_asked(*variance_map(self.activation, q), return_error)
 
-        value, error = array_kernel(self.activation, q1, q2, c)
-        if value.ndim == 0:
-            return (float(value), float(error)) if return_error else float(value)
-        return (value, error) if return_error else value
+    def variance_map_derivative(self, q: ArrayLike, *, return_error: bool = False) -> Any:
+        """Return `V'(q) = E[Z phi(sqrt(q) Z) phi'(sqrt(q) Z)] / sqrt(q) = E[phi'^2] + E[phi phi'']` in float64.
+
+        Where phi jumps or phi' is not known, the equal `E[phi(sqrt(q) Z)^2 (Z^2 - 1)] / (2 q)` takes its place: V is
+        smooth in q > 0 whatever phi is. Arguments, values and errors are those of `variance_map`, q positive; at q = 0
+        the limit is returned where it is finite.
+
+        >>> bool(abs(dual("x**2").variance_map_derivative(2.0) - 12.0) < 1e-13)
+        True
+        """
+        return as_asked(*variance_map_slope(self.activation, q), return_error)
 
     @overload
     def of_covariance(self, S: ArrayLike, *, return_error: Literal[False] = False) -> Array: ...
@@ -344,43 +239,6 @@ class Dual:
         values, error = layer_gram(self.activation, checked_covariance(S))
         return (values, error) if return_error else values
 
-    def __call__(self, rho: ArrayLike) -> Any:
-        """Return the dual activation `E[phi(u) phi(v)]` at unit variances and correlation rho, elementwise.
-
-        Args:
-            rho: correlations. An array of JAX, PyTorch, CuPy or another library of the Python array API standard is
-                evaluated by that library's own operations, on its device and in its precision, so that it can be
-                differentiated, batched and compiled there; PyTorch needs `array-api-compat`. Gradients are finite
-                inside (-1, 1).
-
-        Returns:
-            float64 values (a float for a scalar), or an array of the library of rho. In other libraries than NumPy
-            values are not looked at: there NaN stands where a correlation lies outside [-1, 1].
-
-        Raises:
-            InvalidInputError: a correlation lies outside [-1, 1], or an array of another library is not real floating.
-        """
-        if isinstance(rho, sp.Expr) and not rho.is_number:
-            return self.to_sympy().subs(_RHO, rho)
-        xp = namespace_of(rho)
-        if xp is not np:
-            from hermite_dual.dual_on_arrays import dual_on_array
-
-            return dual_on_array(self.activation, rho, xp)
-        correlation = float_array(rho, "rho")[0]
-        if not (np.abs(correlation) <= 1.0 + 4.0 * EPS).all():
-            bad = correlation[~(np.abs(correlation) <= 1.0 + 4.0 * EPS)].flat[0]
-            raise InvalidInputError(f"correlation rho = {bad}: allowed is [-1, 1]; covariances go to kernel(q1, q2, c)")
-        return self.kernel(1.0, 1.0, correlation)
-
-    def derivative(self) -> "Dual":
-        """Return the dual of `phi'`; by Price's theorem it is `dk/dc`.
-
-        Raises:
-            InvalidInputError: phi jumps, or is a Python function without a known derivative.
-        """
-        return Dual(self.activation.derivative())
-
     def sphere_eigenvalues(self, d: int, degrees: int, variance: Any = 1, terms: int = 1024) -> "SphereSpectrum":
         """Return proven eigenvalues of `k(q, q, q <x, y>)` on the unit sphere of `R^d`, under its uniform law.
 
@@ -404,7 +262,7 @@ class Dual:
         """
         from hermite_dual.sphere_spectrum import sphere_spectrum
 
-        return sphere_spectrum(self._shape(), d, degrees, variance, terms)
+        return sphere_spectrum(self._shape(self.activation), d, degrees, variance, terms)
 
     def constants(self, variance: Any = 1, digits: int = 15) -> "DualConstants":
         """Return `mu_0 = a_0`, `mu_1 = a_1`, `mu_star`, `zeta = mu_1 / mu_star` and `eta = Var phi`, with proven balls.
@@ -424,7 +282,7 @@ class Dual:
         """
         from hermite_dual.dual_constants import dual_constants
 
-        return dual_constants(self._shape(), variance, digits)
+        return dual_constants(self._shape(self.activation), variance, digits)
 
     def explicit_equivalent(self, sigma_a2: Any, tau: Any = 1, digits: int = 15) -> "ExplicitEquivalent":
         """Return the coefficients of the explicit network equivalent to a deep equilibrium model, as in public code.
@@ -443,31 +301,47 @@ class Dual:
         """
         from hermite_dual.dual_constants import explicit_equivalent
 
-        return explicit_equivalent(self._shape(), sigma_a2, tau, digits)
+        return explicit_equivalent(self._shape(self.activation), sigma_a2, tau, digits)
+
+    def derivative(self) -> "Dual":
+        """Return the dual of `phi'`; by Price's theorem it is `dk/dc`.
+
+        Raises:
+            InvalidInputError: phi jumps, or is a Python function without a known derivative.
+        """
+        return Dual(self.activation.derivative())
 
 
-def dual(phi: ActivationLike, **parameters: Any) -> Dual:
-    """Return the dual kernel of an activation.
+@overload
+def dual(phi: ActivationLike, /, **parameters: Any) -> Dual: ...
+
+
+@overload
+def dual(phi: ActivationLike, psi: ActivationLike, /) -> CrossDual: ...
+
+
+def dual(phi: ActivationLike, psi: ActivationLike | None = None, /, **parameters: Any) -> CrossDual:
+    """Return the dual kernel of an activation, or the kernel `E[phi(u) psi(v)]` of two.
 
     Args:
         phi: whatever `hermite_dual.activation` reads: `sympy.tanh`, `"gelu"`, an expression, a `sympy.Lambda`, a
             formula in a string, a vectorised Python function.
-        **parameters: parameters of a catalogue name, such as `alpha=0.2` for `"leaky_relu"`.
+        psi: a second activation, likewise. Of the same one twice the dual kernel is returned.
+        **parameters: parameters of a catalogue name, such as `alpha=0.2` for `"leaky_relu"`. Of two activations they
+            are given by `hermite_dual.activation("leaky_relu", alpha=0.2)`, which says whose they are.
 
     >>> dual("sin").kernel(1.0, 1.0, 0.0)
     0.0
+    >>> dual("gelu", "x").closed_form
+    rho/2
     """
-    return Dual(activation(phi, **parameters))
-
-
-def _variance(variance: float) -> float:
-    value = float_bounds(variance, "variance", "allowed are finite numbers above 0")[0]
-    if not value > 0.0:
-        raise InvalidInputError(f"variance = {variance}: allowed are finite numbers above 0")
-    return value
-
-
-def _count(n: int) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 1 <= n <= _MAX_DEGREE:
-        raise InvalidInputError(f"n = {n!r}: allowed are whole numbers from 1 to {_MAX_DEGREE}")
-    return int(n)
+    if psi is None:
+        return Dual(activation(phi, **parameters))
+    if parameters:
+        name, value = next(iter(parameters.items()))
+        raise InvalidInputError(
+            f"{name} = {value!r} with two activations: give it to the one that has it, as "
+            f"dual(activation(phi, {name}=...), psi)"
+        )
+    first, second = activation(phi), activation(psi)
+    return Dual(first) if first == second else CrossDual(first, second)

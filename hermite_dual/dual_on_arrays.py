@@ -1,7 +1,7 @@
 """The dual activation on arrays of any library of the array API standard, by that library's own operations.
 
 Autodiff, batching and compilation of the library see elementary operations alone: the closed form where it is
-elementary, else the Hermite power series `sum_r a_r^2 rho^r`, else, where phi has kinks and the coefficients decay
+elementary, else the Hermite power series `sum_r a_r b_r rho^r`, else, where phi has kinks and the coefficients decay
 slowly, the piecewise Chebyshev interpolant in `theta = arccos(rho)`, in which the dual activation is smooth.
 """
 
@@ -17,7 +17,8 @@ from hermite_dual.errors import InvalidInputError
 from hermite_dual.expressions.array_function import evaluate_formula
 from hermite_dual.namespaces import AnyArray
 from hermite_dual.numeric.chebyshev import PiecewiseChebyshev
-from hermite_dual.numeric.kernel import angle_surrogate, kernel_with_error
+from hermite_dual.numeric.cross_kernel import cross_kernel_with_error
+from hermite_dual.numeric.kernel import angle_surrogate
 from hermite_dual.numeric.mehler import hermite_series
 from hermite_dual.symbols import rho as symbol
 from hermite_dual.verified_form import verified_dual
@@ -34,11 +35,12 @@ _PROBES = np.concatenate([np.linspace(-1.0, 1.0, 41), [-0.999999, -1e-3, -1e-8, 
 _INSIDE = np.abs(_PROBES) < 1.0
 
 
-def dual_on_array(phi: Activation, rho: AnyArray, xp: Any) -> AnyArray:
-    """Return the dual activation at correlations, an array of the same library; NaN outside [-1, 1].
+def dual_on_array(phi: Activation, psi: Activation, rho: AnyArray, xp: Any) -> AnyArray:
+    """Return `E[phi(u) psi(v)]` at correlations, an array of the same library; NaN outside [-1, 1].
 
     Args:
-        phi: the activation.
+        phi: the activation of u.
+        psi: the activation of v.
         rho: correlations, real floating.
         xp: their namespace.
 
@@ -47,7 +49,7 @@ def dual_on_array(phi: Activation, rho: AnyArray, xp: Any) -> AnyArray:
     """
     if not xp.isdtype(rho.dtype, "real floating"):
         raise InvalidInputError(f"rho holds values of type {rho.dtype}; allowed is a real floating type. Convert it.")
-    form = _closed_form(phi)
+    form = _closed_form(phi, psi)
     # What rounding has put outside counts as +-1; nothing else is looked at, so that the function can be traced.
     valid = xp.abs(rho) <= 1.0 + 4.0 * float(xp.finfo(rho.dtype).eps)
     value = None
@@ -57,19 +59,19 @@ def dual_on_array(phi: Activation, rho: AnyArray, xp: Any) -> AnyArray:
         except InvalidInputError:
             value = None  # a library without an error function; the series has none
     if value is None:
-        value = _without_form(phi)(rho, xp)
+        value = _without_form(phi, psi)(rho, xp)
     return xp.where(valid, value, xp.full_like(rho, float("nan")))
 
 
 @lru_cache(maxsize=64)
-def _closed_form(phi: Activation) -> sp.Expr | None:
+def _closed_form(phi: Activation, psi: Activation) -> sp.Expr | None:
     """Return the closed form where it is elementary, and accurate and smooth in float64."""
-    form = verified_dual(phi).unit
+    form = verified_dual(phi, psi).unit
     if form is None or form.has(sp.Piecewise):
         return None
     if not all(isinstance(function, _ELEMENTARY) for function in form.atoms(sp.Function)):
         return None
-    reference = kernel_with_error(phi, 1.0, 1.0, _PROBES)[0]
+    reference = cross_kernel_with_error(phi, psi, 1.0, 1.0, _PROBES)[0]
     with np.errstate(all="ignore"):
         values = evaluate_formula(form, symbol, _PROBES, np)
         slopes = evaluate_formula(sp.diff(form, symbol), symbol, _PROBES[_INSIDE], np)
@@ -78,12 +80,13 @@ def _closed_form(phi: Activation) -> sp.Expr | None:
 
 
 @lru_cache(maxsize=64)
-def _without_form(phi: Activation) -> Representation:
-    series = hermite_series(phi, 1.0)
-    if series.converged and series.coefficients.size <= _MOST_TERMS:
-        powers = series.coefficients**2
-        return lambda rho, xp: _power_series(powers, phi.parity, rho)
-    surrogate, _ = angle_surrogate(phi, 1.0, 1.0)
+def _without_form(phi: Activation, psi: Activation) -> Representation:
+    both = [hermite_series(function, 1.0) for function in (phi, psi)]
+    terms = min(series.coefficients.size for series in both)
+    if all(series.converged for series in both) and terms <= _MOST_TERMS:
+        products = both[0].coefficients[:terms] * both[1].coefficients[:terms]
+        return lambda rho, xp: _power_series(products, phi.parity or psi.parity, rho)
+    surrogate, _ = angle_surrogate(phi, 1.0, 1.0, None if phi == psi else psi)
     return lambda rho, xp: _in_angle(surrogate, xp.acos(xp.clip(rho, -1.0, 1.0)), xp)
 
 

@@ -45,10 +45,9 @@ from hermite_dual.certified.growth import monomials
 from hermite_dual.certified.second_proof import plain_bounds
 from hermite_dual.certified.suprema.envelope import Envelope
 from hermite_dual.certified.suprema.slope_regularity import slope_regularity
+from hermite_dual.mean_fields import proven
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.proof import limit_bounds, prediction_bounds
-from hermite_dual.mean_fields import proven
-from hermite_dual.population.proof import limit_bounds
 from hermite_dual.population.proof.certified_slope import certified_slope
 from hermite_dual.population.proof.input_rows import InputRows
 from hermite_dual.population.theorem.convergence import Start

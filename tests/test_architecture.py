@@ -28,7 +28,7 @@ certified.second_proof
 population.entries
 population.proof
 population.theorem
-dual_on_arrays dual
+dual_on_arrays cross_dual dual
 mean_fields
 population
 finite

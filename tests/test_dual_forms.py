@@ -83,8 +83,8 @@ def test_a_python_function_has_no_closed_form_and_no_exact_results():
     ids=["general", "unit", "argument", "complex"],
 )
 def test_a_wrong_derivation_is_withheld(monkeypatch, wrong):
-    right = verified_form.derive_dual
-    monkeypatch.setattr(verified_form, "derive_dual", lambda phi: wrong(right(phi)))
+    right = verified_form.derive_cross_dual
+    monkeypatch.setattr(verified_form, "derive_cross_dual", lambda phi, psi: wrong(right(phi, psi)))
     verified_form.verified_dual.cache_clear()
     try:
         with pytest.raises(hd.DerivationError, match="is withheld"):

@@ -133,30 +133,37 @@ def normal_density(z: Array) -> Array:
 
 
 def product_moment(
-    activation: Activation, q1: float, q2: float, sign: float, order: int = ORDER
+    activation: Activation, q1: float, q2: float, sign: float, order: int = ORDER, other: Activation | None = None
 ) -> tuple[float, float]:
-    """Return `E[phi(sqrt(q1) Z) phi(sign sqrt(q2) Z)]` and its sum of magnitudes, the correlation being +-1."""
-    density, u, v = _product_rule(activation, q1, q2, sign, order)
-    terms = density * at_nodes(activation, u) * at_nodes(activation, v)
+    """Return `E[phi(sqrt(q1) Z) psi(sign sqrt(q2) Z)]` and its sum of magnitudes, the correlation being +-1.
+
+    psi is `other`, phi itself by default.
+    """
+    second = activation if other is None else other
+    density, u, v = _product_rule(activation, second, q1, q2, sign, order)
+    terms = density * at_nodes(activation, u) * at_nodes(second, v)
     return float(terms.sum()), float(np.abs(terms).sum())
 
 
-def product_noise(activation: Activation, q1: float, q2: float) -> float:
+def product_noise(activation: Activation, q1: float, q2: float, other: Activation | None = None) -> float:
     """Return what phi's own noise makes of the product moment at correlation -1, four standard deviations of it.
 
     There a large value meets one that is small, and may be so by cancellation (squareplus).
     """
-    density, u, v = _product_rule(activation, q1, q2, -1.0, CHECK_ORDER)
-    first, second = np.abs(at_nodes(activation, u)), np.abs(at_nodes(activation, v))
-    noise_of_product = first * noise(activation, v) + second * noise(activation, u)
+    psi = activation if other is None else other
+    density, u, v = _product_rule(activation, psi, q1, q2, -1.0, CHECK_ORDER)
+    first, second = np.abs(at_nodes(activation, u)), np.abs(at_nodes(psi, v))
+    noise_of_product = first * noise(psi, v) + second * noise(activation, u)
     return 4.0 * float(np.sqrt(np.sum((density * noise_of_product) ** 2)))
 
 
-def _product_rule(activation: Activation, q1: float, q2: float, sign: float, order: int) -> tuple[Array, Array, Array]:
+def _product_rule(
+    first: Activation, second: Activation, q1: float, q2: float, sign: float, order: int
+) -> tuple[Array, Array, Array]:
     """Weights with the density, and both arguments."""
-    reach = max(radii(activation, q1)[1], radii(activation, q2)[1])
+    reach = max(radii(first, q1)[1], radii(second, q2)[1])
     base = np.linspace(-reach, reach, 2 * int(np.ceil(reach)) + 1)
-    cuts = [panels(activation, np.sqrt(q) * reach) / np.sqrt(q) for q in (q1, q2)]
+    cuts = [panels(phi, np.sqrt(q) * reach) / np.sqrt(q) for phi, q in ((first, q1), (second, q2))]
     edges = np.unique(np.concatenate([base, cuts[0], sign * cuts[1]]))
     z, weights = panel_nodes(edges[np.abs(edges) <= reach], order)
     return weights * normal_density(z), np.sqrt(q1) * z, sign * np.sqrt(q2) * z
@@ -197,7 +204,7 @@ def rounding_factor(activation: Activation, variance: float) -> float:
     _, u, density, values = _check_rule(activation, variance)
     moved = np.abs(at_nodes(activation, u * (1.0 + _SHIFT)) - values)
     size = float(density @ np.abs(values))
-    stretched = 4.0 * float(density @ moved) / (_SHIFT * size) if size > 0.0 else 0.0
+    stretched = 4.0 * float(density @ moved) / size / _SHIFT if size > 0.0 else 0.0  # size may be subnormal
     return 4.0 + stretched + value_factor(activation, variance)
 
 

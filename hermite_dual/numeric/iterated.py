@@ -63,18 +63,18 @@ def iterated_kernel(
     s = float(np.sqrt(gap))
     second = activation if other is None else other
     x, terms, sizes = _outer_rule(activation, second, q1, q2, rho, s, order)
-    inner, magnitude = _inner(second, q2, rho, s, x, order)
+    inner, magnitude = smoothed(second, q2, rho, s, x, order)
     density = normal_density(x)
     return float((terms * density) @ inner), float((sizes * density) @ magnitude)
 
 
 def iterated_kernel_with_error(
-    activation: Activation, q1: float, q2: float, rho: float, gap: float
+    activation: Activation, q1: float, q2: float, rho: float, gap: float, other: Activation | None = None
 ) -> tuple[float, float]:
     """Return the kernel and an estimate of its error: the distance to a lower order, plus rounding."""
-    value, magnitude = iterated_kernel(activation, q1, q2, rho, gap)
-    check, _ = iterated_kernel(activation, q1, q2, rho, gap, CHECK_ORDER)
-    factor = max(rounding_factor(activation, q1), rounding_factor(activation, q2))
+    value, magnitude = iterated_kernel(activation, q1, q2, rho, gap, other=other)
+    check, _ = iterated_kernel(activation, q1, q2, rho, gap, CHECK_ORDER, other)
+    factor = max(rounding_factor(activation, q1), rounding_factor(other or activation, q2))
     return value, abs(value - check) + factor * _EPS * magnitude
 
 
@@ -116,8 +116,8 @@ def _thinned(points: Array, cell: float) -> Array:
     return np.asarray(points[np.unique(np.floor(points / cell), return_index=True)[1]])
 
 
-def _inner(activation: Activation, q2: float, rho: float, s: float, x: Array, order: int) -> tuple[Array, Array]:
-    """Return `E_y phi(sqrt(q2) (rho x + s y))` and the same with magnitudes, for each x."""
+def smoothed(activation: Activation, q2: float, rho: float, s: float, x: Array, order: int) -> tuple[Array, Array]:
+    """Return `E_y phi(sqrt(q2) (rho x + s y))`, phi(v) averaged given u, and the same with magnitudes, for each x."""
     reach = max(radii(activation, q2)[1], _NORMAL_REACH)
     root = float(np.sqrt(q2))
     base = np.linspace(-reach, reach, 2 * int(np.ceil(reach / _INNER_WIDTH)) + 1)

@@ -79,16 +79,16 @@ def checked_arguments(q1: ArrayLike, q2: ArrayLike, c: ArrayLike) -> tuple[Array
     return v1, v2, covariance
 
 
-def narrow_error(activation: Activation, q1: float, q2: float) -> float:
+def narrow_error(activation: Activation, q1: float, q2: float, other: Activation | None = None) -> float:
     """Return what an evaluation of phi in less than float64 adds to the error of `k(q1, q2, .)`; 0 without.
 
-    By Cauchy-Schwarz, with the relative errors of phi at both variances.
+    By Cauchy-Schwarz, with the relative errors of phi, or of phi and psi, at their variances.
     """
-    if activation.coarseness == 1.0:
+    both = ((activation, q1), (activation if other is None else other, q2))
+    if all(phi.coarseness == 1.0 for phi, _ in both):
         return 0.0
-    relative = sum(value_error(activation, q) for q in (q1, q2))
-    at_zero = float(activation(np.array(0.0))) ** 2
-    sizes = [second_moment(activation, q) if q else at_zero for q in (q1, q2)]
+    relative = sum(value_error(phi, q) for phi, q in both)
+    sizes = [second_moment(phi, q) if q else float(phi(np.array(0.0))) ** 2 for phi, q in both]
     return relative * float(np.sqrt(sizes[0]) * np.sqrt(sizes[1]))
 
 
@@ -108,37 +108,43 @@ def _check_arguments(q1: Array, q2: Array, c: Array) -> None:
         )
 
 
-def _one_pair(activation: Activation, q1: float, q2: float, c: Array) -> tuple[Array, Array]:
+def _one_pair(
+    activation: Activation, q1: float, q2: float, c: Array, other: Activation | None = None
+) -> tuple[Array, Array]:
+    """Return `E[phi(u) psi(v)]` and error estimates at one pair of variances; psi is `other`, or phi."""
+    psi = activation if other is None else other
     if q1 == 0.0:
-        return _degenerate(activation, q2, c)
+        return _degenerate(activation, psi, q2, c)
+    if q2 == 0.0:
+        return _degenerate(psi, activation, q1, c)
     root = np.sqrt(q1) * np.sqrt(q2)
     rho = np.clip(c / root, -1.0, 1.0)
     gap = _gap(q1, q2, c)
-    waves = waves_at(activation, q1, q2)
+    waves = waves_at(activation, q1, q2, other)
     if waves is not None:
         return waves(q1, q2, rho, gap)
-    first, second = hermite_series(activation, q1), hermite_series(activation, q2)
+    first, second = hermite_series(activation, q1), hermite_series(psi, q2)
     value, remainder, rounding = mehler_sum(first, second, rho)
     error = remainder + rounding
     for end in (-1.0, 1.0):
         at_end = (gap == 0.0) & (rho * end > 0.0)
         if at_end.any():
-            value[at_end], error[at_end] = _at_end(activation, q1, q2, end)
+            value[at_end], error[at_end] = _at_end(activation, q1, q2, end, other)
             rounding[at_end], remainder[at_end] = error[at_end], 0.0
     unresolved = remainder > rounding
     cancelling = (rounding > _CANCELLATION * EPS * np.abs(value)) & (rho != 0.0) & (gap > 0.0) & ~unresolved
-    if activation.parity is not None:
+    if other is None and activation.parity is not None:
         # A series of one sign per parity loses no more than its value does.
         cancelling &= rounding > _CANCELLATION * EPS * np.sqrt(first.second_moment * second.second_moment)
     if unresolved.sum() > _FEW:
-        surrogate, slack = angle_surrogate(activation, q1, q2)
+        surrogate, slack = angle_surrogate(activation, q1, q2, other)
         angle = np.arctan2(np.sqrt(gap[unresolved]), rho[unresolved])
         value[unresolved], error[unresolved] = surrogate(angle), slack
         unresolved[:] = False
     if cancelling.sum() > _FEW:
         cancelling[:] = False
     for i in np.flatnonzero(unresolved | cancelling):
-        better, estimate = iterated_kernel_with_error(activation, q1, q2, float(rho[i]), float(gap[i]))
+        better, estimate = iterated_kernel_with_error(activation, q1, q2, float(rho[i]), float(gap[i]), other)
         if estimate < error[i]:
             value[i], error[i] = better, estimate
     return value, error
@@ -169,8 +175,25 @@ def _gap(q1: float, q2: float, c: Array) -> Array:
     return np.clip(((product - square) + (product_error - square_error)) / product, 0.0, 1.0)
 
 
-def _degenerate(activation: Activation, q2: float, c: Array) -> tuple[Array, Array]:
-    """Return `phi(0) E[phi(sqrt(q2) Z)]`, the kernel at one variance 0."""
+def _degenerate(activation: Activation, psi: Activation, q2: float, c: Array) -> tuple[Array, Array]:
+    """Return `phi(0) E[psi(sqrt(q2) Z)]`, the kernel at one variance 0."""
+    at_zero = value_at_zero(activation)
+    if q2 > 0.0:
+        expectation, magnitude = mean(psi, q2)
+        check = mean(psi, q2, CHECK_ORDER)[0]
+    else:
+        expectation = check = value_at_zero(psi)
+        magnitude = abs(expectation)
+    error = abs(at_zero) * (abs(expectation - check) + _ROUNDING * EPS * magnitude)
+    return np.full(c.shape, at_zero * expectation), np.full(c.shape, error)
+
+
+def value_at_zero(activation: Activation) -> float:
+    """Return `phi(0)`, which a variance of 0 leaves of phi.
+
+    Raises:
+        InvalidInputError: phi has no finite value there.
+    """
     at_zero = float(activation(np.array(0.0)))
     shape = activation.shape
     if shape.complete and 0 in shape.kinks:
@@ -180,30 +203,33 @@ def _degenerate(activation: Activation, q2: float, c: Array) -> tuple[Array, Arr
         raise InvalidInputError(
             f"{activation!r} has no value at 0, which a variance of 0 asks for; take a positive variance"
         )
-    expectation, magnitude = mean(activation, q2) if q2 > 0.0 else (at_zero, abs(at_zero))
-    check = mean(activation, q2, CHECK_ORDER)[0] if q2 > 0.0 else at_zero
-    error = abs(at_zero) * (abs(expectation - check) + _ROUNDING * EPS * magnitude)
-    return np.full(c.shape, at_zero * expectation), np.full(c.shape, error)
+    return at_zero
 
 
-def _at_end(activation: Activation, q1: float, q2: float, sign: float) -> tuple[float, float]:
-    value, magnitude = product_moment(activation, q1, q2, sign)
-    check, _ = product_moment(activation, q1, q2, sign, CHECK_ORDER)
-    factor = max(rounding_factor(activation, q1), rounding_factor(activation, q2))
-    value_noise = product_noise(activation, q1, q2) if sign < 0.0 else 0.0
+def _at_end(
+    activation: Activation, q1: float, q2: float, sign: float, other: Activation | None = None
+) -> tuple[float, float]:
+    value, magnitude = product_moment(activation, q1, q2, sign, other=other)
+    check, _ = product_moment(activation, q1, q2, sign, CHECK_ORDER, other)
+    factor = max(rounding_factor(activation, q1), rounding_factor(other or activation, q2))
+    value_noise = product_noise(activation, q1, q2, other) if sign < 0.0 or other is not None else 0.0
     return value, abs(value - check) + factor * EPS * magnitude + value_noise
 
 
 @lru_cache(maxsize=64)
-def angle_surrogate(activation: Activation, q1: float, q2: float) -> tuple[PiecewiseChebyshev, float]:
+def angle_surrogate(
+    activation: Activation, q1: float, q2: float, other: Activation | None = None
+) -> tuple[PiecewiseChebyshev, float]:
     """Return an interpolant of `k(q1, q2, sqrt(q1 q2) cos(theta))` in theta on [0, pi], and its error.
 
     In the angle the kernel is smooth up to both ends, kinks of phi or not. Where phi has a parity, so has the kernel in
-    its cosine, and the half beyond `pi/2` is a reflection.
+    its cosine, and the half beyond `pi/2` is a reflection. With `other` it is the kernel of phi and psi.
     """
-    scale = np.sqrt(second_moment(activation, q1) * second_moment(activation, q2))
-    first, second = hermite_series(activation, q1), hermite_series(activation, q2)
-    waves = waves_at(activation, q1, q2)
+    psi = activation if other is None else other
+    scale = np.sqrt(second_moment(activation, q1) * second_moment(psi, q2))
+    first, second = hermite_series(activation, q1), hermite_series(psi, q2)
+    waves = waves_at(activation, q1, q2, other)
+    parity = activation.parity or psi.parity
 
     def evaluate(angles: Array) -> Array:
         rho, gap = np.cos(angles), np.sin(angles) ** 2
@@ -211,12 +237,13 @@ def angle_surrogate(activation: Activation, q1: float, q2: float) -> tuple[Piece
             return waves(q1, q2, rho, gap)[0]
         value, remainder, rounding = mehler_sum(first, second, rho)
         for i in np.flatnonzero(remainder > rounding):
-            value[i] = iterated_kernel(activation, q1, q2, float(rho[i]), float(gap[i]))[0]
+            value[i] = iterated_kernel(activation, q1, q2, float(rho[i]), float(gap[i]), other=other)[0]
         return value
 
-    factor = 8.0 + max(rounding_factor(activation, q1), rounding_factor(activation, q2))
-    end = np.pi if activation.parity is None else 0.5 * np.pi
-    fitted = interpolate(evaluate, 0.0, end, activation.coarseness * _SURROGATE_TOLERANCE * scale)
-    if activation.parity is not None:
-        fitted = reflected(fitted, 1.0 if activation.parity == "even" else -1.0)
+    factor = 8.0 + max(rounding_factor(activation, q1), rounding_factor(psi, q2))
+    end = np.pi if parity is None else 0.5 * np.pi
+    coarseness = max(activation.coarseness, psi.coarseness)
+    fitted = interpolate(evaluate, 0.0, end, coarseness * _SURROGATE_TOLERANCE * scale)
+    if parity is not None:
+        fitted = reflected(fitted, 1.0 if parity == "even" else -1.0)
     return fitted, fitted.error + factor * EPS * scale

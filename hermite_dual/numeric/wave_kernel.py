@@ -1,6 +1,7 @@
-"""The dual kernel of sums of `x^m sin(a x)`, `x^m cos(a x)` and `x^m`, where variances are too large for quadrature.
+"""The kernel of sums of `x^m sin(a x)`, `x^m cos(a x)` and `x^m`, where variances are too large for quadrature.
 
-With `phi(x) = sum_j C_j x^(m_j) exp(i a_j x)` the kernel is a sum over pairs, by completing the square,
+With `phi(x) = sum_j C_j x^(m_j) exp(i a_j x)`, and psi likewise, the kernel is a sum over pairs, by completing the
+square,
 
     E[u^m v^n exp(i a u + i b v)] = exp(-E/2) E[(u + i s)^m (v + i t)^n],
     E = Var(a u + b v) = D^2 + 2 a b r1 r2 e,   s = r1 (D + b r2 e),   t = r2 (sign(rho) D + a r1 e),
@@ -46,6 +47,15 @@ _ROUNDING = 8.0
 
 
 @dataclass(frozen=True)
+class _Wave:
+    """The term `weight x^power exp(i frequency x)`."""
+
+    weight: complex
+    power: int
+    frequency: Double
+
+
+@dataclass(frozen=True)
 class _Pair:
     """A product of two terms: `weight u^m v^n exp(i a u + i b v)`."""
 
@@ -56,7 +66,7 @@ class _Pair:
 
 @dataclass(frozen=True)
 class WaveKernel:
-    """`k(q1, q2, c)` of a sum of waves.
+    """`k(q1, q2, c)` of sums of waves.
 
     Attributes:
         pairs: all products of two of its terms.
@@ -87,10 +97,24 @@ class WaveKernel:
 
 
 @lru_cache(maxsize=256)
-def wave_kernel(activation: Activation) -> WaveKernel | None:
-    """Return the kernel of an activation that is a sum of waves and powers, or None of another."""
+def wave_kernel(first: Activation, other: Activation | None = None) -> WaveKernel | None:
+    """Return the kernel of one or two activations that are sums of waves and powers, or None of others."""
+    left, right = _waves(first), _waves(first if other is None else other)
+    if left is None or right is None:
+        return None
+    pairs = tuple(
+        _Pair(w.weight * z.weight, (w.power, z.power), (w.frequency, z.frequency)) for w in left for z in right
+    )
+    return WaveKernel(pairs, max((abs(wave.frequency[0]) for wave in (*left, *right)), default=0.0))
+
+
+@lru_cache(maxsize=256)
+def _waves(activation: Activation) -> tuple[_Wave, ...] | None:
+    """Return the terms of a sum of waves and powers, or None of another activation."""
     expr = activation.expr
-    if expr is None or not expr.has(sp.sin, sp.cos) or expr.free_symbols != {activation.symbol} or activation.kinks:
+    if expr is None or not expr.free_symbols <= {activation.symbol} or activation.kinks:
+        return None
+    if not (expr.has(sp.sin, sp.cos) or expr.is_polynomial(activation.symbol)):
         return None
     try:
         terms = to_terms(expr, activation.symbol)
@@ -98,26 +122,25 @@ def wave_kernel(activation: Activation) -> WaveKernel | None:
         return None
     if len(terms) > _MOST_TERMS or any(t.gate is not None or t.quadratic != 0 or sp.re(t.linear) != 0 for t in terms):
         return None
-    frequencies = [_double(sp.im(term.linear)) for term in terms]
-    weights = [complex(sp.N(term.coefficient * sp.exp(term.constant), 20)) for term in terms]
-    pairs = tuple(
-        _Pair(w * z, (left.power, right.power), (a, b))
-        for left, w, a in zip(terms, weights, frequencies, strict=True)
-        for right, z, b in zip(terms, weights, frequencies, strict=True)
+    return tuple(
+        _Wave(complex(sp.N(t.coefficient * sp.exp(t.constant), 20)), t.power, _double(sp.im(t.linear))) for t in terms
     )
-    return WaveKernel(pairs, max((abs(a) for a, _ in frequencies), default=0.0))
 
 
 @lru_cache(maxsize=1024)
-def waves_at(activation: Activation, q1: float, q2: float) -> WaveKernel | None:
-    """Return the kernel of a sum of waves at two variances that are large for them, or None."""
+def waves_at(first: Activation, q1: float, q2: float, other: Activation | None = None) -> WaveKernel | None:
+    """Return the kernel of sums of waves at two variances that are large for them, or None."""
     if max(q1, q2) < _LARGE:
         return None
-    kernel = wave_kernel(activation)
+    second = first if other is None else other
+    kernel = wave_kernel(first, other)
     if kernel is None or kernel.fastest * math.sqrt(max(q1, q2)) < _LEAST_PHASE:
         return None
     top, nothing = np.ones(1), np.zeros(1)
-    first_moment, second_moment = (float(kernel(q, q, top, nothing)[0][0]) for q in (q1, q2))
+    squares = wave_kernel(first), wave_kernel(second)
+    first_moment, second_moment = (
+        float(square(q, q, top, nothing)[0][0]) for square, q in zip(squares, (q1, q2), strict=True) if square
+    )
     error = float(kernel(q1, q2, top, nothing)[1][0])
     accepted = _ACCEPTED * _EPS * math.sqrt(max(first_moment, 0.0)) * math.sqrt(max(second_moment, 0.0))
     return kernel if error <= accepted else None

@@ -99,11 +99,13 @@ def opposite(first: sp.Expr | None, second: sp.Expr | None, parity: int) -> bool
 def mirrored(left: sp.Expr, right: sp.Expr, symbol: sp.Symbol, parity: int) -> bool:
     """Whether `left(x) = parity * right(-x)`: seen at points first, proven by algebra then."""
     gap = left - parity * right.xreplace({symbol: -symbol})
-    if gap == 0 or sp.expand(gap) == 0:
+    if gap == 0:
         return True
     if gap.free_symbols == {symbol}:
         for probe in (sp.Rational(-17, 13), sp.Rational(7, 5)):
-            value = gap.subs(symbol, probe)
-            if not value.has(sp.nan, sp.zoo) and value.is_real and abs(sp.N(value, 30)) > sp.Float("1e-20"):
+            value = gap.evalf(30, subs={symbol: probe})
+            if value.is_Float and abs(value) > sp.Float("1e-20"):
                 return False
+    if sp.expand(gap) == 0:
+        return True
     return bool(gap.count_ops() <= _MOST_OPERATIONS and sp.simplify(gap) == 0)

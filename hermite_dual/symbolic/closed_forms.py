@@ -95,8 +95,10 @@ def derive_cross_dual(left: Shape, right: Shape) -> DualForm:
     return _for_all_signs(as_printed(left.formula), as_printed(second), left.symbol, False)
 
 
-def derive_derivative_dual(phi: Shape, by: Literal["direct", "price"] = "direct") -> DualForm:
-    r"""Derive the dual of the derivative, `E[phi'(u) phi'(v)]`.
+def derive_derivative_dual(
+    phi: Shape, by: Literal["direct", "price"] = "direct", other: Shape | None = None
+) -> DualForm:
+    r"""Derive the dual of the derivative, `E[phi'(u) phi'(v)]`, or `E[phi'(u) psi'(v)]`.
 
     `by="direct"` differentiates the activation and integrates; `by="price"` differentiates the dual,
     $\partial k / \partial c$ (Price's theorem). The two are equal. Where the activation jumps, phi' contains Dirac
@@ -106,6 +108,7 @@ def derive_derivative_dual(phi: Shape, by: Literal["direct", "price"] = "direct"
     Args:
         phi: the activation, a formula.
         by: which derivation.
+        other: psi; phi itself by default.
 
     Returns:
         The forms, or the reason why there is none in the class. Results are cached.
@@ -117,16 +120,18 @@ def derive_derivative_dual(phi: Shape, by: Literal["direct", "price"] = "direct"
     >>> derive_derivative_dual(Shape(sp.Max(x, 0), x)).unit
     (pi - acos(rho))/(2*pi)
     """
+    psi = phi if other is None else other
     if by == "direct":
-        return _for_all_signs(as_printed(phi.formula), as_printed(phi.formula), phi.symbol, True)
+        second = psi.formula.xreplace({psi.symbol: phi.symbol})
+        return _for_all_signs(as_printed(phi.formula), as_printed(second), phi.symbol, True)
     if by != "price":
         raise InvalidInputError(f"by must be 'direct' or 'price', got {by!r}")
-    return _by_price(phi)
+    return differentiated(derive_cross_dual(phi, psi))
 
 
 @lru_cache(maxsize=512)
-def _by_price(phi: Shape) -> DualForm:
-    dual = derive_dual(phi)
+def differentiated(dual: DualForm) -> DualForm:
+    """Differentiate both forms of a kernel in the covariance, the unit form in rho."""
     forms = []
     for form, variable in ((dual.general, symbols.c), (dual.unit, symbols.rho)):
         slope = None if form is None else sp.diff(form, variable)

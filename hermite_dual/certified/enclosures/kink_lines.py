@@ -1,6 +1,6 @@
 """The plane cut along the lines on which one of two factors passes from a piece to the next.
 
-In the rotated coordinates of `wedges` a kink of phi(u) or phi(v) is a straight line. Between heights at which two lines
+In the rotated coordinates of `wedges` a kink of phi(u) or psi(v) is a straight line. Between heights at which two lines
 cross, the lines keep their order, and neighbouring ones bound a strip on which both factors are smooth.
 
 Derivation: docs/theory/enclosures.md, "Kernels".
@@ -23,7 +23,7 @@ class Line:
     Attributes:
         offset: where it meets `y = 0`.
         slope: its slope.
-        factor: 0 if phi(u) changes, 1 if phi(v) does, 2 for an edge of the domain.
+        factor: 0 if phi(u) changes, 1 if psi(v) does, 2 for an edge of the domain.
         step: by how much the index of the piece changes from left to right.
     """
 
@@ -82,7 +82,7 @@ class KinkLines:
     """The lines of both factors inside `X_0 <= x <= X`, `Y_0 <= y <= Y`.
 
     Args:
-        pieces: the activation.
+        both: the activations phi and psi.
         units: the factors' scales; the second is negative where v runs against x.
         axes: b and a.
         cuts: X and Y.
@@ -91,7 +91,7 @@ class KinkLines:
 
     def __init__(
         self,
-        pieces: Pieces,
+        both: tuple[Pieces, Pieces],
         units: tuple[arb, arb],
         axes: tuple[arb, arb],
         cuts: tuple[arb, arb],
@@ -99,8 +99,8 @@ class KinkLines:
     ) -> None:
         self.units, self.axes, self.cuts = units, axes, cuts
         self.starts = [arb(0) if half else -cut for half, cut in zip(halves, cuts, strict=True)]
-        self.functions = [BallFunction(e, pieces.symbol) for e in pieces.expressions]
-        self.kinks = [constant_ball(k) for k in pieces.kinks]
+        self.functions = [[BallFunction(e, pieces.symbol) for e in pieces.expressions] for pieces in both]
+        self.kinks = [[constant_ball(k) for k in pieces.kinks] for pieces in both]
         self.lines = self._lines()
 
     def heights(self) -> list[tuple[arb, arb]] | None:
@@ -124,8 +124,8 @@ class KinkLines:
         broad, narrow = self.axes
         lines = [Line(self.starts[0], arb(0), 2, 0), Line(self.cuts[0], arb(0), 2, 0)]
         slope = narrow / broad
-        for kink in self.kinks:
-            for factor, unit in enumerate(self.units):
+        for factor, unit in enumerate(self.units):
+            for kink in self.kinks[factor]:
                 # unit is negative where v runs against x
                 lines.append(Line(kink / (unit * broad), slope if factor else -slope, factor, 1 if unit > 0 else -1))
         return lines
@@ -146,7 +146,7 @@ class KinkLines:
         ordered = sorted(self.lines, key=lambda line: _SortKey(line.at(middle)))
         if any(not a.at(middle) < b.at(middle) for a, b in pairwise(ordered)):
             return None
-        pieces = [0 if unit > 0 else len(self.kinks) for unit in self.units]
+        pieces = [0 if unit > 0 else len(kinks) for unit, kinks in zip(self.units, self.kinks, strict=True)]
         inside, strips = False, []
         broad, narrow = self.axes
         for left, right in pairwise(ordered):
@@ -154,7 +154,7 @@ class KinkLines:
                 inside = not inside
             else:
                 pieces[left.factor] += left.step
-            first, second = (self.functions[k] for k in pieces)
+            first, second = (functions[k] for functions, k in zip(self.functions, pieces, strict=True))
             if not inside or first.expr == 0 or second.expr == 0:
                 continue
             x = Form(left.offset, left.slope, right.offset - left.offset, right.slope - left.slope)

@@ -1,7 +1,7 @@
 """Kernels of strip-analytic activations at any correlation, by a two-dimensional trapezoidal sum on a lattice.
 
 With `u = sqrt(q1) x`, `v = sqrt(q2) (rho x + s y)`, `s = sqrt(1 - rho^2)` and steps that make `rho Dx` and `s Dy`
-multiples of one number, phi(v) is needed on a one-dimensional lattice only and the inner sums are one convolution.
+multiples of one number, psi(v) is needed on a one-dimensional lattice only and the inner sums are one convolution.
 
 Derivation: docs/theory/enclosures.md, "Kernels".
 """
@@ -108,24 +108,28 @@ def _make_grid(strips: tuple[Strip, Strip], rho: arb, s: arb, eps: arb) -> Grid 
     return Grid(dx_ball, dy_ball, unit, along, across, rows, columns, arb(error.upper()))
 
 
-def lattice_kernel(pieces: Pieces, q1: arb, q2: arb, rho: arb, s: arb, eps: arb) -> arb | None:
-    """`E[phi(u) phi(v)]` with absolute error about eps, or None if phi has no usable strip.
+def lattice_kernel(
+    pieces: Pieces, q1: arb, q2: arb, rho: arb, s: arb, eps: arb, other: Pieces | None = None
+) -> arb | None:
+    """`E[phi(u) psi(v)]` with absolute error about eps, or None if phi or psi has no usable strip.
 
     Args:
-        pieces: the activation, without kinks.
+        pieces: the activation phi, without kinks.
         q1: first variance > 0.
         q2: second variance > 0.
         rho: correlation, not 0.
         s: `sqrt(1 - rho^2)` > 0.
         eps: the error that is aimed at; the ball is right whatever it is.
+        other: psi, without kinks; phi itself by default.
 
     Returns:
         A ball that contains the kernel.
     """
+    second = pieces if other is None else other
     nats = max(2.0, -float(eps.log()) + 3)
     # the steps are balls: their radius must not show in the sums
     with working_precision(int(nats * 1.45) + _GUARD_BITS):
-        best = [best_strip(pieces, q, 1, nats) for q in (q1, q2)]
+        best = [best_strip(factor, q, 1, nats) for factor, q in ((pieces, q1), (second, q2))]
         if best[0] is None or best[1] is None:
             return None
         grid = _make_grid((best[0][0], best[1][0]), rho, s, eps)
@@ -134,15 +138,15 @@ def lattice_kernel(pieces: Pieces, q1: arb, q2: arb, rho: arb, s: arb, eps: arb)
     if grid.along * grid.rows + grid.across * grid.columns > _MAX_LATTICE:
         return None
     with working_precision(int(nats * 1.45) + _GUARD_BITS):
-        return _sum(pieces, q1, q2, -1 if rho < 0 else 1, grid) + arb(0, grid.error)
+        return _sum((pieces, second), q1, q2, -1 if rho < 0 else 1, grid) + arb(0, grid.error)
 
 
-def _sum(pieces: Pieces, q1: arb, q2: arb, sign: int, grid: Grid) -> arb:
+def _sum(factors: tuple[Pieces, Pieces], q1: arb, q2: arb, sign: int, grid: Grid) -> arb:
     """The double sum, its inner sums as one product of polynomials."""
-    function = BallFunction(pieces.expressions[0], pieces.symbol)
+    first, second = (BallFunction(pieces.expressions[0], pieces.symbol) for pieces in factors)
     reach = grid.along * grid.rows + grid.across * grid.columns
     scale = q2.sqrt() * grid.unit
-    values = arb_poly([function(scale * (i - reach)) for i in range(2 * reach + 1)])
+    values = arb_poly([second(scale * (i - reach)) for i in range(2 * reach + 1)])
     width = grid.across * grid.columns
     stencil = [arb(0)] * (2 * width + 1)
     for k in range(-grid.columns, grid.columns + 1):
@@ -152,5 +156,5 @@ def _sum(pieces: Pieces, q1: arb, q2: arb, sign: int, grid: Grid) -> arb:
     total = arb(0)
     for j in range(-grid.rows, grid.rows + 1):
         x = grid.dx * j
-        total += grid.dx * density(x) * function(unit * x) * product[sign * grid.along * j + reach + width]
+        total += grid.dx * density(x) * first(unit * x) * product[sign * grid.along * j + reach + width]
     return total

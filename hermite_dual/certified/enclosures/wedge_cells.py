@@ -36,7 +36,7 @@ class Cells:
     """Cells that cover strips.
 
     Args:
-        whole: the activation as it was given.
+        wholes: both activations as they were given.
         eps: the error that one cell may have.
 
     Attributes:
@@ -44,8 +44,8 @@ class Cells:
         error: the sum of their error bounds.
     """
 
-    def __init__(self, whole: BallFunction, eps: arb) -> None:
-        self.whole, self.eps = whole, eps
+    def __init__(self, wholes: tuple[BallFunction, BallFunction], eps: arb) -> None:
+        self.wholes, self.eps = wholes, eps
         self.cells: list[Cell] = []
         self.error = arb(0)
         self.work = self.nodes = 0
@@ -108,10 +108,11 @@ class Cells:
         with working_precision(_BOUND_BITS):
             a, b = interval(*t), interval(*y)
             values = []
-            for form, function in ((strip.u, strip.first), (strip.v, strip.second)):
+            factors = ((strip.u, strip.first), (strip.v, strip.second))
+            for (form, function), whole in zip(factors, self.wholes, strict=True):
                 # at a branch point the function as given may know its sign where the piece does not
                 value = function(form(a, b))
-                values.append(magnitude(value if value.is_finite() else self.whole(form(a, b))))
+                values.append(magnitude(value if value.is_finite() else whole(form(a, b))))
             size = values[0] * values[1] * _density_sup(strip, a, b) * magnitude(strip.x.m + strip.x.n * b)
             bound = arb(((t[1] - t[0]) * (y[1] - y[0]) * size).upper())
         if not bound < self.eps:

@@ -27,23 +27,27 @@ _GUARD_BITS = 64  # lost in sums over all nodes, with room
 _BOUND_BITS = 64  # of bounds, which need few digits
 
 
-def wedge_kernel(pieces: Pieces, q1: arb, q2: arb, rho: arb, s: arb, eps: arb) -> arb | None:
-    """`E[phi(u) phi(v)]` with absolute error about eps, or None if the cells do not get there.
+def wedge_kernel(
+    pieces: Pieces, q1: arb, q2: arb, rho: arb, s: arb, eps: arb, other: Pieces | None = None
+) -> arb | None:
+    """`E[phi(u) psi(v)]` with absolute error about eps, or None if the cells do not get there.
 
     Args:
-        pieces: the activation.
+        pieces: the activation phi.
         q1: first variance > 0.
         q2: second variance > 0.
         rho: correlation, its sign decided.
         s: `sqrt(1 - rho^2)` > 0.
         eps: the error that is aimed at; the ball is right whatever it is.
+        other: psi; phi itself by default.
 
     Returns:
         A ball that contains the kernel.
     """
+    both = (pieces, pieces if other is None else other)
     nats = max(2.0, -float(eps.log()) + 3)
     with working_precision(_BOUND_BITS):
-        envelopes = [line_envelope(pieces, q) for q in (q1, q2)]
+        envelopes = [line_envelope(factor, q) for factor, q in zip(both, (q1, q2), strict=True)]
     if any(e is None or not e.start.is_zero() for e in envelopes):
         return None
     sign = -1 if rho < 0 else 1
@@ -65,10 +69,11 @@ def wedge_kernel(pieces: Pieces, q1: arb, q2: arb, rho: arb, s: arb, eps: arb) -
         cut_y, rest_y = factors[1].cut(eps / (4 * scale * totals[0]))
         error = scale * (rest_x * totals[1] + rest_y * totals[0])
         units, cuts = (q1.sqrt(), sign * q2.sqrt()), (cut_x.mid(), cut_y.mid())
-        halves = _symmetries(pieces, q1, q2, sign)
+        halves = _symmetries(both, q1, q2, sign)
         copies = 2 ** sum(halves)
-        lines = KinkLines(pieces, units, (broad, narrow), cuts, halves)
-        cells = Cells(BallFunction(pieces.source, pieces.symbol), eps / (_SHARE * copies))
+        lines = KinkLines(both, units, (broad, narrow), cuts, halves)
+        wholes = [BallFunction(factor.source, factor.symbol) for factor in both]
+        cells = Cells((wholes[0], wholes[1]), eps / (_SHARE * copies))
         gaps = _cover(lines, cells)
         if gaps is None:
             return None
@@ -80,14 +85,14 @@ def wedge_kernel(pieces: Pieces, q1: arb, q2: arb, rho: arb, s: arb, eps: arb) -
         return copies * cells.sum() + arb(0, arb(error).upper())
 
 
-def _symmetries(pieces: Pieces, q1: arb, q2: arb, sign: int) -> tuple[bool, bool]:
+def _symmetries(both: tuple[Pieces, Pieces], q1: arb, q2: arb, sign: int) -> tuple[bool, bool]:
     """Whether one half of x and one half of y are enough.
 
-    At equal variances `y -> -y` exchanges u and v if they run along x together, `x -> -x` does if they run against each
-    other. An even or odd activation makes the integrand the same at `(-x, -y)`.
+    With one activation at equal variances `y -> -y` exchanges u and v if they run along x together, `x -> -x` does if
+    they run against each other. Two even or two odd activations make the integrand the same at `(-x, -y)`.
     """
-    swap = q1.is_exact() and q2.is_exact() and q1 == q2
-    parity = pieces.parity != 0
+    swap = both[0] == both[1] and q1.is_exact() and q2.is_exact() and q1 == q2
+    parity = both[0].parity * both[1].parity > 0
     if swap and parity:
         return True, True
     if swap:

@@ -79,5 +79,5 @@ def _in_pieces(activation: Activation, flat: Array) -> tuple[Array, Array]:
         roots = np.sqrt(entries.diagonal / entries.diagonal.max())
         error[chosen] = entries.error * roots[rows] * roots[columns]
     if activation.coarseness != 1.0:
-        error += narrow_error(activation, *(float(q.max()) for q in flat[:2]))
+        error += narrow_error(activation, float(flat[0].max()), float(flat[1].max()))
     return value, error

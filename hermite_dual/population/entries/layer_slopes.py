@@ -15,18 +15,19 @@ Where phi has kinks these series stop short of correlations close to 1; the expe
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from hermite_dual.activation import Activation, activation
+from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array, Mask
 from hermite_dual.numeric.chebyshev import interpolate
-from hermite_dual.numeric.gaussian import at_nodes, nodes, normal_density, second_moment
+from hermite_dual.numeric.gaussian import second_moment
 from hermite_dual.numeric.iterated import iterated_kernel
 from hermite_dual.numeric.kernel import kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series
+from hermite_dual.numeric.point_masses import times_x
 from hermite_dual.population.entries.price_dual import slope_of
+from hermite_dual.population.entries.variance_map import moment_slope
 from hermite_dual.population.entries.variances import coefficient_table, on_distinct
 
 _RESOLVED = 1e-12
@@ -90,7 +91,7 @@ def layer_slopes(phi: Activation, covariance: Array) -> LayerSlopes:
         return LayerSlopes(slope, first, np.full(len(rho), float(_homogeneous_slope(phi, np.ones(1))[0])))
     table, tails = coefficient_table(phi, variances)
     slope, first = _series(table, rho, roots)
-    diagonal = on_distinct(lambda q: _diagonal_slope(phi, derivative, q), variances, derivative.coarseness)
+    diagonal = on_distinct(lambda q: moment_slope(phi, derivative, q), variances, derivative.coarseness)
     if not hermite_series(phi, float(variances.max())).converged:
         _integrate(phi, derivative, covariance, rho, _unresolved(table, tails, rho), slope, first)
     np.fill_diagonal(slope, on_distinct(lambda q: second_moment(derivative, q), variances, derivative.coarseness))
@@ -170,7 +171,7 @@ def _integrate(
     values, _ = kernel_with_error(derivative, q1, q2, np.clip(c, -limit, limit))
     slope[rows, columns] = values
     slope[columns, rows] = values
-    scaled = _times_x(phi)
+    scaled = times_x(derivative)
     for i, j, a, b in ((rows, columns, q1, q2), (columns, rows, q2, q1)):
         mixed = _mixed(scaled, phi, a, b, rho[i, j])
         first[i, j] = (mixed - c * values) / (2.0 * a)
@@ -197,19 +198,3 @@ def _mixed(scaled: Activation, phi: Activation, q1: Array, q2: Array, rho: Array
 
 def _one(scaled: Activation, phi: Activation, q1: float, q2: float, rho: float, gap: float) -> float:
     return iterated_kernel(scaled, q1, q2, float(rho), max(float(gap), _SMALLEST_GAP), other=phi)[0]
-
-
-@lru_cache(maxsize=256)
-def _times_x(phi: Activation) -> Activation:
-    """Return `x phi'(x)`."""
-    derivative = slope_of(phi)
-    if derivative.expr is not None:
-        return activation(derivative.expr * derivative.symbol)
-    return activation(lambda x: x * derivative(x), kinks=[float(kink) for kink in phi.kinks])
-
-
-def _diagonal_slope(phi: Activation, derivative: Activation, variance: float) -> float:
-    """Return `d/dq E[phi(sqrt(q) Z)^2] = E[phi(u) u phi'(u)] / q`."""
-    z, weights = nodes(phi, variance, 1.0, 24, False)
-    u = np.sqrt(variance) * z
-    return float(np.sum(weights * normal_density(z) * at_nodes(phi, u) * at_nodes(derivative, u) * u)) / variance

@@ -1,0 +1,94 @@
+"""Derivatives of activations as measures: a function almost everywhere, and a point mass at each jump.
+
+Derivation: docs/theory/cross_kernels.md, "Derivatives".
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import sympy as sp
+
+from hermite_dual.activation import Activation, activation
+from hermite_dual.errors import InvalidInputError
+
+_NOTHING = 1e-14
+"""Difference of two one-sided limits, relative to their size, that is no jump."""
+
+
+@dataclass(frozen=True)
+class PointMass:
+    """A multiple of a Dirac measure.
+
+    Attributes:
+        place: where it is, exact.
+        position: the same in float64.
+        weight: the multiple.
+    """
+
+    place: sp.Expr
+    position: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A function and point masses.
+
+    Attributes:
+        density: the function.
+        masses: the point masses within the radius that was asked for, increasing.
+    """
+
+    density: Activation
+    masses: tuple[PointMass, ...] = ()
+
+
+@lru_cache(maxsize=512)
+def derivative_measure(phi: Activation, exponent: int) -> Measure:
+    """Return phi' with its point masses in `(-2^exponent, 2^exponent)`.
+
+    A Python function has none: it is taken to be continuous.
+
+    Raises:
+        InvalidInputError: phi is unbounded at a kink, or a limit there or the kinks are not known; or it is a Python
+            function without a known derivative.
+    """
+    if phi.expr is None:
+        return Measure(phi.derivative())
+    slope = sp.diff(phi.expr, phi.symbol).replace(sp.DiracDelta, lambda *_: sp.Integer(0))
+    # an activation whose derivative is a function may have infinitely many kinks: none of them is a jump
+    if phi.shape.continuous is True:
+        return Measure(activation(slope))
+    pieces = phi.shape.within(2.0**exponent)
+    if pieces is None:
+        raise InvalidInputError(f"the kinks of {phi.expr} are not known: {phi.shape.doubt}; write it as a Piecewise")
+    masses = []
+    for kink, both in zip(pieces.kinks, pieces.sides, strict=True):
+        if both.left.value is None or both.right.value is None:
+            raise InvalidInputError(
+                f"{phi.expr} has no limit that is known at {kink}, so that its derivative is no measure; bound it there"
+            )
+        left, right = float(both.left.value.mid()), float(both.right.value.mid())
+        if abs(right - left) > _NOTHING * max(abs(left), abs(right)):
+            masses.append(PointMass(kink, float(kink), right - left))
+    return Measure(activation(slope), tuple(masses))
+
+
+@lru_cache(maxsize=256)
+def times_x(phi: Activation) -> Activation:
+    """Return `x phi(x)`."""
+    if phi.expr is not None:
+        return activation(phi.expr * phi.symbol)
+    return activation(lambda x: x * phi(x), kinks=[float(kink) for kink in phi.kinks])
+
+
+def scaled_by_place(measure: Measure) -> Measure:
+    """Return x times a measure."""
+    masses = (PointMass(mass.place, mass.position, mass.weight * mass.position) for mass in measure.masses)
+    return Measure(times_x(measure.density), tuple(mass for mass in masses if mass.weight != 0.0))
+
+
+def exponent_for(reach: float) -> int:
+    """Return the least power of 2 that holds a radius, so that few windows are looked at."""
+    return int(np.ceil(np.log2(max(reach, 1.0))))
