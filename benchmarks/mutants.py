@@ -29,6 +29,7 @@ SECOND, READER, PIECES = "test_certified_second_proof", "test_certified_certific
 CHECK, SPECTRUM, EXACT, ZERO = "test_theorem_check", "test_spectrum", "test_exact_proof", "test_zero_rows"
 TRAINING, PREDICTIONS, RANDOM, SPHERE = "test_convergence", "test_predictions", "test_width", "test_sphere"
 MEAN, NETWORKS = "test_mean_field", "test_mlp"
+TRAINING, CROSS = "test_convergence", "test_cross_kernels"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ PANELS, RULES = "certified/counted/float_panels.py", "certified/enclosures/panel
 KINKS, CURVED = "certified/counted/kink_integrals.py", "certified/counted/curved_kink_integrals.py"
 STRIP, SUMS, KERNEL = (f"certified/enclosures/{name}.py" for name in ("trapezoid", "hermite_sums", "kernel"))
 LATTICE, COEFFICIENT = "certified/enclosures/lattice.py", "certified/enclosures/coefficients.py"
+WEDGES = "certified/enclosures/wedges.py"
 ENVELOPE, SUPREMA, WAVES = (f"certified/suprema/{name}.py" for name in ("envelope", "constants", "oscillations"))
 SLOPES, MONOMIALS = "certified/suprema/slope_regularity.py", "certified/growth/monomials.py"
 CHOLESKY, BOUNDS = "certified/eigenvalues/float_cholesky.py", "certified/eigenvalues/cholesky_bounds.py"
@@ -118,6 +120,12 @@ MUTANTS = [
     Mutant(SUMS, "(-arb(degree) / 2 * t.log()", "(-arb(degree) / 4 * t.log()", (SHARP,)),
     Mutant(SUMS, "- x * x / (2 * (1 + t))", "- x * x / (2 * t)", (SHARP,)),
     Mutant(KERNEL, "(tails[0] * tails[1]).sqrt()).upper())", "(tails[0] * tails[1]).sqrt() / 2).upper())", (SHARP,)),
+    Mutant(KERNEL, "parseval_tail(psi, q2, second)]", "parseval_tail(shape, q2, second)]", (SHARP,)),
+    Mutant(KERNEL, "shapes[1].pieces.parity < 0:", "shapes[1].pieces.parity <= 0:", (CROSS,)),
+    Mutant(KERNEL, "product = first * second.xreplace", "product = first * first.xreplace", (CROSS,)),
+    Mutant(LATTICE, "((pieces, q1), (second, q2))", "((pieces, q1), (pieces, q2))", (CROSS,)),
+    Mutant(WEDGES, "swap = both[0] == both[1] and", "swap = bool(both) and", (CROSS,)),
+    Mutant(WEDGES, "both[1].parity > 0", "both[1].parity >= 0", (CROSS,)),
     Mutant(LATTICE, "error += 2 * (h * h / 2).exp()", "error += (h * h / 2).exp() / 1000", (SHARP, COEFFICIENTS)),
     Mutant(
         COEFFICIENT,

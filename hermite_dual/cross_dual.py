@@ -243,8 +243,8 @@ class CrossDual:
         Arguments are those of `kernel`, the variances positive.
 
         Raises:
-            InvalidInputError: an activation jumps, or phi' is unbounded; `derivative_closed_form(order=2)` may know the
-                derivative.
+            InvalidInputError: an activation jumps; `derivative_closed_form(order=2)` may know the derivative.
+            NotIntegrableError: phi' is unbounded, or phi'' not square-integrable.
 
         >>> from hermite_dual import dual
         >>> bool(abs(dual("relu").second_derivative(1.0, 1.0, 0.0) - 1 / (2 * np.pi)) < 1e-15)

@@ -353,6 +353,16 @@ def _mehler():
         return float(ball.rad()), float(abs(_relu_kernel(mp.mpf(NEAR_ONE)) - mp.mpf(ball.mid().str(50, radius=False))))
 
 
+@case("Parseval remainder, balls of two activations (ReLU, |x|)", "cross_kernels: Two activations", 1.01)
+def _cross_mehler():
+    with working_precision(256):
+        shapes = shape_of(sp.Max(x, 0), x), shape_of(sp.Abs(x), x)
+        ball = mehler_ball(shapes[0], (arb(1), arb(1)), arb(NEAR_ONE), 32, 20, shapes[1])
+        # ReLU is (x + |x|)/2, so that its kernel with |x| is half of that of |x|
+        exact = 2 * _relu_kernel(mp.mpf(NEAR_ONE)) - mp.mpf(NEAR_ONE) / 2
+        return float(ball.rad()), float(abs(exact - mp.mpf(ball.mid().str(50, radius=False))))
+
+
 @case("errors of rows' coefficients", "entries: Many variances at once", 1.01)
 def _spread():
     e, count = 1e-3, 64

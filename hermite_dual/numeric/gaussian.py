@@ -19,6 +19,8 @@ CHECK_ORDER = 20
 """Nodes per panel of the rule against which the error is estimated."""
 _SCAN = np.linspace(0.0, 53.0, 425)
 """Standard deviations at which the decay is looked at."""
+_BEYOND = np.array([-56.0, 56.0])
+"""Where what begins just before the end of the scan has to have decayed."""
 _NEGLIGIBLE = np.log(1e-19)
 _UNDERFLOW = -500.0
 """Logarithm of `|phi| exp(-z^2/4)` below which the square, and with it every product with a normal density, is 0."""
@@ -56,7 +58,11 @@ def radii(activation: Activation, variance: float) -> tuple[float, float]:
     # Whatever overflows below 53 deviations is not negligible: exp(-53^2/4) times the largest float64 exceeds 1.
     outermost = slow[scan >= 50.0]
     # Where phi vanishes so far out, what follows is the largest there is: it counts unless it underflows and decays.
-    absent = outermost.max() < _UNDERFLOW and outermost[-1] <= outermost.max() - 1.0
+    absent = False
+    if outermost.max() < _UNDERFLOW:
+        with np.errstate(divide="ignore", over="ignore"):
+            beyond = np.log(np.abs(activation(scale * _BEYOND)).max()) - 0.25 * _BEYOND[1] ** 2
+        absent = bool(beyond <= outermost.max() - 1.0)
     if (outermost > top + _NEGLIGIBLE).any() and not absent:
         raise NotIntegrableError(
             f"{activation!r} is not square-integrable under a normal law of variance {variance:g}, or too close to it "

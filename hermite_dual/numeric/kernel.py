@@ -133,8 +133,8 @@ def _one_pair(
             rounding[at_end], remainder[at_end] = error[at_end], 0.0
     unresolved = remainder > rounding
     cancelling = (rounding > _CANCELLATION * EPS * np.abs(value)) & (rho != 0.0) & (gap > 0.0) & ~unresolved
-    if other is None and activation.parity is not None:
-        # A series of one sign per parity loses no more than its value does.
+    if other is not None or activation.parity is not None:
+        # A series of one sign per parity loses no more than its value does; the kernel of two may vanish.
         cancelling &= rounding > _CANCELLATION * EPS * np.sqrt(first.second_moment * second.second_moment)
     if unresolved.sum() > _FEW:
         surrogate, slack = angle_surrogate(activation, q1, q2, other)

@@ -35,7 +35,7 @@ from hermite_dual.population.entries.variances import on_distinct_with_error
 
 _SUBNORMAL = 1e-290
 """Values below lose digits, which no interpolant follows."""
-_UNEVEN = 1e3
+_UNEVEN = 64.0
 """Ratio of that sum at both ends beyond which one scale would spoil the smaller values."""
 _BENT = 4.0
 """How far `log V` may be from a line in `log q`, halfway: where it is steeper its own rounding hides the tolerance."""
