@@ -39,6 +39,8 @@ ActivationLike = Any
 
 _REACH = 1e3
 """Kinks this far out are known to the estimate of a Lipschitz constant."""
+_SEEN = np.array([0.7, 1.9])
+"""Where a formula is looked at before its parity is proven."""
 _LONGEST = 200
 """Characters of a formula that is shown beside its name."""
 _SYMPY_ERRORS = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError, RuntimeError)
@@ -151,13 +153,19 @@ class Activation:
     def parity(self) -> str | None:
         """`"even"`, `"odd"`, or None; of a plain Python function as seen at 40 points."""
         if self.expr is not None:
-            return _PARITIES[self.shape.parity]
+            return _PARITIES[self.shape.parity] if self.parameters or self._looks_symmetric() else None
         points = np.geomspace(1e-4, 30.0, 40)
         right, left = self(points), self(-points)
         for parity, sign in (("even", 1.0), ("odd", -1.0)):
             if np.array_equal(right, sign * left):
                 return parity
         return None
+
+    def _looks_symmetric(self) -> bool:
+        """Whether values leave a parity possible; most formulas need no proof that they have none."""
+        right, left = self(_SEEN), self(-_SEEN)
+        size = 1e-6 * np.maximum(np.abs(right), np.abs(left))
+        return any(not (np.abs(right - sign * left) > size).any() for sign in (1.0, -1.0))
 
     @cached_property
     def lipschitz(self) -> float:

@@ -12,6 +12,7 @@ Function = Callable[[mp.mpf], mp.mpf]
 
 FUNCTIONS: dict[str, tuple[Function, tuple[float, ...]]] = {
     "tanh": (mp.tanh, ()),
+    "tanh(3*x)": (lambda z: mp.tanh(3 * z), ()),
     "relu": (lambda z: max(z, mp.mpf(0)), (0.0,)),
     "abs": (abs, (0.0,)),
     "gelu": (lambda z: z * mp.ncdf(z), ()),
