@@ -266,6 +266,24 @@ def test_forms_of_the_second_derivative_are_distributions_where_phi_jumps():
     assert hd.dual("tanh").derivative_closed_form(order=2).unit is None
 
 
+def test_infinitely_many_kinks_are_masses_where_the_density_sees_them():
+    """`|sin|` has `J = 2` at every multiple of pi, and `phi'' = -|sin|` between them."""
+    places, q = np.pi * np.arange(-8, 9), 1.3
+    # at correlation 0 the expectation factorizes: E[phi''] = sum_k 2 n(k pi) - E|sin(u)|
+    density = np.exp(-(places**2) / (2 * q)) / np.sqrt(2 * np.pi * q)
+    mean = float(mp.quad(lambda z: abs(mp.sin(mp.sqrt(q) * z)) * mp.npdf(z), (places / np.sqrt(q)).tolist()))
+    value, error = hd.dual("Abs(sin(x))").second_derivative(q, q, 0.0, return_error=True)
+    assert abs(value - (2 * density.sum() - mean) ** 2) <= error + 1e-15
+    assert error < 1e-13
+
+
+def test_parameters_without_a_value_are_refused():
+    scaled = hd.dual(sp.Lambda(x, sp.Symbol("s", positive=True) * sp.tanh(x)))
+    for call in (scaled.derivative_in_covariance, scaled.derivative_in_variance, scaled.second_derivative):
+        with pytest.raises(InvalidInputError, match=r"parameter\(s\) s without a value"):
+            call(1, 1, 0.5)
+
+
 def test_a_kink_away_from_zero_is_a_mass_where_it_is():
     """`E[J delta_s(u) psi''(v)]`, psi'' = 2 for psi = x^2: `2 J n(s)`."""
     value = hd.dual(sp.Max(x - 1, 0), x**2).second_derivative(0.5, 2.0, [0.0, 0.3, -1.0])

@@ -12,9 +12,6 @@ import sympy as sp
 from hermite_dual.activation import Activation, activation
 from hermite_dual.errors import InvalidInputError
 
-_NOTHING = 1e-14
-"""Difference of two one-sided limits, relative to their size, that is no jump."""
-
 
 @dataclass(frozen=True)
 class PointMass:
@@ -56,9 +53,8 @@ def derivative_measure(phi: Activation, exponent: int) -> Measure:
     """
     if phi.expr is None:
         return Measure(phi.derivative())
-    slope = sp.diff(phi.expr, phi.symbol).replace(sp.DiracDelta, lambda *_: sp.Integer(0))
-    # an activation whose derivative is a function may have infinitely many kinks: none of them is a jump
-    if phi.shape.continuous is True:
+    slope = sp.Lambda(phi.symbol, sp.diff(phi.expr, phi.symbol).replace(sp.DiracDelta, lambda *_: sp.Integer(0)))
+    if phi.shape.continuous is True or phi.parameters:  # parameters are refused where they are evaluated
         return Measure(activation(slope))
     pieces = phi.shape.within(2.0**exponent)
     if pieces is None:
@@ -69,9 +65,9 @@ def derivative_measure(phi: Activation, exponent: int) -> Measure:
             raise InvalidInputError(
                 f"{phi.expr} has no limit that is known at {kink}, so that its derivative is no measure; bound it there"
             )
-        left, right = float(both.left.value.mid()), float(both.right.value.mid())
-        if abs(right - left) > _NOTHING * max(abs(left), abs(right)):
-            masses.append(PointMass(kink, float(kink), right - left))
+        jump = both.right.value - both.left.value
+        if not jump.contains(0):
+            masses.append(PointMass(kink, float(kink), float(jump.mid())))
     return Measure(activation(slope), tuple(masses))
 
 
@@ -79,7 +75,7 @@ def derivative_measure(phi: Activation, exponent: int) -> Measure:
 def times_x(phi: Activation) -> Activation:
     """Return `x phi(x)`."""
     if phi.expr is not None:
-        return activation(phi.expr * phi.symbol)
+        return activation(sp.Lambda(phi.symbol, phi.expr * phi.symbol))
     return activation(lambda x: x * phi(x), kinks=[float(kink) for kink in phi.kinks])
 
 
