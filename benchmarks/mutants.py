@@ -28,8 +28,7 @@ TANGENT, EIGENVALUES = "test_certified_ntk", "test_certified_eigenvalues"
 SECOND, READER, PIECES = "test_certified_second_proof", "test_certified_certificate", "test_piecewise_quadratic"
 CHECK, SPECTRUM, EXACT, ZERO = "test_theorem_check", "test_spectrum", "test_exact_proof", "test_zero_rows"
 TRAINING, PREDICTIONS, RANDOM, SPHERE = "test_convergence", "test_predictions", "test_width", "test_sphere"
-MEAN, NETWORKS = "test_mean_field", "test_mlp"
-TRAINING, CROSS = "test_convergence", "test_cross_kernels"
+MEAN, NETWORKS, CROSS = "test_mean_field", "test_mlp", "test_cross_kernels"
 
 
 @dataclass(frozen=True)

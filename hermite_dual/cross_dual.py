@@ -23,7 +23,6 @@ from hermite_dual.numeric.kernel_derivatives import (
     variance_derivative,
 )
 from hermite_dual.numeric.mehler import EPS
-from hermite_dual.population.entries.array_kernel import array_kernel
 from hermite_dual.shape.shape import Shape
 from hermite_dual.symbolic.closed_forms import DualForm, derive_derivative_dual, differentiated
 from hermite_dual.symbols import rho, x
@@ -209,6 +208,8 @@ class CrossDual:
             AccuracyError: an activation oscillates too fast for quadrature.
         """
         if self.first == self.second:
+            from hermite_dual.population.entries.array_kernel import array_kernel
+
             return as_asked(*array_kernel(self.first, q1, q2, c), return_error)
         return as_asked(*cross_kernel_with_error(self.first, self.second, q1, q2, c), return_error)
 

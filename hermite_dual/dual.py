@@ -15,7 +15,6 @@ from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
 from hermite_dual.numeric.gaussian import CHECK_ORDER, coefficients
 from hermite_dual.numeric.mehler import EPS, hermite_series
-from hermite_dual.population.entries.variance_map import variance_map, variance_map_slope
 from hermite_dual.symbolic.coefficient_formulas import coefficient_formula
 from hermite_dual.symbolic.coefficients import MAX_DEGREE, exact_coefficient
 
@@ -196,6 +195,8 @@ class Dual(CrossDual):
             NotIntegrableError: phi is not square-integrable at one of them.
             AccuracyError: phi oscillates too fast for quadrature, or its square overflows.
         """
+        from hermite_dual.population.entries.variance_map import variance_map
+
         return as_asked(*variance_map(self.activation, q), return_error)
 
     def variance_map_derivative(self, q: ArrayLike, *, return_error: bool = False) -> Any:
@@ -208,6 +209,8 @@ class Dual(CrossDual):
         >>> bool(abs(dual("x**2").variance_map_derivative(2.0) - 12.0) < 1e-13)
         True
         """
+        from hermite_dual.population.entries.variance_map import variance_map_slope
+
         return as_asked(*variance_map_slope(self.activation, q), return_error)
 
     @overload

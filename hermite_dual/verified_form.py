@@ -30,8 +30,6 @@ def verified_dual(phi: Activation, other: Activation | None = None) -> DualForm:
 
     psi is `other`, phi itself by default. Parameters receive random values within their assumptions. The points are
     the same in every run.
-    psi is `other`, phi itself by default. Parameters receive random values within their assumptions. The points are the
-    same in every run.
 
     Raises:
         DerivationError: a form disagrees with quadrature, or no point could be compared; it is withheld.

@@ -5,8 +5,4 @@ at one norm `cosine_map`, `equilibrium_map`, `one_norm`; at many norms `norm_sur
 `unequal_norms`; `kernel_entries` chooses, `layered_gram` goes layer by layer, `array_kernel` serves arrays; the dual of
 phi' `price_dual`, `kernel_slope`, `slope_gram`, `layer_slopes`, `tangent_map`; V itself `variance_map`;
 `narrow_values` (functions in float32); `trained` (names of parameters); `model`.
-`gram_entries` (what a map offers), `inputs`, `variances`, `zero_rows`, `identical_rows`; at one norm `cosine_map`,
-`equilibrium_map` and `one_norm`; at many norms `norm_surrogate`, `pair_entries`, `unequal_norms`; the dual of phi'
-`price_dual`, `kernel_slope`, `slope_gram`, `layer_slopes`, `tangent_map`; V itself `variance_map`; `narrow_values`
-(functions in float32); `trained` (names of parameters); `model` chooses.
 """
