@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from hermite_dual.activation import Activation, ActivationLike, activation
 from hermite_dual.arrays import Array
 from hermite_dual.data.files import check_samples
+from hermite_dual.deq import DEQ
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import check_count, real_number
 from hermite_dual.finite import FiniteMLP, sample_dense
@@ -27,6 +28,7 @@ from hermite_dual.population.ntk import population_ntk
 from hermite_dual.progress import Progress
 
 if TYPE_CHECKING:
+    from hermite_dual.population.theorem.hypotheses import TheoremCheck
     from hermite_dual.validation import ValidationReport
 
 Scale = float | Sequence[float]
@@ -200,6 +202,28 @@ class MLP:
         first, hidden = self.activations[0], self.sigma_w[-1]
         return Model(first, samples, hidden, self.sigma_w[0], self.sigma_b[0], self.depth, layers=self.layers)
 
+    def check(self, X: ArrayLike, step: float | None = None) -> "TheoremCheck":
+        """Decide what is known of the kernels on samples: PROVEN, REFUTED or UNDECIDED, with the numbers.
+
+        Args:
+            X: samples, shape (n, d), a sample per row.
+            step: step size of gradient descent on `1/2 sum (f - y)^2`; by default the best one.
+
+        Returns:
+            Bounded derivatives, rows that are not parallel, activations that are no polynomials; least eigenvalues of
+            NNGP and NTK and the rate of training; `print` shows them.
+
+        Raises:
+            InvalidInputError: X is not a finite (n, d) array, or the step is out of range.
+        """
+        from hermite_dual.population.theorem.network_check import check_network
+
+        return check_network(self, check_samples(X, "X"), step)
+
+    def first_layer(self) -> DEQ:
+        """Return the model `phi_1(W(0) x + b(0))` of the first layer alone, in which nothing recurs."""
+        return DEQ(self.activations[0], 0.0, self.sigma_w[0], self.sigma_b[0])
+
     def sample(self, width: int, inputs: int, seed: int | np.random.SeedSequence) -> FiniteMLP:
         """Draw a network of finite width.
 
@@ -290,8 +314,7 @@ class _WideMLP:
     def gram(self, X: ArrayLike, Y: None = None, *, depth: int | None = None) -> Gram:
         if depth is None:
             return self.network.gram(X)
-        first = MLP(self.activation, depth, self.sigma_u, self.sigma_b, readout=False)
-        return first.gram(X)
+        return self.network.first_layer().gram(X, depth=depth)
 
     def sample(self, width: int, inputs: int, seed: int | np.random.SeedSequence) -> FiniteMLP:
         return self.network.sample(width, inputs, seed)

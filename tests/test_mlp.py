@@ -278,3 +278,19 @@ def test_kernels_on_arrays_of_many_variances(name):
     if name == "erf":
         truth = 2 / np.pi * np.arcsin(2 * c / np.sqrt((1 + 2 * q1) * (1 + 2 * q2)))
         assert (np.abs(values - truth) <= errors + 4e-16).all()
+
+
+def test_facts_of_a_network():
+    check = hd.MLP(["tanh", "erf"], sigma_w=1.2).check(X)
+    assert check["no two parallel rows"].outcome is hd.Outcome.PROVEN
+    assert check["lambda_min(NNGP) > 0"].outcome is hd.Outcome.PROVEN
+    assert check["gradient descent on the NTK converges"].outcome is hd.Outcome.PROVEN
+    theta = hd.MLP(["tanh", "erf"], sigma_w=1.2).ntk(X).matrix
+    assert abs(check.least_eigenvalue.value - np.linalg.eigvalsh(theta)[0]) < 1e-10
+    parallel = hd.MLP("relu", 2, 1.4).check(np.vstack([X, 2.0 * X[:1]]))
+    assert parallel["no two parallel rows"].outcome is hd.Outcome.REFUTED
+    assert parallel["lambda_min(NTK) > 0"].outcome is not hd.Outcome.PROVEN
+    assert (
+        hd.MLP("erf", 1, 1.0).check(X, step=1e3)["gradient descent on the NTK converges"].outcome is hd.Outcome.REFUTED
+    )
+    assert "NNGP" in str(check)

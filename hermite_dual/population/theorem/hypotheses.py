@@ -112,7 +112,7 @@ def check_theorem(model: "DEQ", X: Array, width: int | None, step: float | None)
     )
     limit = contraction_condition(model.sigma_w, slopes[0], 1)
     gram, least = _least_eigenvalue(model, X, limit)
-    consequences = [_population_limit(limit), _positive(least)]
+    consequences = [_population_limit(limit), positive(least)]
     if width is not None:
         consequences.append(_finite_uniqueness(model.sigma_w, slopes[0].upper, width))
         numbers = _limit_numbers(gram, X, least, slopes)
@@ -137,7 +137,7 @@ def _least_eigenvalue(model: "DEQ", X: Array, limit: Hypothesis) -> "tuple[Gram 
     """The Gram matrix, where one was computed, and its least eigenvalue."""
     if limit.outcome is not Outcome.PROVEN:
         reason = f"the limit needs sigma_w L < 1: {limit.explanation}"
-        return None, EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, reason)
+        return None, undecided_eigenvalue(reason)
     if singular := _singular(model, X):
         reason = f"{singular}, and K is positive semidefinite"
         return None, EigenvalueBounds(0.0, 0.0, 0.0, Outcome.PROVEN, reason)
@@ -145,7 +145,12 @@ def _least_eigenvalue(model: "DEQ", X: Array, limit: Hypothesis) -> "tuple[Gram 
         gram = model.gram(X)
         return gram, gram.least_eigenvalue()
     except HermiteDualError as error:
-        return None, EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, str(error))
+        return None, undecided_eigenvalue(str(error))
+
+
+def undecided_eigenvalue(reason: str) -> EigenvalueBounds:
+    """Return what is known where no eigenvalue could be enclosed."""
+    return EigenvalueBounds(-math.inf, math.nan, math.inf, Outcome.UNDECIDED, reason)
 
 
 def _limit_numbers(
@@ -194,11 +199,11 @@ def _population_limit(limit: Hypothesis) -> Hypothesis:
     return Hypothesis(name, Outcome.UNDECIDED, limit.value, f"sigma_w L < 1 is not proven: {limit.explanation}")
 
 
-def _positive(least: EigenvalueBounds) -> Hypothesis:
-    name = "lambda_* > 0"
+def positive(least: EigenvalueBounds, name: str = "lambda_* > 0") -> Hypothesis:
+    """Decide whether an enclosed least eigenvalue is positive."""
     if least.outcome is Outcome.UNDECIDED:
         return Hypothesis(name, Outcome.UNDECIDED, None, least.reason)
-    interval = f"lambda_* lies in [{least.lower!r}, {least.upper!r}]"
+    interval = f"it lies in [{least.lower!r}, {least.upper!r}]"
     if least.lower > 0.0:
         return Hypothesis(name, Outcome.PROVEN, least.lower, interval)
     if least.upper <= 0.0:
