@@ -22,7 +22,7 @@ from hermite_dual.mean_fields.edge_equations import (
     scales_at,
 )
 from hermite_dual.mean_fields.mean_field import CRITICAL, check_scale
-from hermite_dual.mean_fields.variance_map import check_parameters, gradient_moment, moment, slope_at_zero, unit_moment
+from hermite_dual.mean_fields.variance_map import check_parameters, moment, slope_at_zero, unit_moment
 
 if TYPE_CHECKING:
     from hermite_dual.mean_fields.proven import EdgeEnclosure
@@ -186,7 +186,7 @@ def gain(phi: ActivationLike, *, critical: bool = False, variance: Any = 1.0) ->
         raise InvalidInputError(f"variance = {variance}: allowed are numbers above 0")
     if critical:
         check_slope(act)
-        return 1.0 / math.sqrt(gradient_moment(act, q))
+        return math.sqrt(scales_at(act, q).sigma_w2)
     size = moment(act, q)
     if size == 0.0:
         raise InvalidInputError(f"{act.name} vanishes at variance {q:g}: no gain keeps its variance")

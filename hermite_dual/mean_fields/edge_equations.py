@@ -23,6 +23,8 @@ SEARCHED = (1e-12, 400.0)
 """Variances at which edges are looked for."""
 _STRIDE = 32
 """Of the table's points that a curve is drawn through: 1/16 apart in log(q)."""
+_EVERYWHERE = np.concatenate([-np.geomspace(1e-9, 1e9, 200), np.geomspace(1e-9, 1e9, 200)])
+"""Points on which a constant activation shows that it is one."""
 _DEGREE = 27
 """Of interpolants on cells of a moment table."""
 _BESIDE = 0.01
@@ -43,6 +45,8 @@ class Scales(NamedTuple):
 def scales_at(phi: Activation, q: float) -> Scales:
     """Return the scales at which q is fixed and `chi_1 = 1`."""
     slope = gradient_moment(phi, q)
+    if slope == 0.0:
+        raise InvalidInputError(f"the slope of {phi.name} vanishes at q = {q:g} in float64: take another variance")
     bias = q - moment(phi, q) / slope
     return Scales(q, 1.0 / slope, 0.0 if abs(bias) <= TOLERANCE * q else bias, moment_slope(phi, q) / slope)
 
@@ -126,5 +130,5 @@ def check_slope(phi: Activation) -> None:
             f"{phi.name}{places}: kdot(q, q, q) is infinite at every variance, so that every network is chaotic and "
             "has no edge of chaos; take a continuous activation with a square-integrable derivative"
         )
-    if slope == 0.0:
+    if slope == 0.0 and float(np.ptp(phi(_EVERYWHERE))) == 0.0:
         raise InvalidInputError(f"{phi.name} is constant: chi_1 is 0 at all scales, and there is no edge of chaos")

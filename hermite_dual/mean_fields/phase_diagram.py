@@ -95,6 +95,7 @@ def phase_diagram(
 
     Raises:
         InvalidInputError: scales are negative or not finite, or phi jumps, so that every network is chaotic.
+        AccuracyError: a variance is beyond quadrature; take smaller scales.
     """
     act = activation(phi)
     check_parameters(act)
@@ -115,6 +116,8 @@ def phase_diagram(
         chi_1[vanishing] = weight[vanishing] * slope_at_zero(act)
     if finite.any():
         table = moment_table(gradient_moment, act, float(q[finite].min()), float(q[finite].max()) * 1.01)
+        if table.end is not None:
+            raise table.end
         chi_1[finite] = weight[finite] * table.quotient(q[finite]) * q[finite]
     c_star, chi_c = np.where(finite, 1.0, np.nan), np.where(finite, chi_1, np.nan)
     chaotic = finite & (chi_1 > 1.0 + CRITICAL)
@@ -146,6 +149,8 @@ def _variances(phi: Activation, weight: Array, bias: Array, most: float) -> Arra
         bracket = ~(escapes | vanishes) & (np.abs(excess[:, start]) > _EVERY)
         below = np.where(rises, up - 1, down)[bracket]
         low[rows[bracket]], high[rows[bracket]] = np.log(grid[below]), np.log(grid[below + 1])
+    if most > _HIGH and table.end is not None and np.isinf(q).any():
+        raise table.end  # phi is bounded: these variances are finite, and beyond quadrature
     inside = np.flatnonzero(~np.isnan(low))
     q[inside] = _newton(table, low[inside], high[inside], weight[inside], bias[inside])
     return q
