@@ -386,7 +386,7 @@ def test_python_functions_have_mean_fields():
         ({"sigma_w": -1.0}, "sigma_w = -1.0: allowed are numbers from 0"),
         ({"sigma_w": 1.0, "sigma_b": math.nan}, "sigma_b = nan is not a finite number"),
         ({"sigma_w": math.inf}, "sigma_w = inf is not a finite number"),
-        ({"sigma_w": 1e200}, "allowed are numbers from 0 to 1e100"),
+        ({"sigma_w": 1e200}, "allowed are numbers from 0 to 1e20"),
         ({"sigma_w": "1"}, "sigma_w = '1' is not a finite number"),
     ],
 )

@@ -24,8 +24,8 @@ Phase = Literal["ordered", "critical", "chaotic", "divergent"]
 
 CRITICAL = 1e-12
 """`|chi - 1|` within it is critical: a few hundred roundings, and a depth scale of 10^12 layers."""
-_LARGEST_SCALE = 1e100
-"""Of weights and biases: their squares, times variances, stay below the largest float64 number."""
+_LARGEST_SCALE = 1e20
+"""Of weights and biases: beyond it there is nothing but overflow and patience."""
 
 
 @own_float_state
@@ -124,7 +124,7 @@ class MeanField:
         fixed_points: all within `searched`, increasing; 0 where it is one, infinity where variances run there. Where
             every variance is fixed (ReLU at sigma_w^2 = 2 without biases) one at q = 1, `neutral`, stands for all.
         searched: the interval of variances outside of which fixed points other than 0 are not known of; [0, inf) where
-            a bound of phi or its Lipschitz constant excludes them.
+            a bound of phi or its Lipschitz constant excludes them, and less where phi ceases to be square-integrable.
     """
 
     activation: Activation
@@ -265,7 +265,9 @@ def depth_scale(factor: float) -> float:
 
 def check_scale(value: Any, name: str) -> float:
     """Return a scale as a float, or refuse it."""
-    scale = real_number(value, name, "allowed are numbers from 0 to 1e100")
+    scale = real_number(value, name, "allowed are numbers from 0 to 1e20")
     if not 0.0 <= scale <= _LARGEST_SCALE:
-        raise InvalidInputError(f"{name} = {value}: allowed are numbers from 0 to 1e100. Pass its absolute value.")
+        raise InvalidInputError(
+            f"{name} = {value}: allowed are numbers from 0 to 1e20. Pass a standard deviation in that range."
+        )
     return scale

@@ -122,7 +122,10 @@ def _cell(moment: Moment, phi: Activation, start: float, width: float) -> Array:
     nodes = start + 0.5 * width * (1.0 + chebyshev_nodes(_DEGREE))
     values = np.array([moment(phi, math.exp(s)) for s in nodes.tolist()])
     if not (values > 0.0).all() or not np.isfinite(values).all():
-        raise AccuracyError(f"{phi!r}: a moment at the variance {math.exp(start):g} is 0 or infinite in float64")
+        raise AccuracyError(
+            f"{phi!r}: E[phi^2] or E[phi'^2] at the variance {math.exp(start):g} is 0 or infinite "
+            "in float64: take other scales, or scale the argument of phi"
+        )
     fitted = chebyshev_coefficients(np.log(values) - nodes)
     slope = np.polynomial.chebyshev.chebder(fitted) * 2.0 / width
     return np.stack([fitted, np.append(slope, 0.0)])

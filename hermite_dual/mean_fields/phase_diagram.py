@@ -178,8 +178,8 @@ def _newton(table: MomentTable, low: Array, high: Array, weight: Array, bias: Ar
 
 def _scales(values: ArrayLike, name: str) -> Array:
     array = float_array(values, name)[0]
-    if array.ndim != 1 or array.size == 0 or not np.isfinite(array).all() or (array < 0.0).any() or array.max() > 1e100:
-        raise InvalidInputError(f"{name}: allowed is a one-dimensional array of numbers from 0 to 1e100")
+    if array.ndim != 1 or array.size == 0 or not np.isfinite(array).all() or (array < 0.0).any() or array.max() > 1e20:
+        raise InvalidInputError(f"{name}: allowed is a one-dimensional array of numbers from 0 to 1e20")
     return array.copy()
 
 
