@@ -1,6 +1,6 @@
 """What is decided of a multilayer network and its data: hypotheses of positive kernels, and what follows.
 
-Derivation: docs/theory/eigenvalues.md, "Where K is positive definite"; docs/theory/layers.md, "Facts".
+Derivation: docs/theory/layers.md, "Facts".
 """
 
 from typing import TYPE_CHECKING
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from hermite_dual.mlp import MLP
 
 _THEOREM = (
-    "Gradient flow on the limit's tangent kernel converges at the rate of its least eigenvalue; how wide a network must "
-    "be to follow it is not decided here."
+    "Gradient flow on the limit's tangent kernel converges at the rate of its least eigenvalue; how wide a network has "
+    "to be to follow it is not decided here."
 )
 
 
