@@ -107,6 +107,7 @@ def test_closed_forms_are_the_known_ones(phi, psi, known):
         assert abs(sp.N(form.subs(numbers) - known.subs(numbers), 30)) < 1e-25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("phi", "psi"), [("gelu", "relu"), ("elu", "relu"), ("abs", "cos")])
 def test_closed_forms_are_the_integrals(phi, psi):
     k, values = hd.dual(phi, psi), (1.3, 0.7, -0.4)
