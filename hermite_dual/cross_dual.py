@@ -239,12 +239,13 @@ class CrossDual:
         """Return `d^2 k/dc^2 = E[phi''(u) psi''(v)]` in float64, point masses of phi'' and psi'' at kinks included.
 
         With jumps `J_k` of phi' at `s_k` and `J'_l` of psi' at `t_l` the masses add `J_k J'_l p(s_k, t_l)`, p the joint
-        density. At correlation 1 or -1 that is infinite where kinks of both meet, and infinity is returned.
+        density; where phi itself jumps phi'' has dipoles, which are counted as well. At correlation 1 or -1 the
+        derivative is infinite where kinks of both meet, or jumps of both, and infinity is returned.
 
         Arguments are those of `kernel`, the variances positive.
 
         Raises:
-            InvalidInputError: an activation jumps; `derivative_closed_form(order=2)` may know the derivative.
+            InvalidInputError: an activation jumps, and at correlation 1 or -1 no jump of the other meets it.
             NotIntegrableError: phi' is unbounded, or phi'' not square-integrable.
 
         >>> from hermite_dual import dual

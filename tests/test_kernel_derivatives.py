@@ -175,7 +175,10 @@ def test_derivatives_are_those_of_another_quadrature(phi, psi, a, b, covariance)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("phi", "psi"), [("relu", "relu"), ("tanh", "erf"), ("hard_tanh", "gelu"), ("elu", "abs")])
+@pytest.mark.parametrize(
+    ("phi", "psi"),
+    [("relu", "relu"), ("tanh", "erf"), ("hard_tanh", "gelu"), ("elu", "abs"), ("tanh", "step"), ("step", "relu")],
+)
 def test_second_derivatives_are_those_of_another_quadrature(phi, psi):
     a, b, covariance = 1.3, 0.7, 0.5
     with mp.workdps(20):
@@ -231,6 +234,22 @@ def test_jumps_count_in_first_derivatives():
     assert mixed.derivative_in_covariance(1, 1, [0.3, 1.0, -1.0]) == pytest.approx([0.5 / np.sqrt(2 * np.pi)] * 3)
 
 
+def test_jumps_are_dipoles_in_second_derivatives():
+    """Of two steps `rho/(2 pi (1 - rho^2)^(3/2))`; of a step at 1 the derivative of the joint density in rho."""
+    r = np.array([-0.9, -0.2, 0.0, 0.5, 0.999])
+    step = hd.dual("step")
+    assert step.second_derivative(1, 1, r) == pytest.approx(r / (2 * np.pi * (1 - r**2) ** 1.5), rel=1e-13)
+    assert step.second_derivative(1, 1, [1.0, -1.0]).tolist() == [np.inf, -np.inf]
+    density = np.exp(-1 / (1 + r)) / (2 * np.pi * np.sqrt(1 - r**2))
+    slope = density * (1 / (1 + r) ** 2 + r / (1 - r**2))
+    assert hd.dual("Heaviside(x - 1)").second_derivative(1, 1, r) == pytest.approx(slope, rel=1e-12, abs=1e-15)
+    # of the sine: -c/q1 n(0) times the mean of its third derivative -cos(v) given u = 0
+    a, b, covariance = 1.3, 0.7, -0.4
+    sine = covariance / a / np.sqrt(2 * np.pi * a) * np.exp(-(b - covariance**2 / a) / 2)
+    assert hd.dual("step", "sin").second_derivative(a, b, covariance) == pytest.approx(sine, rel=1e-13)
+    assert hd.dual("sin", "step").second_derivative(b, a, covariance) == pytest.approx(sine, rel=1e-13)
+
+
 def test_derivatives_obey_the_chain_rule():
     """`V' = dk/dq1 + dk/dq2 + dk/dc` on the diagonal, and the identity of scaling for homogeneous activations."""
     k, q = hd.dual("gelu"), 0.8
@@ -244,8 +263,8 @@ def test_derivatives_obey_the_chain_rule():
 
 
 def test_derivatives_that_do_not_exist_are_refused():
-    with pytest.raises(InvalidInputError, match=r"jumps at 0: its second derivative is no measure"):
-        hd.dual("step").second_derivative(1, 1, 0.5)
+    with pytest.raises(InvalidInputError, match=r"at correlation 1 or -1 the second derivative .* take \|c\| < sqrt"):
+        hd.dual("step", "tanh").second_derivative(1, 1, 1)
     with pytest.raises(InvalidInputError, match="no limit that is known at 0"):
         hd.dual("log(Abs(x))").derivative_in_covariance(1, 1, 0.5)
     with pytest.raises(NotIntegrableError, match="pole at x = 0"):

@@ -12,6 +12,9 @@ import sympy as sp
 from hermite_dual.activation import Activation, activation
 from hermite_dual.errors import InvalidInputError
 
+_REACH = 40.0
+"""Standard deviations beyond which a point mass has a density below `exp(-800)`."""
+
 
 @dataclass(frozen=True)
 class PointMass:
@@ -35,10 +38,25 @@ class Measure:
     Attributes:
         density: the function.
         masses: the point masses within the radius that was asked for, increasing.
+        dipoles: multiples of `delta'_s`, which make it a distribution.
     """
 
     density: Activation
     masses: tuple[PointMass, ...] = ()
+    dipoles: tuple[PointMass, ...] = ()
+
+
+def slope_measure(phi: Activation, variance: float) -> Measure:
+    """Return phi' with the point masses that a normal law sees; errors as `derivative_measure`."""
+    # windows of a power of 2, so that few of them are looked at
+    return derivative_measure(phi, int(np.ceil(np.log2(max(_REACH * np.sqrt(variance), 1.0)))))
+
+
+def curvature_measure(phi: Activation, variance: float) -> Measure:
+    """Return phi'' with masses where phi' jumps and dipoles where phi does; errors as `derivative_measure`."""
+    slope = slope_measure(phi, variance)
+    curvature = slope_measure(slope.density, variance)
+    return Measure(curvature.density, curvature.masses, slope.masses)
 
 
 @lru_cache(maxsize=512)
@@ -83,8 +101,3 @@ def scaled_by_place(measure: Measure) -> Measure:
     """Return x times a measure."""
     masses = (PointMass(mass.place, mass.position, mass.weight * mass.position) for mass in measure.masses)
     return Measure(times_x(measure.density), tuple(mass for mass in masses if mass.weight != 0.0))
-
-
-def exponent_for(reach: float) -> int:
-    """Return the least power of 2 that holds a radius, so that few windows are looked at."""
-    return int(np.ceil(np.log2(max(reach, 1.0))))
