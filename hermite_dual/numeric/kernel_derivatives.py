@@ -16,12 +16,7 @@ from numpy.typing import ArrayLike
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.numeric.chebyshev import interpolate
-from hermite_dual.numeric.cross_kernel import cross_kernel_with_error, over_pairs
-from hermite_dual.numeric.gaussian import CHECK_ORDER, ORDER, at_nodes, normal_density, rounding_factor, second_moment
-from hermite_dual.numeric.iterated import smoothed
-from hermite_dual.numeric.kernel import _gap, checked_arguments
-from hermite_dual.numeric.cross_kernel import covariance_arrays
+from hermite_dual.numeric.kernel import checked_arguments
 from hermite_dual.numeric.measure_expectation import expectation
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.numeric.point_masses import Measure, curvature_measure, scaled_by_place, slope_measure
