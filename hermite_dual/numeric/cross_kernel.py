@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array, Indices
-from hermite_dual.numeric.kernel import _one_pair, checked_arguments, kernel_with_error, narrow_error
+from hermite_dual.numeric.kernel import checked_arguments, kernel_of_pair, kernel_with_error, narrow_error
 
 
 def cross_kernel_with_error(
@@ -37,7 +37,7 @@ def cross_kernel_with_error(
     v1, v2, covariance = checked_arguments(q1, q2, c)
 
     def at_pair(a: float, b: float, values: Array) -> tuple[Array, Array]:
-        value, error = _one_pair(first, a, b, values, second)
+        value, error = kernel_of_pair(first, a, b, values, second)
         return value, error + narrow_error(first, a, b, second)
 
     return over_pairs(at_pair, v1, v2, covariance)

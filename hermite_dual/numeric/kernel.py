@@ -62,7 +62,7 @@ def kernel_with_error(activation: Activation, q1: ArrayLike, q2: ArrayLike, c: A
     for pair, start, stop in zip(pairs, bounds[:-1], bounds[1:], strict=True):
         members = order[start:stop]
         q1, q2 = float(pair[0]), float(pair[1])
-        value[members], error[members] = _one_pair(activation, q1, q2, flat[members])
+        value[members], error[members] = kernel_of_pair(activation, q1, q2, flat[members])
         error[members] += narrow_error(activation, q1, q2)
     return value.reshape(shape), error.reshape(shape)
 
@@ -108,7 +108,7 @@ def _check_arguments(q1: Array, q2: Array, c: Array) -> None:
         )
 
 
-def _one_pair(
+def kernel_of_pair(
     activation: Activation, q1: float, q2: float, c: Array, other: Activation | None = None
 ) -> tuple[Array, Array]:
     """Return `E[phi(u) psi(v)]` and error estimates at one pair of variances; psi is `other`, or phi."""
@@ -119,7 +119,7 @@ def _one_pair(
         return _degenerate(psi, activation, q1, c)
     root = np.sqrt(q1) * np.sqrt(q2)
     rho = np.clip(c / root, -1.0, 1.0)
-    gap = _gap(q1, q2, c)
+    gap = correlation_gap(q1, q2, c)
     waves = waves_at(activation, q1, q2, other)
     if waves is not None:
         return waves(q1, q2, rho, gap)
@@ -152,7 +152,7 @@ def _one_pair(
 
 def integrated_kernel(activation: Activation, q1: float, q2: float, c: float) -> tuple[float, float]:
     """Return `k(q1, q2, c)` and an error estimate from quadrature alone, for correlations that no series resolves."""
-    gap = float(_gap(q1, q2, np.array([c]))[0])
+    gap = float(correlation_gap(q1, q2, np.array([c]))[0])
     rho = float(np.clip(c / (np.sqrt(q1) * np.sqrt(q2)), -1.0, 1.0))
     if gap == 0.0:
         return _at_end(activation, q1, q2, float(np.sign(rho)))
@@ -162,7 +162,7 @@ def integrated_kernel(activation: Activation, q1: float, q2: float, c: float) ->
     return iterated_kernel_with_error(activation, q1, q2, rho, gap)
 
 
-def _gap(q1: float, q2: float, c: Array) -> Array:
+def correlation_gap(q1: float, q2: float, c: Array) -> Array:
     """Return `1 - rho^2 = (q1 q2 - c^2) / (q1 q2)` with both products exact: the difference loses all digits else.
 
     Variances are scaled to magnitude 1 first, by powers of two, so that the error-free products do not over- or

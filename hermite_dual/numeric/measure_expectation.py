@@ -16,7 +16,7 @@ from hermite_dual.numeric.chebyshev import interpolate
 from hermite_dual.numeric.cross_kernel import cross_kernel_with_error, over_pairs
 from hermite_dual.numeric.gaussian import CHECK_ORDER, ORDER, at_nodes, normal_density, rounding_factor, second_moment
 from hermite_dual.numeric.iterated import smoothed
-from hermite_dual.numeric.kernel import _gap
+from hermite_dual.numeric.kernel import correlation_gap
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.numeric.point_masses import Measure, PointMass, slope_measure
 from hermite_dual.shape.numbers import is_zero
@@ -53,7 +53,7 @@ def expectation(first: Measure, second: Measure, q1: Array, q2: Array, c: Array)
         return value, error
 
     def at_pair(a: float, b: float, values: Array) -> Sum:
-        gap = _gap(a, b, values)
+        gap = correlation_gap(a, b, values)
         rho = np.clip(values / (np.sqrt(a) * np.sqrt(b)), -1.0, 1.0)
         terms = [
             _given(first.masses, second.density, a, b, rho, gap),

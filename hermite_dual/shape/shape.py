@@ -310,6 +310,20 @@ class Shape:
         )
 
     @cached_property
+    def scaling_degree(self) -> int | None:
+        """The degree p with `phi(t x) = t^p phi(x)` for `t > 0`, x not 0, or None where none is proven."""
+        if self.homogeneous:
+            return 1
+        if not self.complete or any(kink != 0 for kink in self.kinks):
+            return None
+        pieces = [sp.expand(piece) for piece in self.pieces.plain]
+        if not all(piece.is_polynomial(self.symbol) for piece in pieces):
+            return None
+        terms = [sp.Poly(piece, self.symbol).terms() for piece in pieces if piece != 0]
+        degrees = {powers[0] for piece in terms for powers, _ in piece}
+        return int(degrees.pop()) if len(degrees) == 1 else None
+
+    @cached_property
     def degree(self) -> int | None:
         """The degree, if phi is a polynomial; 0 for constants."""
         if not self.complete or self.pieces.kinks:

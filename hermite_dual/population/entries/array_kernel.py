@@ -1,8 +1,8 @@
 """The dual kernel on arrays of variances and covariances that are all different.
 
-Of a homogeneous phi the kernel is `sqrt(q1 q2)` times a table in the correlation. Elsewhere entries come from what
-gives those of a Gram matrix at unequal norms: a surrogate in both variances and the correlation, Mehler's series where
-it does not reach, quadrature, pair by pair, where that is not resolved.
+Where `phi(t x) = t^p phi(x)` the kernel is `(q1 q2)^(p/2)` times a table in the correlation. Elsewhere entries come
+from what gives those of a Gram matrix at unequal norms: a surrogate in both variances and the correlation, Mehler's
+series where it does not reach, quadrature, pair by pair, where that is not resolved.
 
 Derivation: docs/theory/numerics.md, "The kernel".
 """
@@ -40,8 +40,9 @@ def array_kernel(activation: Activation, q1: ArrayLike, q2: ArrayLike, c: ArrayL
         return kernel_with_error(activation, v1, v2, covariance)
     value, error = np.full(flat.shape[1], np.nan), np.full(flat.shape[1], np.inf)
     inside = np.flatnonzero(flat[:2].min(axis=0) > _SMALLEST_VARIANCE)
-    if activation.shape.homogeneous:
-        value[inside], error[inside] = _homogeneous(activation, flat[:, inside])
+    degree = activation.shape.scaling_degree
+    if degree is not None:
+        value[inside], error[inside] = _scaled(activation, degree, flat[:, inside])
     elif inside.size:
         value[inside], error[inside] = _in_pieces(activation, flat[:, inside])
     left = np.flatnonzero(~np.isfinite(error))
@@ -57,12 +58,15 @@ def _many_pairs(flat: Array) -> bool:
     return np.unique(first, axis=1).shape[1] > _FEW_PAIRS or np.unique(flat[:2], axis=1).shape[1] > _FEW_PAIRS
 
 
-def _homogeneous(activation: Activation, flat: Array) -> tuple[Array, Array]:
+def _scaled(activation: Activation, degree: int, flat: Array) -> tuple[Array, Array]:
+    """Return values and errors where `phi(t x) = t^p phi(x)`, t > 0, of degree p."""
     root = np.sqrt(flat[0]) * np.sqrt(flat[1])
-    dual = dual_table(activation, 1.0, 1.0)
-    top = float(dual(np.ones(1))[0])
-    # correlation and roots are rounded; nowhere is the dual steeper than at 1, where its slope is below 2 top
-    return root * dual(flat[2] / root), root * (dual.error + 8.0 * EPS * top)
+    dual, rho = dual_table(activation, 1.0, 1.0), flat[2] / root
+    values = dual(rho)
+    # correlation and product of roots are rounded
+    moved = np.abs(values - dual(rho - np.copysign(4.0 * EPS, rho)))
+    scale = root**degree
+    return scale * values, scale * (dual.error + moved + (2.0 + degree) * EPS * np.abs(values))
 
 
 def _in_pieces(activation: Activation, flat: Array) -> tuple[Array, Array]:
