@@ -23,6 +23,7 @@ _THEOREM = (
     "Gradient flow on the limit's tangent kernel converges at the rate of its least eigenvalue; how wide a network has "
     "to be to follow it is not decided here."
 )
+"""What the theorem of finite networks would have to say."""
 
 
 def check_network(network: "MLP", X: Array, step: float | None) -> TheoremCheck:
