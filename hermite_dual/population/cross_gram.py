@@ -63,7 +63,7 @@ class CrossGram:
 
     def __repr__(self) -> str:
         """Return what it is of; the numbers are in `matrix`."""
-        what = f"shape={self.shape}, activation={self.model.activation.name!r}, tangent={self.tangent}"
+        what = f"shape={self.shape}, activation={self.model.name!r}, tangent={self.tangent}"
         return f"CrossGram({what}, depth={self.depth}, estimated_error={self.estimated_error:.1e})"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

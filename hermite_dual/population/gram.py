@@ -75,7 +75,7 @@ class Gram:
 
     def __repr__(self) -> str:
         """Return what it is of; the numbers are in `matrix`."""
-        what = f"shape={self.shape}, dtype={self.matrix.dtype}, activation={self.model.activation.name!r}"
+        what = f"shape={self.shape}, dtype={self.matrix.dtype}, activation={self.model.name!r}"
         return f"{type(self).__name__}({what}, depth={self.depth}, estimated_error={self.estimated_error:.1e})"
 
     def _repr_html_(self) -> str:
@@ -83,8 +83,8 @@ class Gram:
         model = self.model
         rows: list[tuple[str, object]] = [
             ("shape", f"{self.shape[0]} x {self.shape[1]}"),
-            ("activation", model.activation.name),
-            ("sigma_w, sigma_u, sigma_b", ", ".join(map(number, (model.sigma_w, model.sigma_u, model.sigma_b)))),
+            ("activation", model.name),
+            _scales(model),
             ("depth", "limit" if self.depth is None else self.depth),
             ("estimated error of an entry", f"{self.estimated_error:.1e}"),
         ]
@@ -317,6 +317,14 @@ class Gram:
         from hermite_dual.population.proof.gram_eigenvalues import gram_lower_bounds
 
         return gram_lower_bounds(self, degrees)
+
+
+def _scales(model: Model) -> tuple[str, str]:
+    """The scales under their names, for notebooks; a multilayer network has those of its layers."""
+    if model.layers is None:
+        return "sigma_w, sigma_u, sigma_b", ", ".join(map(number, (model.sigma_w, model.sigma_u, model.sigma_b)))
+    weights = [model.sigma_u, *(math.sqrt(layer.weight) for layer in model.layers)]
+    return "sigma_w of the layers", ", ".join(map(number, weights[:8])) + (", ..." if len(weights) > 8 else "")
 
 
 def population_gram(model: Model, dtype: FloatType = np.float64) -> Gram:

@@ -54,6 +54,12 @@ class Model:
         return equilibrium_layers(self.activation, self.weight, self.depth)
 
     @property
+    def name(self) -> str:
+        """The names of the activations."""
+        names = [self.activation.name, *(layer.activation.name for layer in self.layers or ())]
+        return ", ".join(dict.fromkeys(names))
+
+    @property
     def trains_all(self) -> bool:
         """Whether every parameter counts in a tangent kernel."""
         return len(self.trained) == len(PARAMETERS)
