@@ -37,7 +37,7 @@ _MOST_LAYERS = 10_000
 
 
 @own_float_state
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class MLP:
     """A multilayer or residual network with iid Gaussian weights, in the limit of infinite width: its NNGP and NTK.
 
@@ -107,6 +107,14 @@ class MLP:
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        """Return the call that makes it, in short."""
+        names = _one_or_all(tuple(phi.name for phi in self.activations))
+        scales = f"sigma_w={_one_or_all(self.sigma_w)}, sigma_b={_one_or_all(self.sigma_b)}"
+        others = "" if self.residual is None else f", residual={self.residual}"
+        others += "" if self.readout else ", readout=False"
+        return f"MLP({names!r}, depth={self.depth}, {scales}{others})"
 
     @property
     def depth(self) -> int:
