@@ -441,11 +441,6 @@ class DEQ:
         """
         return sample_untied(self.activation, **self._scales(), width=width, inputs=inputs, depth=depth, seed=seed)
 
-    @property
-    def layers(self) -> None:
-        """None: the one layer repeats."""
-        return None
-
     def _scales(self) -> dict[str, float]:
         return {"sigma_w": self.sigma_w, "sigma_u": self.sigma_u, "sigma_b": self.sigma_b}
 

@@ -15,7 +15,7 @@ from hermite_dual.arrays import Array
 from hermite_dual.errors import HermiteDualError
 from hermite_dual.population.entries.recursion import LayerRule
 from hermite_dual.symbols import c, q1, q2
-from hermite_dual.validation.wide_model import WideModel
+from hermite_dual.validation.wide_model import WideModel, layers_of
 from hermite_dual.verified_form import verified_dual
 
 _DIGITS = 30
@@ -36,8 +36,8 @@ def closed_form_entries(model: WideModel, X: Array, pairs: Sequence[tuple[int, i
     Returns:
         The entries, and an empty string; or no entries, and the reason.
     """
-    if model.layers is not None:
-        return _layered_entries(model, model.layers, X, pairs)
+    if (layers := layers_of(model)) is not None:
+        return _layered_entries(model, layers, X, pairs)
     form, reason = _form(model.activation)
     if form is None:
         return np.zeros(0), reason

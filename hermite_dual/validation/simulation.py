@@ -12,7 +12,7 @@ from hermite_dual.data.store import RecordStore, digest_of_array
 from hermite_dual.identity import identity
 from hermite_dual.progress import Progress
 from hermite_dual.validation.variates import network_variates
-from hermite_dual.validation.wide_model import WideModel
+from hermite_dual.validation.wide_model import WideModel, layers_of
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def open_store(folder: str | os.PathLike[str], model: WideModel, X: Array, seed:
         "sigma_w": model.sigma_w,
         "sigma_u": model.sigma_u,
         "sigma_b": model.sigma_b,
-        **({} if model.layers is None else {"parameters": model.parameters()}),
+        **({} if layers_of(model) is None else {"parameters": model.parameters()}),
         "samples": list(X.shape),
         "samples digest": digest_of_array(X),
         "seed": seed,

@@ -15,10 +15,6 @@ class WideModel(Protocol):
     """An infinitely wide model with Gaussian weights, such as `DEQ`; the scales are those of its first layer."""
 
     @property
-    def layers(self) -> tuple[LayerRule, ...] | None:
-        """The layers of a network that is no deep equilibrium model."""
-
-    @property
     def activation(self) -> Activation:
         """The activation phi."""
 
@@ -45,3 +41,9 @@ class WideModel(Protocol):
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters, for reports."""
+
+
+def layers_of(model: WideModel) -> tuple[LayerRule, ...] | None:
+    """Return the layers of a multilayer network; None for a model whose one layer repeats."""
+    layers: tuple[LayerRule, ...] | None = getattr(model, "layers", None)
+    return layers
