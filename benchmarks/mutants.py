@@ -29,6 +29,7 @@ SECOND, READER, PIECES = "test_certified_second_proof", "test_certified_certific
 CHECK, SPECTRUM, EXACT, ZERO = "test_theorem_check", "test_spectrum", "test_exact_proof", "test_zero_rows"
 TRAINING, PREDICTIONS, RANDOM, SPHERE = "test_convergence", "test_predictions", "test_width", "test_sphere"
 MEAN, NETWORKS, CROSS = "test_mean_field", "test_mlp", "test_cross_kernels"
+COSINE = "test_cosine_series"
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ LIMIT, LAYERS, INPUTS, TANGENTS = (
 )
 WAY, START, RESOLVENT = "population/theorem/convergence.py", "finite/proven_start.py", "finite/resolvent.py"
 HARMONICS = "sphere_spectrum.py"
+POWERS = "population/proof/cosine_powers.py"
 FIELD = "mean_fields/proven.py"
 SLOPE, TESTS = "population/proof/certified_slope.py", "population/theorem/hypothesis_tests.py"
 NUMBERS, DEVIATION, WIDTHS = (f"population/theorem/{name}.py" for name in ("limit_numbers", "gram_deviation", "width"))
@@ -248,6 +250,8 @@ MUTANTS = [
     Mutant(HARMONICS, "shape.symbol) < len(squares)", "shape.symbol) <= len(squares)", (SHARP,)),
     Mutant(HARMONICS, "tails[degree % 2]", "tails[1 - degree % 2]", (SHARP, SPHERE)),
     Mutant(HARMONICS, "/ ((r - degree + 2) * (d + r + degree))", "/ ((r + 2) * (d + r))", (SPHERE,)),
+    # series in the cosine
+    Mutant(POWERS, "degree * error + _POWER", "error + _POWER", (COSINE,)),
     # the second proof and its reader
     Mutant(PLAIN, "_below(shift, residual, error)", "_below(shift, 0.0, error)", (SECOND, READER, SHARP)),
     Mutant(PLAIN, "sums += product.rows * float(product.columns.sum())", "sums *= 0.5", (SHARP, SECOND)),

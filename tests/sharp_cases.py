@@ -49,6 +49,7 @@ from hermite_dual.mean_fields import proven
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.proof import limit_bounds, prediction_bounds
 from hermite_dual.population.proof.certified_slope import certified_slope
+from hermite_dual.population.proof.cosine_powers import cosine_power_bounds
 from hermite_dual.population.proof.input_rows import InputRows
 from hermite_dual.population.theorem.convergence import Start
 from hermite_dual.population.theorem.gram_deviation import deviation
@@ -988,3 +989,12 @@ def _outputs():
     start = random_start(_weights(lipschitz=1e-6, at_zero=1.0, curvature=1.0), m, failure)
     beyond = mp.findroot(lambda t: mp.erfc(t / mp.sqrt(2)) / 2 - mp.mpf(failure) / 6, 3.5)
     return start.residual, float(1 + beyond)
+
+
+# Series in the cosine
+
+
+@case("entrywise powers of cosines", "layers: Series in the cosine", 1.0 + 1e-9)
+def _cosine_powers():
+    # two samples at cosine 3/5; a lower bound: the exact one is what may be claimed
+    return float(1 - mp.mpf("0.6") ** 7), float(cosine_power_bounds(np.array([[5.0, 0.0], [3.0, 4.0]]), [7])[0])

@@ -1,6 +1,7 @@
 """Kernels of infinitely wide deep equilibrium models.
 
 `gram`, `ntk` and `cross_gram` are what users hold, and `prediction` what `Gram.predict` returns, by way of
-`prediction_input`, `prior` and `kernel_solver`; `kernel_diagonal` and `gram_gradient` serve scikit-learn. Beneath them:
-`entries` (floats), `proof` (errors of entries, eigenvalues), `theorem` (hypotheses of the convergence theorem).
+`prediction_input`, `prior` and `kernel_solver`; `cosine_series` is what `Gram.series` returns; `kernel_diagonal` and
+`gram_gradient` serve scikit-learn. Beneath them: `entries` (floats), `proof` (errors of entries, eigenvalues),
+`theorem` (hypotheses of the convergence theorem).
 """

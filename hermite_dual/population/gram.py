@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds, LowerBoundCheck
     from hermite_dual.certified.eigenvalues.spectrum import Spectrum
     from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
+    from hermite_dual.population.cosine_series import CosineSeries
     from hermite_dual.population.cross_gram import CrossGram
     from hermite_dual.population.kernel_solver import KernelSolver
     from hermite_dual.population.prediction import Prediction
@@ -287,6 +288,27 @@ class Gram:
         checked = read_training(math.inf, None if step is None else 1, step, noise)
         size = None if step is None else checked.step
         return training_rate(self.least_eigenvalue().lower, self.eigenvalues(), size, checked.noise)
+
+    def series(self, n: int = 16) -> "CosineSeries":
+        """Return the kernel as a power series in the cosine `xi = x_i.x_j/|x|^2` of samples of equal norm.
+
+        `K_ij = sum_p kappa_p xi_ij^p`, all `kappa_p >= 0`, in float64 with an estimated error.
+
+        Args:
+            n: number of coefficients, 1 to 1,024.
+
+        Raises:
+            InvalidInputError: n is out of range, a row is zero, or the norms differ and phi is not homogeneous or
+                there is a bias: `hermite_dual.on_sphere` makes them equal.
+            ConvergenceError: the series of the limit is not found to rounding.
+
+        >>> import numpy as np, hermite_dual as hd
+        >>> hd.DEQ.paper("tanh", 0.08).gram(hd.on_sphere(np.eye(2))).series(4)
+        CosineSeries([0, 0.46352755, 0, 0.04397413], remainder=0.0227)
+        """
+        from hermite_dual.population.cosine_series import cosine_series
+
+        return cosine_series(self.model, n, self.tangent)
 
     def check_lower_bound(self, value: float) -> "LowerBoundCheck":
         """Decide whether `lambda_min(K) >= value`: PROVEN, REFUTED or UNDECIDED.

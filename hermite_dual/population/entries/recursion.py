@@ -20,8 +20,9 @@ from typing import TypeVar
 
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
+from hermite_dual.population.entries.truncated_series import TruncatedSeries
 
-Number = TypeVar("Number", float, Array)
+Number = TypeVar("Number", float, Array, TruncatedSeries)
 
 
 @dataclass(frozen=True)
