@@ -161,8 +161,7 @@ def test_homogeneous_layers_have_one_series_at_any_norms():
     np.testing.assert_allclose(
         (np.outer(scales, scales) * series.value(COSINES))[OFF], kernel.matrix[OFF], rtol=1e-13, atol=0.0
     )
-    bound, least = series.lower_bound(samples), kernel.least_eigenvalue()
-    assert 0.0 < bound <= least.upper
+    assert 0.0 < kernel.series(10).lower_bound(samples) <= np.linalg.eigvalsh(kernel.matrix)[0]
 
 
 def test_one_hidden_layer_has_the_kernel_of_a_deep_network():
@@ -196,9 +195,9 @@ def test_the_lower_bound_is_below_the_least_eigenvalue(name, tangent):
 def test_powers_of_the_cosines_of_parallel_samples_are_singular():
     # whole numbers, so that one row is a multiple of the other exactly, with products whose rounded cosines are not 1
     rng = np.random.default_rng(3)
-    for _ in range(40):
+    for _ in range(10):
         row = rng.integers(-(2**40), 2**40, 100).astype(float)
-        assert not cosine_power_bounds(np.stack([row, 3.0 * row]), [1, 100, 1000]).any()
+        assert not cosine_power_bounds(np.stack([row, 3.0 * row]), [1, 1000]).any()
 
 
 def test_powers_of_the_cosines_of_two_samples():
@@ -240,7 +239,7 @@ def test_it_shows_its_first_coefficients():
 
 
 def test_what_cannot_be_is_refused_with_a_remedy():
-    stretched = SAMPLES * np.arange(1, 7)[:, None]
+    stretched = SAMPLES[:2] * np.array([[1.0], [2.0]])
     for kernel in (
         hd.DEQ("tanh", 0.3).gram(stretched, depth=1),
         hd.MLP("sin", 1).ntk(stretched),

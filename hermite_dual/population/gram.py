@@ -304,7 +304,7 @@ class Gram:
 
         >>> import numpy as np, hermite_dual as hd
         >>> hd.DEQ.paper("tanh", 0.08).gram(hd.on_sphere(np.eye(2))).series(4)
-        CosineSeries([0, 0.46352755, 0, 0.04397413], remainder=0.0227)
+        CosineSeries([0, 0.46352755, 0, 0.043974128], remainder=0.0198)
         """
         from hermite_dual.population.cosine_series import cosine_series
 

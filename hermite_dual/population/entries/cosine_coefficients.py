@@ -44,9 +44,9 @@ class DualSeries:
     def of(self, covariance: TruncatedSeries) -> TruncatedSeries:
         """Return `k(q, q, c)` for a series c with `c(1) = q`."""
         ratio = covariance.coefficients / self.variance
-        moved = min(1.0, covariance.error / self.variance + 4.0 * EPS)
-        # Once for the correlation and once for the variance, in which the squares change likewise.
-        change = 2.0 * float(self.squares @ (1.0 - (1.0 - moved) ** np.arange(len(self.squares))))
+        # with the rounding of the variance, in which the squares change as the powers do in the correlation
+        moved = min(1.0, covariance.error / self.variance + 8.0 * EPS)
+        change = float(self.squares @ (1.0 - (1.0 - moved) ** np.arange(len(self.squares))))
         error = self.error + change + self._left_out(ratio) + 16.0 * EPS * self.total
         return TruncatedSeries(compose(self.squares, ratio), self.total, error)
 
