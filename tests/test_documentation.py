@@ -1,4 +1,4 @@
-"""What the documentation shows of the command line is what the command line prints.
+"""What the documentation shows of the command line is what the command line prints; the reference is complete.
 
 Sessions of Python on the same pages are doctests: `pytest --doctest-glob='*.md' docs`.
 """
@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import hermite_dual as hd
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -40,6 +42,14 @@ def environment(tmp_path: Path) -> dict[str, str]:
         (folder / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}\n', encoding="utf-8")
         (folder / name).chmod(0o755)
     return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1", "COLUMNS": "100"}
+
+
+def test_the_reference_has_every_public_name():
+    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\.\. auto\w+:: (?:[\w.]+\.)?(\w+)$", text, re.MULTILINE))
+    for block in re.findall(r"^\.\. data:: ((?:\w+\s+)+)", text, re.MULTILINE):
+        documented.update(block.split())
+    assert set(hd.__all__) - {"__version__"} <= documented
 
 
 def test_the_pages_with_sessions_are_found():
