@@ -98,7 +98,7 @@ def test_a_kernel_wrong_at_every_depth_is_found_through_the_mean_of_the_control(
     report = model.validate(X)
     assert report.verdict is hd.Verdict.DISAGREE
     assert report.control.rejected
-    assert "neurons after one step and model.gram(X, depth=1) differ in" in report.reason
+    assert "neurons of the first layer and their kernel differ in" in report.reason
 
 
 @pytest.mark.slow

@@ -36,7 +36,9 @@ def validation_page(report: ValidationReport) -> str:
     Args:
         report: the report.
     """
-    activation = str(report.parameters.get("activation", "a model"))
+    parameters = report.parameters
+    depth = f", {parameters['depth']} layers" if "depth" in parameters else ""
+    activation = str(parameters.get("activation", "a model")) + depth
     title = f"Finite networks against theory: {activation}"
     return page(title, _body(report, activation))
 
@@ -66,8 +68,8 @@ def _body(report: ValidationReport, activation: str) -> Iterator[str]:
     yield section(
         "Tests of the control's mean",
         paragraph(
-            f"The Gram matrix of {report.control.neurons} independent neurons after one step, minus "
-            "model.gram(X, depth=1), which the control variates trust."
+            f"The Gram matrix of {report.control.neurons} independent neurons of the first layer, minus its kernel, "
+            "which the control variates trust."
         ),
         _tests("Tests of the control's mean", report.control.directions, report.control.entries),
     )

@@ -54,7 +54,7 @@ def _rejections(
     if rejected := _rejected(tests, entries):
         reasons.append(f"networks and population differ in: {rejected}")
     if rejected := _rejected(control.directions, control.entries):
-        reasons.append(f"neurons after one step and model.gram(X, depth=1) differ in: {rejected}")
+        reasons.append(f"neurons of the first layer and their kernel differ in: {rejected}")
     reasons += [
         f"{pair.first} and {pair.second} differ by {pair.difference:.3g} at {pair.at}"
         for pair in comparisons
