@@ -29,6 +29,7 @@ CASES = [
     if not (name == "exp" and depth > 3)  # whose variances outgrow float64
 ]
 TIMED = [((name, 3, 1.3, 0.2, None), n) for n in (300, 2000) for name in ("tanh", "relu", "gelu", "erf")]
+TIMED.remove((("tanh", 3, 1.3, 0.2, None), 2000))  # its quadrature keeps 625 matrices, beyond 24 GiB
 
 
 def network(case):
