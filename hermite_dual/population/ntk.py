@@ -176,8 +176,14 @@ def _layers(model: Model, inner: Array) -> _Entries:
         growth = layer.weight * largest + layer.carry
         below = layer.weight * kernel_error + growth * below + layer.inputs * rounding
         added = layer.weight * slope_error * float(tangent.max()) + growth * added + below
-        tangent = (layer.weight * slope + layer.carry) * tangent + _trained(model, layer, kernel, inner)
-        covariance = layer.above(covariance, kernel, inner)
+        slope *= layer.weight  # in place: matrices are large
+        if layer.carry:
+            slope += layer.carry
+        slope *= tangent
+        above = layer.own(kernel, inner)
+        slope += above if model.trains_all and layer.trained else _trained(model, layer, kernel, inner)
+        tangent = slope
+        covariance = above + layer.carry * covariance if layer.carry else above
     return tangent, variances, added
 
 
@@ -205,6 +211,8 @@ def _trained(model: Model, layer: LayerRule, kernel: Array, inner: Array) -> Arr
 def _slopes(activation: Activation, covariance: Array, rounding: float) -> tuple[Array, float]:
     """Return kdot, and 0 in rows without a variance, whose covariances are 0, so that it does not count."""
     alive = covariance.diagonal() > 0.0
+    if alive.all():
+        return slope_gram(activation, covariance, rounding)
     slopes = np.zeros_like(covariance)
     if not alive.any():
         return slopes, 0.0
