@@ -16,7 +16,7 @@ from hermite_dual.activation import Activation, ActivationLike, activation
 from hermite_dual.arrays import Array
 from hermite_dual.data.files import check_samples
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.exact_numbers import real_number, shown_count
+from hermite_dual.exact_numbers import scale_number, shown_count
 from hermite_dual.finite import (
     ContractingDraw,
     FiniteDEQ,
@@ -79,7 +79,7 @@ class DEQ:
     def __init__(self, phi: ActivationLike, sigma_w: float, sigma_u: float = 1.0, sigma_b: float = 0.0) -> None:
         object.__setattr__(self, "activation", activation(phi))
         for name, value in (("sigma_w", sigma_w), ("sigma_u", sigma_u), ("sigma_b", sigma_b)):
-            object.__setattr__(self, name, _scale(name, value))
+            object.__setattr__(self, name, scale_number(name, value))
 
     @classmethod
     def paper(cls, phi: ActivationLike, sigma_w2: float) -> "DEQ":
@@ -92,7 +92,7 @@ class DEQ:
 
         Source: Ling et al., arXiv 2205.13814; Truong, arXiv 2302.05797.
         """
-        return cls(phi, math.sqrt(2.0 * _scale("sigma_w2", sigma_w2)), math.sqrt(2.0))
+        return cls(phi, math.sqrt(2.0 * scale_number("sigma_w2", sigma_w2)), math.sqrt(2.0))
 
     def replace(self, **changes: Any) -> "DEQ":
         """Return the model with some of `activation`, `sigma_w`, `sigma_u`, `sigma_b` changed."""
@@ -540,10 +540,3 @@ def _float_type(dtype: DTypeLike) -> FloatType:
         if np.dtype(dtype) == np.float64:
             return np.float64
     raise InvalidInputError(f"dtype = {dtype!r}: a Gram matrix is kept in float64 or float32")
-
-
-def _scale(name: str, value: float) -> float:
-    number = real_number(value, name, "give a real number, at least 0")
-    if number < 0.0:
-        raise InvalidInputError(f"{name} = {number!r}: scales are finite and not negative")
-    return number

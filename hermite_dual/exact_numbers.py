@@ -172,3 +172,15 @@ def real_number(value: Any, name: str, remedy: str) -> float:
     """
     below, above = float_bounds(value, name, remedy)
     return below if below == above else _nearest(_fraction(_scalar(value, name)))
+
+
+def scale_number(name: str, value: Any) -> float:
+    """Return a scale of random weights, a finite number that is not negative.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    number = real_number(value, name, "give a real number, at least 0")
+    if number < 0.0:
+        raise InvalidInputError(f"{name} = {number!r}: scales are finite and not negative")
+    return number

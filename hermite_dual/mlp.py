@@ -16,7 +16,7 @@ from hermite_dual.arrays import Array
 from hermite_dual.data.files import check_samples
 from hermite_dual.deq import DEQ
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.exact_numbers import check_count, real_number
+from hermite_dual.exact_numbers import check_count, scale_number
 from hermite_dual.finite import FiniteMLP, sample_dense
 from hermite_dual.float_state import own_float_state
 from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
@@ -88,7 +88,7 @@ class MLP:
         phis = _activations(activations, depth)
         count = len(phis) + bool(readout)
         weights, biases = _scales("sigma_w", sigma_w, count), _scales("sigma_b", sigma_b, count)
-        alpha = None if residual is None else _scale("residual", residual)
+        alpha = None if residual is None else scale_number("residual", residual)
         branch = 1.0 if alpha is None else alpha**2
         carry = 0.0 if alpha is None else 1.0
         layers = [
@@ -357,21 +357,14 @@ def _activations(given: Any, depth: int | None) -> tuple[Activation, ...]:
 
 def _scales(name: str, given: Any, count: int) -> tuple[float, ...]:
     if np.ndim(given) == 0:
-        return (_scale(name, given),) * count
-    scales = tuple(_scale(f"{name}[{k}]", value) for k, value in enumerate(given))
+        return (scale_number(name, given),) * count
+    scales = tuple(scale_number(f"{name}[{k}]", value) for k, value in enumerate(given))
     if len(scales) != count:
         raise InvalidInputError(
             f"{name} has {len(scales)} entries: {count} are needed, for the input layer, the layers above it and the "
             "readout if there is one; or give one number for all"
         )
     return scales
-
-
-def _scale(name: str, value: Any) -> float:
-    number = real_number(value, name, "give a real number, at least 0")
-    if number < 0.0:
-        raise InvalidInputError(f"{name} = {number!r}: scales are finite and not negative")
-    return number
 
 
 def _one_or_all(values: tuple[Any, ...]) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError, NotIntegrableError
 from hermite_dual.numeric.gaussian import at_nodes, nodes, normal_density, radii, second_moment
+from hermite_dual.population.entries import variances
 from hermite_dual.population.entries.price_dual import slope_of
 
 _NODES = 24
@@ -24,7 +25,7 @@ _MOVES = 1.05
 @lru_cache(maxsize=16384)
 def moment(phi: Activation, q: float) -> float:
     """Return `V(q) = E[phi(sqrt(q) Z)^2]`."""
-    return float(phi(np.array(0.0))) ** 2 if q == 0.0 else second_moment(phi, q)
+    return variances.moment(phi, q)
 
 
 @lru_cache(maxsize=16384)

@@ -124,7 +124,7 @@ class Gram:
         covariance = model.inputs_covariance()
         if self.depth is None:
             covariance += model.weight * self._float64
-        elif below := model.recursion.without_last().layers:
+        elif below := model.recursion.layers[:-1]:
             covariance = kernel_gram(Recursion(below), covariance)[0]
         np.fill_diagonal(covariance, self.variances)
         return covariance

@@ -99,7 +99,7 @@ def _layers(model: Model, inner: Array, changes: list[tuple[float, Array]], tang
     gradients = [np.zeros_like(inner) for _ in changes]
     passed_gradients = [np.zeros_like(inner) for _ in changes]
     for layer in range(depth):
-        covariance = model.covariance(matrix, inner)
+        covariance = weight * matrix + inner
         slopes = layer_slopes(phi, covariance)
         second = _slope_slopes(phi, covariance) if tangent else None
         for k, (of_weight, of_inner) in enumerate(changes):

@@ -90,12 +90,6 @@ class Model:
         np.fill_diagonal(inner, self.inputs_variances())
         return inner
 
-    def covariance(self, matrix: Array, inner: Array) -> Array:
-        """Return `S = sigma_w^2 K + (inner products)` of the layer above one whose entries are K."""
-        covariance: Array = self.weight * matrix
-        covariance += inner
-        return covariance
-
 
 def entries_for(model: Model, inputs: Array, zero: Mask) -> GramEntries:
     """Return the map from inner products to entries.

@@ -15,7 +15,7 @@ where the second term, that of the layer's own parameters, is left out if they a
 Derivation: docs/theory/layers.md, "Recursion", "Tangent kernel".
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from hermite_dual.activation import Activation
@@ -112,10 +112,6 @@ class Recursion:
             return "odd"
         mixes = self.limit or any(layer.carry or layer.inputs for layer in self.layers)
         return "even" if first.activation.parity == "even" and (not mixes or first.weight == 0.0) else None
-
-    def without_last(self) -> "Recursion":
-        """Return the recursion whose kernel is the covariance below the last layer."""
-        return replace(self, layers=self.layers[:-1])
 
 
 def one_layer(activation: Activation) -> Recursion:
