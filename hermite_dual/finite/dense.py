@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hermite_dual.arrays import Array
-from hermite_dual.errors import AccuracyError, InvalidInputError
+from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import check_count
 from hermite_dual.expressions.array_function import array_function
 from hermite_dual.finite.gradients import slope_function
 from hermite_dual.finite.sampling import check_seed, child_seed
-from hermite_dual.finite.untied import check_columns, gram_eigenvalues
+from hermite_dual.finite.untied import check_columns, gram_eigenvalues, refuse_overflow
 from hermite_dual.finite.weights import DrawnMatrix
 from hermite_dual.float_state import own_float_state
 from hermite_dual.namespaces import AnyArray, check_array, moved, namespace_of
@@ -123,12 +123,7 @@ class FiniteMLP:
         for number, layer in enumerate(self.layers, 1):
             with np.errstate(over="ignore", invalid="ignore"):  # said of the values
                 Z = array_function(layer.activation, xp)(pre)
-            largest = float(xp.max(xp.abs(Z)))
-            if not largest <= float(xp.finfo(Z.dtype).max) ** 0.5 / self.width:
-                raise AccuracyError(
-                    f"layer {number} of {self.depth} has values as large as {largest:.3g}, whose squares overflow: "
-                    "reduce sigma_w, or the depth"
-                )
+            refuse_overflow(Z, xp, f"layer {number} of {self.depth} has values")
             passed.append((pre, Z))
             if number < self.depth:
                 above = self.weights[number] @ Z + moved(self.biases[number], samples, xp)[:, None]

@@ -122,13 +122,17 @@ class UntiedNetwork:
             pre = drive if W is None else W @ Z + drive
             with np.errstate(over="ignore", invalid="ignore"):  # said of the states
                 Z = phi(pre)
-            largest = float(xp.max(xp.abs(Z)))
-            if not largest <= float(xp.finfo(Z.dtype).max) ** 0.5 / self.width:
-                raise AccuracyError(
-                    f"layer {layer} of {self.depth} has states as large as {largest:.3g}, whose squares overflow: "
-                    "reduce sigma_w, or the depth"
-                )
+            refuse_overflow(Z, xp, f"layer {layer} of {self.depth} has states")
             yield pre, Z, samples
+
+
+def refuse_overflow(Z: AnyArray, xp: Any, subject: str) -> None:
+    """Refuse values of m neurons, shape (m, n), whose sums of squares overflow; subject says whose they are."""
+    largest = float(xp.max(xp.abs(Z)))
+    if not largest <= float(xp.finfo(Z.dtype).max) ** 0.5 / Z.shape[0]:
+        raise AccuracyError(
+            f"{subject} as large as {largest:.3g}, whose squares overflow: reduce sigma_w, or the depth"
+        )
 
 
 def check_columns(samples: AnyArray, inputs: int) -> AnyArray:
