@@ -56,6 +56,7 @@ class Mutant:
 
 
 ROUNDING, ERROR = "certified/balls/rounding.py", "certified/counted/entry_error.py"
+HORNER = "certified/counted/horner.py"
 PRECISION, POWER = "certified/balls/precision.py", "certified/counted/power_series.py"
 PAIR, ROW, PRODUCTS = (f"certified/counted/{name}.py" for name in ("pair_series", "row_coefficients", "inner_products"))
 HERMITE, QUADRATURE = "certified/counted/hermite_functions.py", "certified/counted/row_quadrature.py"
@@ -137,6 +138,11 @@ MUTANTS = [
     # counted roundings
     Mutant(PRODUCTS, "gamma(chunk + -(-d // chunk)) * UP", "0.02 * UNIT", (SHARP,)),
     Mutant(PRODUCTS, "((UNIT + 4 * gamma(d + 2) ** 2) * squares", "((0.5 * UNIT) * squares", (SHARP,)),
+    Mutant(HORNER, "stride * abs(product) + rounding", "rounding", (SHARP,)),
+    Mutant(HORNER, "stride * abs(product)", "abs(product)", (SHARP,)),
+    Mutant(HORNER, "+ rounding + abs(added)", "+ abs(added)", (SHARP,)),
+    Mutant(HORNER, "+ rounding + abs(added)", "+ rounding", (SHARP,)),
+    Mutant(HORNER, "return product, bound * abs(x) + abs(product)", "return product, bound * abs(x)", (SHARP,)),
     Mutant(POWER, "errors[chosen] += power[done] * tail", "errors[chosen] += 0.5 * power[done] * tail", (SHARP,)),
     Mutant(POWER, "errors[start + j] = bound[j] * unit", "errors[start + j] = 0.0", (SHARP,)),
     Mutant(POWER, "return max(0.0, upper_float(arb(remainder.upper())))", "return 0.0", (SHARP,)),

@@ -30,6 +30,7 @@ from hermite_dual.certified.counted import (
     row_coefficients,
 )
 from hermite_dual.certified.counted.hermite_functions import _recur, hermite_functions
+from hermite_dual.certified.counted.horner import horner_step, odd_step
 from hermite_dual.certified.counted.power_series import VarianceSeries, evaluate_series
 from hermite_dual.certified.counted.row_coefficients import RowCoefficients
 from hermite_dual.certified.eigenvalues import (
@@ -390,11 +391,69 @@ def _separable_radii():
     return found.errors[0, 1], float(np.sum(a * a) * ((1 + e) ** 2 - 1))
 
 
+def _worst_step(draw: Callable[[np.random.Generator], tuple[float, float, Fraction]]) -> tuple[float, float]:
+    """Of many steps that cancel, the one whose error is closest to its bound; each is drawn with its exact result."""
+    rng = np.random.default_rng(7)
+    best = (1.0, 0.0)
+    for _ in range(5000):
+        total, bound, exact = draw(rng)
+        best = max(best, (bound * UNIT, float(abs(Fraction(total) - exact))), key=lambda pair: pair[1] / pair[0])
+    return best
+
+
+def _near_one(rng: np.random.Generator) -> float:
+    """A number at which a rounding is close to half a last digit of the result."""
+    return float(1.0 + rng.uniform(0.0, 0.01))
+
+
+@case("a step of Horner's rule: product and term, sum cancels", "entries: Entries at a fixed point", 1.1)
+def _step():
+    def draw(rng):
+        total, y, a = _near_one(rng), _near_one(rng), _near_one(rng)
+        b = -total * y / a
+        term = a * b
+        value, bound = horner_step(total, 0.0, y, term, abs(term), 1)
+        return value, bound, Fraction(total) * Fraction(y) + Fraction(a) * Fraction(b)
+
+    return _worst_step(draw)
+
+
+@case("a step of Horner's rule in a rounded square", "entries: Entries at a fixed point", 1.1)
+def _squared_step():
+    def draw(rng):
+        x, total = _near_one(rng), _near_one(rng)
+        y = x * x
+        value, bound = horner_step(total, 0.0, y, -total * y, 0.0, 2)
+        return value, bound, Fraction(total) * Fraction(x) ** 2 + Fraction(-total * y)
+
+    return _worst_step(draw)
+
+
+@case("a step of Horner's rule: the sum", "entries: Entries at a fixed point", 1.1)
+def _sum_step():
+    def draw(rng):
+        total, term = _near_one(rng) * 2.0**-12, _near_one(rng)
+        value, bound = horner_step(total, 0.0, 1.0, term, 0.0, 1)
+        return value, bound, Fraction(total) + Fraction(term)
+
+    return _worst_step(draw)
+
+
+@case("an even series made odd", "entries: Entries at a fixed point", 1.1)
+def _odd_step():
+    def draw(rng):
+        total, x = _near_one(rng), -_near_one(rng)
+        value, bound = odd_step(total, 0.0, x)
+        return value, bound, Fraction(total) * Fraction(x)
+
+    return _worst_step(draw)
+
+
 def _horner_ratio(evaluate: Callable[[Array, float], tuple[float, float]], degrees: int) -> tuple[float, float]:
     """Search alternating sums for the rounding closest to its running bound."""
     rng = np.random.default_rng(5)
     best = (1.0, 0.0)
-    for _ in range(400):
+    for _ in range(80):
         a = np.sqrt(rng.uniform(0.5, 1.0, degrees))
         rho = -float(rng.uniform(0.7, 1.0))
         value, error = evaluate(a, rho)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from hermite_dual.arrays import Array, Indices
 from hermite_dual.certified.balls.precision import rounded, upper_float
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma, norm_above
+from hermite_dual.certified.counted.horner import horner_step, odd_step
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.numeric.jit import kernel, prange
 
@@ -194,19 +195,14 @@ def _evaluate(a: Array, b: Array, rho: Array, stride: int, odd: bool, half: bool
     for i in prange(n):
         for j in range(i if half else 0, p):
             x = rho[i, j]
-            # with stride 2 the rounding of x*x costs one more unit per product
             y = x * x if stride == 2 else x
-            m = abs(y)
             total, bound = 0.0, 0.0
             for step in range(degrees):
                 r = degrees - 1 - step
                 term = a[i, r] * b[j, r]
-                product = total * y
-                total = product + term
-                bound = bound * m + stride * abs(product) + abs(term) + abs(total)
+                total, bound = horner_step(total, bound, y, term, abs(term), stride)
             if odd:
-                total = total * x
-                bound = bound * abs(x) + abs(total)
+                total, bound = odd_step(total, bound, x)
             values[i, j], errors[i, j] = total, bound * unit
     return values, errors
 

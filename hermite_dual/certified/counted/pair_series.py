@@ -14,6 +14,7 @@ import numpy as np
 from hermite_dual.arrays import Array, Indices
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import SeriesValues
+from hermite_dual.certified.counted.horner import horner_step, odd_step
 from hermite_dual.certified.counted.row_coefficients import RowCoefficients
 from hermite_dual.numeric.jit import kernel, prange
 
@@ -110,18 +111,13 @@ def _evaluate(
                 a = left[i, r]
                 for j in range(width):
                     term = a * right[r, start + j]
-                    product = total[j] * y[j]
-                    total[j] = product + term
-                    # with stride 2 the rounding of x*x costs one more unit per product
-                    bound[j] = bound[j] * abs(y[j]) + (stride * abs(product) + abs(term) + abs(total[j]))
+                    total[j], bound[j] = horner_step(total[j], bound[j], y[j], term, abs(term), stride)
             for _ in range(squarings[level]):
                 for j in range(width):
                     power[j] = power[j] * power[j]
             for j in range(width):
                 if odd:
-                    x = rho[i, start + j]
-                    total[j] *= x
-                    bound[j] = bound[j] * abs(x) + abs(total[j])
+                    total[j], bound[j] = odd_step(total[j], bound[j], rho[i, start + j])
                 k = start + j
                 # every squaring doubles the relative error of the one before: below 2 N roundings in all
                 remainder = power[j] * (1.0 + 2.0 ** (squarings[level] + 3) * unit)

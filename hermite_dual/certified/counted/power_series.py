@@ -17,6 +17,7 @@ from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.precision import bits_for, upper_float, working_precision
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma
 from hermite_dual.certified.counted.entry_error import SeriesValues, compressed
+from hermite_dual.certified.counted.horner import horner_step, odd_step
 from hermite_dual.certified.enclosures.coefficients import coefficient_balls
 from hermite_dual.certified.enclosures.piecewise_polynomial import is_piecewise_polynomial, jump_coefficients
 from hermite_dual.certified.enclosures.second_moment import second_moment_ball
@@ -163,15 +164,10 @@ def _evaluate(p: Array, rho: Array, stride: int, odd: bool, unit: float) -> tupl
         for r in range(p.size - 1, -1, -1):
             coefficient = p[r]
             for j in range(width):
-                product = total[j] * y[j]
-                total[j] = product + coefficient
-                # with stride 2 the rounding of x*x costs one more unit per product
-                bound[j] = bound[j] * abs(y[j]) + stride * abs(product) + abs(total[j])
+                total[j], bound[j] = horner_step(total[j], bound[j], y[j], coefficient, 0.0, stride)
         for j in range(width):
             if odd:
-                x = rho[start + j]
-                total[j] *= x
-                bound[j] = bound[j] * abs(x) + abs(total[j])
+                total[j], bound[j] = odd_step(total[j], bound[j], rho[start + j])
             values[start + j] = total[j]
             errors[start + j] = bound[j] * unit
     return values, errors
