@@ -25,6 +25,7 @@ from hermite_dual.numeric.kernel_derivatives import (
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.shape.shape import Shape
 from hermite_dual.symbolic.closed_forms import DualForm, derive_derivative_dual, differentiated
+from hermite_dual.symbolic.printing import latex, latex_with_values
 from hermite_dual.symbols import rho, x
 from hermite_dual.verified_form import verified_dual
 
@@ -144,13 +145,13 @@ class CrossDual:
         form = self.closed_form_general if general else self.closed_form
         left = r"k\left(q_{1}, q_{2}, c\right)" if general else r"k\left(\rho\right)"
         if form is not None:
-            return f"{left} = {sp.latex(form)}"
+            return f"{left} = {latex_with_values(form)}"
         formulas = [phi.expr for phi in (self.first, self.second)]
         if None in formulas:
             psi = r"\phi" if self.first == self.second else r"\psi"
             return rf"{left} = \mathbb{{E}}\left[\phi(u)\, {psi}(v)\right]"
         names = sp.symbols("u v", real=True)
-        factors = [sp.latex(sp.sympify(f).subs(x, name)) for f, name in zip(formulas, names, strict=True)]
+        factors = [latex(sp.sympify(f).subs(x, name)) for f, name in zip(formulas, names, strict=True)]
         return rf"{left} = \mathbb{{E}}\left[{factors[0]} \cdot {factors[1]}\right]"
 
     def ball(self, q1: Any, q2: Any, c: Any, digits: int = 30) -> Any:

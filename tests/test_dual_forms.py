@@ -186,7 +186,7 @@ def test_printing():
     k = hd.dual("relu")
     assert repr(k) == "dual(relu)"
     assert k._repr_latex_().startswith(r"$\displaystyle k\left(\rho\right) = ")
-    assert r"\operatorname{acos}" in k.to_latex()
+    assert r"\arccos" in k.to_latex()
     assert r"q_{1}" in k.to_latex(general=True)
     assert k.to_sympy() == k.closed_form
     assert r"\Phi_2" in hd.dual("hard_tanh").to_latex()

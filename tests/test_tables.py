@@ -140,7 +140,8 @@ def test_what_is_missing_says_why(cells):
 
 
 def test_an_exact_zero_that_is_not_known_to_be_exact_is_an_interval_around_zero():
-    cell = hd.table("softplus", ["coefficients"], coefficients=4).rows[0][3]
+    # its even part is x^2 / 2
+    cell = hd.table("x^2/(1 + exp(-x))", ["coefficients"], coefficients=5).rows[0][4]
     assert isinstance(cell, Interval)
     assert cell.lower < 0 < cell.upper < 1e-12
 
@@ -161,10 +162,11 @@ def _parse(source: str) -> None:
     assert source.count(r"\left") == source.count(r"\right")
     opened = re.findall(r"\\begin\{(\w+)\}", source)
     assert sorted(opened) == sorted(re.findall(r"\\end\{(\w+)\}", source))
-    assert len(set(_tex_rows(source))) == 1
+    for one_table in source.split("% needs"):
+        assert len(set(_tex_rows(one_table))) <= 1
 
 
-@pytest.mark.parametrize("options", [{}, {"layout": "long"}, {"siunitx": False, "fit": True}])
+@pytest.mark.parametrize("options", [{}, {"layout": "wide"}, {"layout": "long"}, {"siunitx": False, "fit": True}])
 def test_latex_is_well_formed_and_compiles_where_tex_is_installed(found, tmp_path, options):
     source = found.to_latex(caption="A caption", label="tab:a", **options)
     assert r"\toprule" in source

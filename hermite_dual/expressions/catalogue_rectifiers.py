@@ -6,8 +6,8 @@ from hermite_dual.expressions.catalogue_entry import HALF, ONE, UNBOUNDED, Catal
 
 _POWER_NAMES = {2: ("square", "quadratic"), 3: ("cube", "cubic")}
 _RECTIFIED_NAMES = {2: ("squared_relu", "relu_squared", "sqr_relu"), 3: ("cubed_relu",)}
-_SELU_ALPHA = sp.Rational("1.6732632423543772848170429916717")
-_SELU_SCALE = sp.Rational("1.0507009873554804934193349852946")
+SELU_ALPHA = sp.Rational("1.6732632423543772848170429916717")
+SELU_SCALE = sp.Rational("1.0507009873554804934193349852946")
 
 
 def _relu(z: sp.Expr) -> sp.Expr:
@@ -164,9 +164,9 @@ RECTIFIERS: list[CatalogueEntry] = [
     ),
     CatalogueEntry(
         "selu",
-        lambda z: _elu(z, _SELU_ALPHA, _SELU_SCALE),
+        lambda z: _elu(z, SELU_ALPHA, SELU_SCALE),
         source="Klambauer, Unterthiner, Mayr and Hochreiter 2017",
-        lipschitz=constant(_SELU_ALPHA * _SELU_SCALE),
+        lipschitz=constant(SELU_ALPHA * SELU_SCALE),
     ),
     CatalogueEntry(
         "celu",

@@ -261,16 +261,12 @@ def _derive(
 def _evaluable(form: sp.Expr | None) -> sp.Expr | None:
     """Return a form whose integers fit float64 libraries, which have no square root of longer ones.
 
-    Constants with a number beyond 2^53, or with a root that has no formula, become Floats of 30 digits.
+    Numbers beyond 2^53, and roots that have no formula, become Floats of 30 digits.
     """
     if form is None:
         return None
-    long = any(max(abs(n.p), n.q) >= _LARGEST_INTEGER for n in form.atoms(sp.Rational))
-    if not long and not form.atoms(sp.CRootOf, RealZero):
-        return form
-    if not form.free_symbols:
-        return sp.N(form, _DIGITS)
-    return form.func(*map(_evaluable, form.args))
+    numbers = {n for n in form.atoms(sp.Rational) if max(abs(n.p), n.q) >= _LARGEST_INTEGER}
+    return form.xreplace({number: sp.N(number, _DIGITS) for number in numbers | form.atoms(sp.CRootOf, RealZero)})
 
 
 def _form(left: tuple[Term, ...], right: tuple[Term, ...], covariance: Covariance, mirror: sp.Symbol) -> sp.Expr:

@@ -104,8 +104,8 @@ def _integral(expr: sp.Expr, symbol: sp.Symbol, r: int, q: sp.Expr) -> sp.Expr:
     parity = shape_of(activation, real).parity
     if parity == (-1) ** (r + 1):
         return sp.S.Zero
-    if r % 2 == 0 and (middle := _point_symmetry(activation, real)) is not None:
-        return sp.S.Zero if r else middle
+    if (line := _affine_part(activation, real, r % 2)) is not None:
+        return sp.S.Zero if r > 1 else line * sp.sqrt(q) if r else line
     weight = normalized_hermite(r, z) * sp.exp(-(z**2) / 2) / sp.sqrt(2 * sp.pi)
     try:
         pieces = split(activation, real)
@@ -123,16 +123,22 @@ def _integral(expr: sp.Expr, symbol: sp.Symbol, r: int, q: sp.Expr) -> sp.Expr:
     )
 
 
-def _point_symmetry(expr: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
-    """Return m if `expr(x) + expr(-x) = 2 m`, as of the logistic function, so that `expr - m` is odd; else None."""
-    total = expr + expr.subs(symbol, -symbol)
+def _affine_part(expr: sp.Expr, symbol: sp.Symbol, odd: int) -> sp.Expr | None:
+    """Return m where the even part of `expr` is the constant m, or, with `odd`, the odd part is `m x`; else None.
+
+    `1/(1 + exp(-x))` is 1/2 and an odd function, `x/(1 + exp(-x))` and softplus are `x/2` and an even one.
+    """
+    mirrored = expr.subs(symbol, -symbol)
+    total = expr - mirrored if odd else expr + mirrored
     if total.count_ops() > _MOST_OPERATIONS:
         return None
     total = sp.simplify(total)
-    if total.has(symbol):
-        shape = shape_of(expr, symbol)
-        smooth = shape.complete and not shape.kinks
-        if not smooth or sp.simplify(sp.diff(total, symbol)) != 0:
-            return None
-        total = sp.simplify(total.subs(symbol, 0))
-    return total / 2
+    if not odd and not total.has(symbol):
+        return total / 2
+    shape = shape_of(expr, symbol)
+    if not shape.complete or shape.kinks:
+        return None
+    slope = sp.simplify(sp.diff(total, symbol))
+    if slope.has(symbol) or (slope != 0 and not odd):
+        return None
+    return slope / 2 if odd else sp.simplify(total.subs(symbol, 0)) / 2

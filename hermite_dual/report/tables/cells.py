@@ -97,4 +97,17 @@ class Missing:
     shown: str = "—"
 
 
-Cell = Text | Formula | Number | Interval | LowerBound | Missing
+@dataclass(frozen=True)
+class Heading:
+    """The heading of a column, where it stands in a row.
+
+    Attributes:
+        value: plain text.
+        latex: the same in LaTeX.
+    """
+
+    value: str
+    latex: str
+
+
+Cell = Heading | Text | Formula | Number | Interval | LowerBound | Missing

@@ -19,6 +19,8 @@ from hermite_dual.symbolic.coefficient_integral import CoefficientIntegral
 
 _SHORT = 12
 """Operations up to which an exact coefficient is shown in place of its digits."""
+_NARROW = 40
+"""Characters up to which it is."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Column:
         latex: the heading in LaTeX.
         cell: what stands in it for an activation.
         needs_data: whether it is about samples.
+        formulas: whether its cells are formulas, too long for a column among others.
     """
 
     key: str
@@ -38,6 +41,7 @@ class Column:
     latex: str
     cell: Callable[[Subject], Cell]
     needs_data: bool = False
+    formulas: bool = False
 
     def of(self, subject: Subject) -> Cell:
         """Return the cell; where an activation has none, the reason."""
@@ -80,7 +84,8 @@ def _derivative_dual(subject: Subject) -> Cell:
 def _coefficient_column(r: int) -> Column:
     def cell(subject: Subject) -> Cell:
         exact = subject.dual.coefficient(r)
-        if exact.is_number and not exact.has(CoefficientIntegral) and exact.count_ops() <= _SHORT:
+        short = exact.count_ops() <= _SHORT and len(str(exact)) <= _NARROW
+        if exact.is_number and not exact.has(CoefficientIntegral) and short:
             return Formula(exact)
         return _number(subject.dual.coefficient_balls(r + 1, digits=subject.digits + 6)[r], subject.digits)
 
@@ -159,9 +164,9 @@ COLUMNS: dict[str, Column] = {
     column.key: column
     for column in (
         Column("name", "activation", "activation", lambda subject: Text(subject.activation.name)),
-        Column("expression", "phi(x)", r"$\varphi(x)$", _expression),
-        Column("dual", "dual", r"$\hat\varphi(\rho)$", _dual),
-        Column("derivative_dual", "dual of derivative", r"$\hat{\varphi'}(\rho)$", _derivative_dual),
+        Column("expression", "phi(x)", r"$\varphi(x)$", _expression, formulas=True),
+        Column("dual", "dual", r"$\hat\varphi(\rho)$", _dual, formulas=True),
+        Column("derivative_dual", "dual of derivative", r"$\hat{\varphi'}(\rho)$", _derivative_dual, formulas=True),
         Column("variance", "variance q*", r"$q^*$", _variance),
         Column("lipschitz", "L", r"$L$", lambda subject: _supremum(subject.slopes[0], subject.digits)),
         Column(

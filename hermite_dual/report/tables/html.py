@@ -2,9 +2,11 @@
 
 from html import escape
 
-from hermite_dual.report.tables.cells import Cell, Formula, Interval, LowerBound, Missing, Number, Text
+import sympy as sp
+
+from hermite_dual.report.tables.cells import Cell, Formula, Heading, Interval, LowerBound, Missing, Number, Text
 from hermite_dual.report.tables.formulas import mathml
-from hermite_dual.report.tables.notes import Notes
+from hermite_dual.report.tables.notes import Note, Notes
 
 _STYLE = "border-spacing: 1em 0.3em; text-align: left"
 
@@ -26,17 +28,24 @@ def table(head: list[str], body: list[list[Cell]], caption: str | None) -> str:
     lines.append("<tbody>")
     lines += ["<tr>" + "".join(f"<td>{_cell(cell, notes)}</td>" for cell in row) + "</tr>" for row in body]
     lines += ["</tbody></table>", "</div>"]
-    if notes.reasons:
-        lines.append("<ol>" + "".join(f"<li>{escape(reason)}</li>" for reason in notes.reasons) + "</ol>")
+    if notes.marked:
+        lines.append("<ol>" + "".join(f"<li>{_note(note, notes)}</li>" for note in notes.marked) + "</ol>")
+    meanings = [_note(note, notes) for note in notes.definitions()]
+    values = [f"{mathml(sp.Symbol(name), {})} = {float(notes.letters[name])!r}" for name in sorted(notes.letters)]
+    lines += [f"<p>{line}</p>" for line in [*meanings, *([", ".join(values)] if values else [])]]
     return "\n".join(lines) + "\n"
+
+
+def _note(note: Note, notes: Notes) -> str:
+    return "".join(escape(piece) if isinstance(piece, str) else mathml(piece, notes.letters) for piece in note)
 
 
 def _cell(cell: Cell, notes: Notes) -> str:
     match cell:
-        case Text(value):
+        case Text(value) | Heading(value):
             return escape(value)
         case Formula(value):
-            return mathml(value)
+            return mathml(value, notes.letters)
         case Number() | Interval():
             return str(cell)
         case LowerBound(digits, _, _, percent):

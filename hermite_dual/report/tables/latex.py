@@ -1,9 +1,16 @@
 """Tables in LaTeX, with amsmath, booktabs and siunitx."""
 
-from hermite_dual.report.tables.cells import Cell, Formula, Interval, LowerBound, Missing, Number, Text
-from hermite_dual.report.tables.formulas import latex as formula_latex
-from hermite_dual.report.tables.notes import Notes
+import re
 
+import sympy as sp
+
+from hermite_dual.report.tables.cells import Cell, Formula, Heading, Interval, LowerBound, Missing, Number, Text
+from hermite_dual.report.tables.notes import Note, Notes
+from hermite_dual.symbolic.printing import decimal
+from hermite_dual.symbolic.printing import latex as formula_latex
+
+_LONGEST = 60
+"""Characters of a formula, as SymPy writes it, from which on it stands below a wide table."""
 GREEK = {"sigma_w": r"\sigma_w", "sigma_u": r"\sigma_u", "sigma_b": r"\sigma_b"}
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -27,7 +34,7 @@ _SPECIAL = {
 
 
 def table(head: list[str], body: list[list[Cell]], caption: str, label: str | None, siunitx: bool, fit: bool) -> str:
-    r"""Return a complete `table` environment.
+    r"""Return a complete `table` environment; long formulas stand below it.
 
     Args:
         head: headings, LaTeX.
@@ -37,11 +44,11 @@ def table(head: list[str], body: list[list[Cell]], caption: str, label: str | No
         siunitx: write numbers as `\num{...}`.
         fit: scale to the width of the text.
     """
-    notes = Notes(body)
+    notes = Notes(body, _LONGEST)
     lines = [
         _packages(siunitx, "graphicx" if fit else None),
         r"\begin{table}",
-        r"\centering",
+        r"\centering\small\setlength{\tabcolsep}{4pt}\renewcommand{\arraystretch}{1.3}",
         rf"\caption{{{caption}}}",
     ]
     if label is not None:
@@ -66,10 +73,17 @@ def long_table(head: list[str], body: list[list[Cell]], caption: str, label: str
         label: the label, or None.
         siunitx: write numbers as `\num{...}`.
     """
-    notes = Notes(body)
+    notes = Notes(body, tall=True)
     title = rf"\caption{{{caption}}}" + ("" if label is None else rf"\label{{{label}}}") + r" \\"
     top = [r"\toprule", _row(head), r"\midrule"]
-    lines = [_packages(siunitx, "longtable"), r"\begin{longtable}{llp{0.58\linewidth}}", title, *top, r"\endfirsthead"]
+    lines = [
+        _packages(siunitx, "longtable"),
+        r"{\small\renewcommand{\arraystretch}{1.5}",
+        r"\begin{longtable}{llp{0.68\linewidth}}",
+        title,
+        *top,
+        r"\endfirsthead",
+    ]
     lines += [*top, r"\endhead", r"\bottomrule", r"\endlastfoot"]
     former: Cell | None = None
     for row in body:
@@ -78,7 +92,7 @@ def long_table(head: list[str], body: list[list[Cell]], caption: str, label: str
         cells = [_cell(cell, notes, siunitx) for cell in row]
         lines.append(_row(["" if row[0] == former else cells[0], *cells[1:]]))
         former = row[0]
-    return "\n".join([*lines, r"\end{longtable}", *_notes(notes), ""])
+    return "\n".join([*lines, r"\end{longtable}}", *_notes(notes), ""])
 
 
 def _packages(siunitx: bool, more: str | None) -> str:
@@ -91,24 +105,38 @@ def _row(cells: list[str]) -> str:
 
 
 def _notes(notes: Notes) -> list[str]:
-    return [
-        rf"\par\noindent{{\footnotesize \textsuperscript{{{number}}} {escape(reason)}}}"
-        for number, reason in enumerate(notes.reasons, start=1)
-    ]
+    marked = [rf"\textsuperscript{{{k}}} {_note(note, notes)}" for k, note in enumerate(notes.marked, start=1)]
+    meanings = [_note(note, notes) for note in notes.definitions()]
+    values = [f"${formula_latex(sp.Symbol(name))} = {decimal(notes.letters[name])}$" for name in sorted(notes.letters)]
+    lines = [*marked, *meanings, *([", ".join(values) + "."] if values else [])]
+    if not lines:
+        return []
+    return [r"\par\medskip", r"{\footnotesize\raggedright", *(rf"\noindent {line}\par" for line in lines), "}"]
+
+
+def _note(note: Note, notes: Notes) -> str:
+    parts = (escape(piece) if isinstance(piece, str) else f"${formula_latex(piece, notes.letters)}$" for piece in note)
+    return "".join(parts)
 
 
 def escape(text: str) -> str:
     """Return plain text as LaTeX; characters that fonts lack become `?`."""
-    escaped = "".join(_SPECIAL.get(character, character) for character in " ".join(text.split()))
+    escaped = "".join(_SPECIAL.get(character, character) for character in re.sub(r"\s+", " ", text))
     return "".join(c if ord(c) < 128 else "?" for c in escaped)
 
 
 def _cell(cell: Cell, notes: Notes, siunitx: bool) -> str:
     match cell:
+        case Heading():
+            return cell.latex
         case Text(value):
             return escape(value)
         case Formula(value):
-            return f"${formula_latex(value)}$"
+            mark = notes.mark(cell)
+            if mark is not None:
+                return _marked("below", mark)
+            formula = formula_latex(value, notes.letters)
+            return rf"{{\raggedright$\displaystyle {formula}$\par}}" if notes.tall else f"${formula}$"
         case Number(digits):
             return _number(digits, siunitx)
         case Interval(low, high):
@@ -116,7 +144,11 @@ def _cell(cell: Cell, notes: Notes, siunitx: bool) -> str:
         case LowerBound(digits, _, _, percent):
             return rf"{_number(digits, siunitx)} ({percent}\%)"
         case Missing():
-            return rf"{escape(cell.shown)}\textsuperscript{{{notes.mark(cell)}}}"
+            return _marked(cell.shown, notes.mark(cell))
+
+
+def _marked(shown: str, mark: int | None) -> str:
+    return rf"{escape(shown)}\textsuperscript{{{mark}}}"
 
 
 def _number(digits: str, siunitx: bool) -> str:

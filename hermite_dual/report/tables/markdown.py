@@ -1,28 +1,44 @@
 """Tables in GitHub's Markdown."""
 
+import re
+
+import sympy as sp
 from tabulate import tabulate
 
-from hermite_dual.report.tables.cells import Cell, Formula, Interval, LowerBound, Missing, Number, Text
-from hermite_dual.report.tables.formulas import latex as formula_latex
-from hermite_dual.report.tables.notes import Notes
+from hermite_dual.report.tables.cells import Cell, Formula, Heading, Interval, LowerBound, Missing, Number, Text
+from hermite_dual.report.tables.notes import Note, Notes
+from hermite_dual.symbolic.printing import decimal
+from hermite_dual.symbolic.printing import latex as formula_latex
 
 
 def table(head: list[str], body: list[list[Cell]]) -> str:
-    """Return the table and, below it, a numbered list of reasons."""
+    """Return the table and, below it, a numbered list of reasons and what letters mean."""
     notes = Notes(body)
     rows = [[_cell(cell, notes) for cell in row] for row in body]
     lines = [tabulate(rows, headers=[_escape(title) for title in head], tablefmt="pipe", disable_numparse=True)]
-    if notes.reasons:
-        lines += ["", *(f"{number}. {_escape(reason)}" for number, reason in enumerate(notes.reasons, start=1))]
+    notes_below = [f"{number}. {_note(note, notes)}" for number, note in enumerate(notes.marked, start=1)]
+    meanings = [f"- {_note(note, notes)}" for note in notes.definitions()]
+    letters = sorted(notes.letters.items())
+    values = [f"- ${formula_latex(sp.Symbol(name))} = {decimal(value)}$" for name, value in letters]
+    for block in (notes_below, meanings + values):
+        lines += ["", *block] if block else []
     return "\n".join(lines) + "\n"
+
+
+def _note(note: Note, notes: Notes) -> str:
+    return "".join(_escape(piece) if isinstance(piece, str) else _formula(piece, notes) for piece in note)
+
+
+def _formula(value: sp.Expr, notes: Notes) -> str:
+    return f"${formula_latex(value, notes.letters)}$".replace("|", r"\vert ")
 
 
 def _cell(cell: Cell, notes: Notes) -> str:
     match cell:
-        case Text(value):
+        case Text(value) | Heading(value):
             return _escape(value)
         case Formula(value):
-            return f"${formula_latex(value)}$".replace("|", r"\vert ")
+            return _formula(value, notes)
         case Number() | Interval() | LowerBound():
             return str(cell)
         case Missing(_, shown):
@@ -30,7 +46,7 @@ def _cell(cell: Cell, notes: Notes) -> str:
 
 
 def _escape(text: str) -> str:
-    cleaned = " ".join(text.split()).replace("\\", "\\\\")
+    cleaned = re.sub(r"\s+", " ", text).replace("\\", "\\\\")
     for sign in "|*_`<>[]":
         cleaned = cleaned.replace(sign, f"\\{sign}")
     return cleaned

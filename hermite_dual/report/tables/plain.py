@@ -8,9 +8,9 @@ from typing import Any
 from tabulate import tabulate
 
 from hermite_dual.data.csv_cells import inert
-from hermite_dual.report.tables.cells import Cell, Formula, Interval, LowerBound, Missing, Number, Text
-from hermite_dual.report.tables.formulas import latex as formula_latex
+from hermite_dual.report.tables.cells import Cell, Formula, Heading, Interval, LowerBound, Missing, Number, Text
 from hermite_dual.report.tables.notes import Notes
+from hermite_dual.symbolic.printing import latex_with_values
 
 _WIDEST = 60
 
@@ -33,8 +33,13 @@ def text(head: list[str], body: list[list[Cell]]) -> str:
     ]
     widths = [_WIDEST] * len(head)
     lines = [tabulate(rows, headers=head, tablefmt="simple", disable_numparse=True, maxcolwidths=widths)]
-    lines += [f"({number}) {reason}" for number, reason in enumerate(notes.reasons, start=1)]
+    lines += [f"({k}) {''.join(map(str, note))}" for k, note in enumerate(notes.marked, start=1)]
     return "\n".join(lines)
+
+
+def cells(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
+    """Return cells as words."""
+    return [[cell.shown if isinstance(cell, Missing) else _plain(cell) for cell in row] for row in rows]
 
 
 def content(keys: list[str], rows: Sequence[Sequence[Cell]], parameters: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +52,7 @@ def content(keys: list[str], rows: Sequence[Sequence[Cell]], parameters: dict[st
 
 def _plain(cell: Cell) -> str:
     match cell:
-        case Text(value):
+        case Text(value) | Heading(value):
             return value
         case Formula(value):
             return str(value)
@@ -59,10 +64,10 @@ def _plain(cell: Cell) -> str:
 
 def _record(cell: Cell) -> dict[str, Any]:
     match cell:
-        case Text(value):
+        case Text(value) | Heading(value):
             return {"text": value}
         case Formula(value):
-            return {"formula": str(value), "latex": formula_latex(value)}
+            return {"formula": str(value), "latex": latex_with_values(value)}
         case Number(digits, lower, upper):
             return {"digits": digits, "lower": lower, "upper": upper}
         case Interval(low, high, lower, upper):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from hermite_dual.activation import ActivationLike, activation
@@ -20,14 +21,17 @@ from hermite_dual.exact_numbers import check_count
 from hermite_dual.float_state import own_float_state
 from hermite_dual.progress import Progress
 from hermite_dual.report.tables import html, latex, markdown, plain
-from hermite_dual.report.tables.cells import Cell, Text
+from hermite_dual.report.tables.cells import Cell, Heading, Text
 from hermite_dual.report.tables.columns import Column, read_columns
 from hermite_dual.report.tables.subject import Subject
 
 Layout = Literal["wide", "long"]
+PaperLayout = Literal["wide", "long", "split"]
 
 DEFAULT_COLUMNS = ("name", "expression", "dual", "coefficients", "lipschitz", "second_derivative", "sigma_w_finite")
 _MOST_DIGITS = 12
+_NARROW = 100
+"""Characters of a row that a page holds: formulas are set in about half of what SymPy writes."""
 _MOST_COEFFICIENTS = 64
 _PAPERS_SIGMA_W2 = 0.08
 
@@ -54,19 +58,28 @@ class Table:
         *,
         caption: str | None = None,
         label: str | None = None,
-        layout: Layout = "wide",
+        layout: PaperLayout | None = None,
         siunitx: bool = True,
         fit: bool = False,
     ) -> str:
-        r"""Return a LaTeX `table`, in the long layout a `longtable`; a comment names the packages it needs.
+        r"""Return LaTeX tables; a comment names the packages that they need.
 
         Args:
             caption: LaTeX of the caption; by default the parameters.
             label: the label, for `\ref`.
-            layout: `"wide"`, a row per activation, or `"long"`, a row per activation and quantity.
+            layout: `"wide"`, a `table` with a row per activation, below which long formulas stand; `"long"`, a
+                `longtable` with a row per activation and quantity; `"split"`, a long one of the formulas and a wide one
+                of the numbers, whose label ends in `-numbers`. By default wide where that is narrow, else split.
             siunitx: write numbers as `\num{...}`; otherwise in plain math.
             fit: scale a wide table to the width of the text.
         """
+        chosen: PaperLayout = layout or ("wide" if fit or self._is_narrow() else "split")
+        if chosen == "split" and (parts := self._split()):
+            formulas = parts[0].to_latex(caption=caption, label=label, layout="long", siunitx=siunitx)
+            behind = None if label is None else f"{label}-numbers"
+            numbers = parts[1].to_latex(caption=caption, label=behind, layout="wide", siunitx=siunitx, fit=fit)
+            return f"{formulas}\n{numbers}"
+        layout = "wide" if chosen == "split" else chosen
         head, body, title = self._head(layout, latex=True), self._body(layout), self._caption(caption)
         if layout == "wide":
             return latex.table(head, body, title, label, siunitx, fit)
@@ -128,6 +141,21 @@ class Table:
     def _repr_html_(self) -> str:
         return self.to_html()
 
+    def _is_narrow(self) -> bool:
+        cells = [self._head("wide"), *plain.cells(self.rows)]
+        return sum(max(map(len, column)) for column in zip(*cells, strict=True)) <= _NARROW
+
+    def _split(self) -> "tuple[Table, Table] | None":
+        """A table of the formulas and one of the numbers, both with the names; None where one would be empty."""
+        tables = []
+        for formulas in (True, False):
+            chosen = [k for k, column in enumerate(self.columns) if column.key == "name" or column.formulas is formulas]
+            if all(self.columns[k].key == "name" for k in chosen):
+                return None
+            rows = tuple(tuple(row[k] for k in chosen) for row in self.rows)
+            tables.append(Table(tuple(self.columns[k] for k in chosen), rows, self.parameters))
+        return tables[0], tables[1]
+
     def _head(self, layout: Layout, latex: bool = False) -> list[str]:
         if layout == "long":
             return ["activation", "quantity", "value"]
@@ -144,7 +172,7 @@ class Table:
         for index, row in enumerate(self.rows):
             name = names[index] if names else Text(f"row {index + 1}")
             body += [
-                [name, Text(column.heading), cell]
+                [name, Heading(column.heading, column.latex), cell]
                 for column, cell in zip(self.columns, row, strict=True)
                 if column.key != "name"
             ]
@@ -157,7 +185,7 @@ class Table:
             f"${latex.GREEK[key]} = {value:.6g}$" for key, value in self.parameters.items() if key in latex.GREEK
         ]
         data = self.parameters.get("samples")
-        ending = f"; data of {data[0]} rows and {data[1]} columns" if data else ""
+        ending = f"; data of {data[0]} rows and {data[1]} columns, {self.parameters['rows']}" if data else ""
         return f"Activations and their dual kernels; {', '.join(numbers)}{ending}."
 
 
@@ -242,6 +270,12 @@ def _model(
     return DEQ(phi, sigma_w, 1.0 if sigma_u is None else sigma_u, sigma_b)
 
 
+def _rows(samples: Array) -> str:
+    """Which of the two ways to scale rows the samples have, for captions in LaTeX."""
+    on_sphere = np.allclose(np.linalg.norm(samples, axis=1), math.sqrt(samples.shape[1]))
+    return r"rows of norm $\sqrt{d}$" if on_sphere else "rows as given"
+
+
 def _parameters(model: DEQ, samples: Array | None, digits: int) -> dict[str, Any]:
     return {
         "sigma_w": model.sigma_w,
@@ -249,5 +283,6 @@ def _parameters(model: DEQ, samples: Array | None, digits: int) -> dict[str, Any
         "sigma_b": model.sigma_b,
         "s2": model.sigma_w**2 / 2 if math.isclose(model.sigma_u**2, 2.0) and not model.sigma_b else None,
         "samples": None if samples is None else list(samples.shape),
+        "rows": None if samples is None else _rows(samples),
         "digits": digits,
     }
