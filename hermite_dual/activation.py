@@ -28,6 +28,7 @@ from hermite_dual.expressions.python_function import (
     say_narrow,
 )
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import MOST, Shown, Told, shortened
 from hermite_dual.outcome import Outcome
 from hermite_dual.shape.numbers import as_printed
 from hermite_dual.shape.refusals import PROBES, SINGULAR, check_functions, check_real, check_values, complex_values
@@ -50,7 +51,7 @@ _ASSUMPTIONS = ("positive", "negative", "nonnegative", "nonpositive", "integer",
 _PARITIES = {1: "even", -1: "odd", 0: None}
 
 
-class Activation:
+class Activation(Shown):
     """An activation function `phi: R -> R`.
 
     Made by `activation`; the constructor takes what that function has read.
@@ -97,7 +98,15 @@ class Activation:
     def __repr__(self) -> str:
         """Return the name and the formula."""
         formula = "" if self.expr is None else str(self.expr)
-        return f"Activation({self.name}: {formula})" if 0 < len(formula) <= _LONGEST else f"Activation({self.name})"
+        shown = f"{self.name}: {formula}" if 0 < len(formula) <= _LONGEST else self.name
+        return f"Activation({shortened(shown, MOST - len('Activation()'))})"
+
+    def _told(self) -> Told:
+        known = [("name", self.name), ("phi(x)", self.expr), ("source", self.source)]
+        return [(name, value) for name, value in known if value]
+
+    def _in_short(self) -> str:
+        return repr(shortened(self.name))
 
     def __eq__(self, other: object) -> bool:
         """Return whether both are the same formula, or the same Python function."""

@@ -14,6 +14,7 @@ from hermite_dual.activation import Activation, activation
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import check_count
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import Shown
 from hermite_dual.shape.numbers import as_printed, sign_of
 from hermite_dual.symbolic.hermite import normalized_hermite
 from hermite_dual.symbols import rho, x
@@ -25,8 +26,8 @@ _ROUNDING = sp.Rational(1, 10**15)
 
 
 @own_float_state
-@dataclass(frozen=True)
-class DesignedActivation:
+@dataclass(frozen=True, repr=False)
+class DesignedActivation(Shown):
     """A polynomial activation made from a kernel; functions of this package take it wherever they take an activation.
 
     Attributes:

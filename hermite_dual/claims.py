@@ -18,6 +18,7 @@ from hermite_dual.certified.second_proof.certificate import STATEMENTS, make_cer
 from hermite_dual.certified.second_proof.rebuild import SCALED_ROWS, parameters_of, rebuild
 from hermite_dual.deq import DEQ
 from hermite_dual.errors import AccuracyError, InvalidInputError
+from hermite_dual.notebook import Shown
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.inputs import on_sphere
 from hermite_dual.population.proof.entry_bounds import EntryBounds, entry_bounds
@@ -29,8 +30,8 @@ _EXACT_SQUARE = 2.0
 """sigma_u^2 of the papers, which the float sigma_u = sqrt(2) meets within the units that the entry bounds allow."""
 
 
-@dataclass(frozen=True, eq=False)
-class ClaimResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClaimResult(Shown):
     """The answer to a claim `lambda_* >= value`.
 
     Attributes:

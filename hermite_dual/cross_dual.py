@@ -15,6 +15,7 @@ from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import float_array, float_bounds
 from hermite_dual.float_state import own_float_state
 from hermite_dual.namespaces import namespace_of
+from hermite_dual.notebook import facts, shortened
 from hermite_dual.numeric.cross_kernel import cross_kernel_with_error
 from hermite_dual.numeric.gaussian import coefficients
 from hermite_dual.numeric.kernel_derivatives import (
@@ -67,11 +68,26 @@ class CrossDual:
 
     def __repr__(self) -> str:
         """Return the call that makes it."""
-        return f"dual({self.first.name}, {self.second.name})"
+        return f"dual({shortened(self.first.name)}, {shortened(self.second.name)})"
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both are the kernel of the same activations, in the same order."""
+        if not isinstance(other, CrossDual):
+            return NotImplemented
+        return self.first == other.first and self.second == other.second
+
+    def __hash__(self) -> int:
+        """Return a hash that agrees with equality."""
+        return hash((self.first, self.second))
 
     def _repr_latex_(self) -> str:
         """Return the formula for notebooks."""
         return f"$\\displaystyle {self.to_latex()}$"
+
+    def _repr_html_(self) -> str:
+        """Return the formula for notebooks, and where there is no closed form the reason below it."""
+        formula, reason = self._repr_latex_(), self.no_closed_form_because
+        return facts(repr(self), [("", formula)], reason if reason and self.closed_form is None else "")
 
     @property
     def closed_form(self) -> sp.Expr | None:

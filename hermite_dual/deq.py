@@ -26,6 +26,7 @@ from hermite_dual.finite import (
     sample_untied,
 )
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import Shown, told
 from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
 from hermite_dual.population.entries.inputs import other_samples
 from hermite_dual.population.entries.model import Model
@@ -49,8 +50,8 @@ _MOST_LAYERS = 100_000
 
 
 @own_float_state
-@dataclass(frozen=True, init=False)
-class DEQ:
+@dataclass(frozen=True, init=False, repr=False)
+class DEQ(Shown):
     """The model `Z = phi(W Z + U X^T + b)` with iid Gaussian weights, in the limit of infinite width.
 
     `W_ij ~ N(0, sigma_w^2 / m)`, `U_ij ~ N(0, sigma_u^2 / d)`, `b_i ~ N(0, sigma_b^2)`, m neurons, d inputs.
@@ -80,6 +81,11 @@ class DEQ:
         object.__setattr__(self, "activation", activation(phi))
         for name, value in (("sigma_w", sigma_w), ("sigma_u", sigma_u), ("sigma_b", sigma_b)):
             object.__setattr__(self, name, scale_number(name, value))
+
+    def __repr__(self) -> str:
+        """Return the call that makes it."""
+        scales = ", ".join(f"{name}={value!r}" for name, value in self._scales().items())
+        return f"DEQ({told(self.activation)}, {scales})"
 
     @classmethod
     def paper(cls, phi: ActivationLike, sigma_w2: float) -> "DEQ":

@@ -13,6 +13,7 @@ from hermite_dual.cross_dual import CrossDual, as_asked, checked_count, positive
 from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import Shown, shortened
 from hermite_dual.numeric.gaussian import CHECK_ORDER, coefficients
 from hermite_dual.numeric.mehler import EPS, hermite_series
 from hermite_dual.symbolic.coefficient_formulas import coefficient_formula
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 
 @own_float_state
-@dataclass(frozen=True)
-class HermiteExpansion:
+@dataclass(frozen=True, eq=False, repr=False)
+class HermiteExpansion(Shown):
     """An activation's Hermite coefficients up to the degree that a tolerance asks for.
 
     Attributes:
@@ -66,7 +67,7 @@ class Dual(CrossDual):
 
     def __repr__(self) -> str:
         """Return the call that makes it."""
-        return f"dual({self.activation.name})"
+        return f"dual({shortened(self.activation.name)})"
 
     def coefficient(self, r: int, variance: sp.Expr | float = 1) -> sp.Expr:
         """Return the exact Hermite coefficient `a_r(q) = E[phi(sqrt(q) Z) h_r(Z)]`.

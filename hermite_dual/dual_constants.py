@@ -16,6 +16,7 @@ from hermite_dual.certified.enclosures.coefficients import check_digits, coeffic
 from hermite_dual.certified.enclosures.second_moment import second_moment_ball
 from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import Shown
 from hermite_dual.shape.shape import Shape, shape_of
 
 _GUARD_DIGITS = (4, 20, 60)
@@ -23,8 +24,8 @@ _GUARD_DIGITS = (4, 20, 60)
 
 
 @own_float_state
-@dataclass(frozen=True)
-class DualConstants:
+@dataclass(frozen=True, repr=False)
+class DualConstants(Shown):
     """Constants of phi under a normal law of variance q, the floats next to the middles of proven balls.
 
     Attributes:
@@ -45,8 +46,8 @@ class DualConstants:
 
 
 @own_float_state
-@dataclass(frozen=True)
-class ExplicitEquivalent:
+@dataclass(frozen=True, repr=False)
+class ExplicitEquivalent(Shown):
     """Coefficients of the explicit network that is equivalent to a deep equilibrium model, as in public code.
 
     The formulas are those of the public code of Ling et al. (arXiv 2402.02697),

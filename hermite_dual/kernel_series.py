@@ -9,6 +9,7 @@ from hermite_dual.certified.balls.precision import upper_float, working_precisio
 from hermite_dual.certified.enclosures.coefficients import coefficient_balls
 from hermite_dual.certified.enclosures.series import series_remainder
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import Shown
 from hermite_dual.shape.shape import Shape
 from hermite_dual.symbolic.coefficients import exact_coefficient
 from hermite_dual.symbols import rho
@@ -18,8 +19,8 @@ _BITS = 160
 
 
 @own_float_state
-@dataclass(frozen=True)
-class KernelSeries:
+@dataclass(frozen=True, repr=False)
+class KernelSeries(Shown):
     """A polynomial in rho and how far the dual activation may be from it.
 
     Attributes:

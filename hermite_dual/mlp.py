@@ -19,6 +19,7 @@ from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import check_count, scale_number
 from hermite_dual.finite import FiniteMLP, sample_dense
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import MOST, Shown, shortened
 from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
 from hermite_dual.population.entries.inputs import other_samples
 from hermite_dual.population.entries.model import Model
@@ -38,7 +39,7 @@ _MOST_LAYERS = 10_000
 
 @own_float_state
 @dataclass(frozen=True, init=False, repr=False)
-class MLP:
+class MLP(Shown):
     """A multilayer or residual network with iid Gaussian weights, in the limit of infinite width: its NNGP and NTK.
 
     `S(1) = sigma_w^2 X X^T / d + sigma_b^2`, and with L hidden layers, `l = 1 ... L`,
@@ -114,7 +115,7 @@ class MLP:
         scales = f"sigma_w={_one_or_all(self.sigma_w)}, sigma_b={_one_or_all(self.sigma_b)}"
         others = "" if self.residual is None else f", residual={self.residual}"
         others += "" if self.readout else ", readout=False"
-        return f"MLP({names!r}, depth={self.depth}, {scales}{others})"
+        return shortened(f"MLP({names!r}, depth={self.depth}, {scales}{others})", MOST)
 
     @property
     def depth(self) -> int:

@@ -20,6 +20,7 @@ from hermite_dual.arrays import Array
 from hermite_dual.errors import AccuracyError, ConvergenceError, InvalidInputError
 from hermite_dual.exact_numbers import check_count, real_number
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import Shown
 from hermite_dual.numeric.gaussian import ORDER, nodes, normal_density, second_moment
 from hermite_dual.numeric.shifted_moments import ShiftedMoments
 
@@ -38,8 +39,8 @@ Conditions = Callable[[float, float], tuple[Array, tuple[float, float]]]
 
 
 @own_float_state
-@dataclass(frozen=True)
-class ShapedActivation:
+@dataclass(frozen=True, repr=False)
+class ShapedActivation(Shown):
     """An activation that meets the conditions; functions of this package take it wherever they take an activation.
 
     Attributes:

@@ -19,6 +19,7 @@ from hermite_dual.certified.enclosures.second_moment import second_moment_ball
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import check_count, freeze
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import Shown
 from hermite_dual.shape.shape import Shape
 
 _STAGES = (128, 512, MAX_DEGREES)
@@ -32,8 +33,8 @@ _NOTHING = 38
 
 
 @own_float_state
-@dataclass(frozen=True)
-class SphereSpectrum:
+@dataclass(frozen=True, eq=False, repr=False)
+class SphereSpectrum(Shown):
     """Eigenvalues of a dual kernel on the unit sphere of `R^d`, by the degree of the spherical harmonics.
 
     Attributes:

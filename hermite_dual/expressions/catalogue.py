@@ -3,8 +3,10 @@
 Nothing here knows a dual kernel: those are derived from the formula.
 """
 
+import copyreg
 import difflib
 from collections.abc import Callable
+from typing import Any
 
 import sympy as sp
 
@@ -13,6 +15,7 @@ from hermite_dual.expressions.catalogue_entry import CatalogueEntry
 from hermite_dual.expressions.catalogue_rectifiers import FAMILIES, RECTIFIERS
 from hermite_dual.expressions.catalogue_sigmoids import SIGMOIDS
 from hermite_dual.expressions.spelling import name_key
+from hermite_dual.notebook import MOST, Shown, formula, grid, shortened
 
 _ENTRIES = [*RECTIFIERS, *SIGMOIDS]
 _SPELLINGS = [(name, entry) for entry in (*_ENTRIES, *FAMILIES) for name in (entry.name, *entry.aliases)]
@@ -44,9 +47,58 @@ def close_names(name: str) -> list[str]:
     return list(dict.fromkeys(entries))[:3]
 
 
-def catalogue() -> tuple[CatalogueEntry, ...]:
+class Catalogue(tuple[CatalogueEntry, ...], Shown):
+    """The named activations, a tuple of entries; `"relu" in catalogue()` and `catalogue()["relu"]` know every name.
+
+    >>> names = catalogue()
+    >>> "Leaky ReLU" in names, names["relu"].name, len(names) == len(names.names)
+    (True, 'relu', True)
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, in the order of the table."""
+        return tuple(entry.name for entry in self)
+
+    def __contains__(self, entry: object) -> bool:
+        """Whether a name or alias, also one that needs a degree, or an entry, is known."""
+        return lookup(entry) is not None if isinstance(entry, str) else super().__contains__(entry)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return the entry of a name or alias, or as a tuple does.
+
+        Raises:
+            InvalidInputError: no entry has this name; similar ones are named.
+        """
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        entry = lookup(key)
+        if entry is None:
+            close = ", ".join(close_names(key)) or ", ".join(self.names)
+            raise InvalidInputError(f"no activation is named {key!r}; there are {close}")
+        return entry
+
+    def __repr__(self) -> str:
+        """Return the names."""
+        return shortened(f"{len(self)} activations: {', '.join(self.names)}", MOST)
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks, a row per entry."""
+        rows = [(entry.name, formula(entry.expression()), ", ".join(entry.aliases), entry.source) for entry in self]
+        return grid(f"{len(self)} activations", ("name", "formula", "also called", "source"), rows)
+
+    def __reduce__(self) -> tuple[Callable[[], "Catalogue"], tuple[()]]:
+        """Pickle that it is the catalogue."""
+        return catalogue, ()
+
+
+def catalogue() -> Catalogue:
     """Return every entry that is an activation as it stands, in the order of the table."""
-    return tuple(_ENTRIES)
+    return Catalogue(_ENTRIES)
+
+
+# their formulas are functions without a name: an entry is pickled as what its name stands for
+copyreg.pickle(CatalogueEntry, lambda entry: (lookup, (entry.name,)))  # type: ignore[arg-type, return-value]
 
 
 def string_functions() -> dict[str, Callable[..., sp.Expr]]:

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.notebook import Shown
 from hermite_dual.symbols import x
 
 HALF = sp.Rational(1, 2)
 _MAX_DEGREE = 64
 
 
-@dataclass(frozen=True)
-class CatalogueEntry:
+@dataclass(frozen=True, repr=False)
+class CatalogueEntry(Shown):
     """One named activation.
 
     Attributes:

@@ -10,13 +10,14 @@ from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.exact_numbers import check_count
 from hermite_dual.finite.network import FiniteDEQ
 from hermite_dual.finite.sampling import STREAM_REDRAW, check_seed, child_seed, sample_network
+from hermite_dual.notebook import Shown
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.theorem.gaussian_norm import contraction_failure
 from hermite_dual.population.theorem.hypothesis_tests import Hypothesis, slope_bound
 
 
-@dataclass(frozen=True, eq=False)
-class ContractingDraw:
+@dataclass(frozen=True, eq=False, repr=False)
+class ContractingDraw(Shown):
     """A network drawn again until it contracts.
 
     Attributes:

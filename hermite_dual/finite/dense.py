@@ -17,6 +17,7 @@ from hermite_dual.finite.untied import check_columns, gram_eigenvalues, refuse_o
 from hermite_dual.finite.weights import DrawnMatrix
 from hermite_dual.float_state import own_float_state
 from hermite_dual.namespaces import AnyArray, check_array, moved, namespace_of
+from hermite_dual.notebook import Shown, Told
 from hermite_dual.population.entries.recursion import LayerRule
 
 _INPUTS, _HIDDEN, _BIAS, _READOUT = range(4)
@@ -24,8 +25,8 @@ _INPUTS, _HIDDEN, _BIAS, _READOUT = range(4)
 
 
 @own_float_state
-@dataclass(frozen=True, eq=False)
-class FiniteMLP:
+@dataclass(frozen=True, eq=False, repr=False)
+class FiniteMLP(Shown):
     """`H(1) = W(0) X^T + b(0)`, `H(l+1) = sqrt(carry) H(l) + W(l) phi_l(H(l)) + b(l)`, Gaussian weights, m neurons.
 
     Not made by users: see `MLP.sample`.
@@ -46,6 +47,9 @@ class FiniteMLP:
     a: Array = field(repr=False)
     sigma_u: float
     sigma_b: float
+
+    def _told(self) -> Told:
+        return [*super()._told(), ("width", self.width)]
 
     @property
     def depth(self) -> int:

@@ -15,12 +15,13 @@ from hermite_dual.expressions.array_function import array_function
 from hermite_dual.finite.fixed_point import fixed_point
 from hermite_dual.finite.spectral_norm import spectral_norm_estimate
 from hermite_dual.namespaces import AnyArray, namespace_of
+from hermite_dual.notebook import Shown
 
 Method = Literal["anderson", "contraction"]
 
 
-@dataclass(frozen=True, eq=False)
-class Equilibrium:
+@dataclass(frozen=True, eq=False, repr=False)
+class Equilibrium(Shown):
     """A solution of `Z = phi(W Z + V)`.
 
     Attributes:

@@ -17,6 +17,7 @@ from hermite_dual.finite.untied import check_columns, gram_eigenvalues
 from hermite_dual.finite.weights import DrawnMatrix
 from hermite_dual.float_state import own_float_state
 from hermite_dual.namespaces import AnyArray, check_array, moved, namespace_of
+from hermite_dual.notebook import Shown, Told
 from hermite_dual.population.entries.trained import PARAMETERS, check_parameters
 from hermite_dual.progress import Progress
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 
 @own_float_state
-@dataclass(frozen=True, eq=False)
-class FiniteDEQ:
+@dataclass(frozen=True, eq=False, repr=False)
+class FiniteDEQ(Shown):
     """A network of m neurons whose state solves `Z = phi(W Z + U X^T + b)`; its output is `y = a^T Z`.
 
     Samples may be arrays of NumPy or of any library of the Python array API standard (CuPy, JAX, PyTorch with
@@ -81,6 +82,9 @@ class FiniteDEQ:
                 view = values.view()
                 view.flags.writeable = False
                 object.__setattr__(self, name, view)
+
+    def _told(self) -> Told:
+        return [*super()._told(), ("width", self.width), ("inputs", self.inputs)]
 
     @property
     def width(self) -> int:

@@ -10,12 +10,13 @@ import numpy as np
 
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.namespaces import AnyArray
+from hermite_dual.notebook import Shown
 
 Parametrization = Literal["ntk", "standard"]
 
 
-@dataclass(frozen=True, eq=False)
-class EmpiricalNTK:
+@dataclass(frozen=True, eq=False, repr=False)
+class EmpiricalNTK(Shown):
     """The neural tangent kernel `Theta_ij = <d y_i, d y_j>` of a network of width m, outputs `y = a^T Z`.
 
     With the sensitivities G of shape (m, n), whose columns hold the derivatives of the outputs by the preactivations,

@@ -17,6 +17,7 @@ from hermite_dual.certified.balls.rounding import TINY, UNIT, gamma
 from hermite_dual.certified.eigenvalues.float_cholesky import error_units, shifted_cholesky
 from hermite_dual.finite.weights import DrawnMatrix
 from hermite_dual.namespaces import AnyArray, moved, namespace_of
+from hermite_dual.notebook import Shown
 from hermite_dual.outcome import Outcome
 
 # Orders up to which a singular value decomposition is cheaper than anything else.
@@ -25,8 +26,8 @@ _DENSE = 64
 _FIRST_RISE, _LAST_RISE, _RISE_FACTOR = 1e-12, 1e-2, 32.0
 
 
-@dataclass(frozen=True)
-class NormBounds:
+@dataclass(frozen=True, repr=False)
+class NormBounds(Shown):
     """An enclosure of `||W||_2`.
 
     Attributes:

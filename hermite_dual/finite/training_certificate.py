@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hermite_dual.arrays import Array
 from hermite_dual.data.json_files import plain
 from hermite_dual.finite.training_file import save_certificate
-from hermite_dual.notebook import facts
+from hermite_dual.notebook import Shown, facts
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.theorem.convergence import Start
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from hermite_dual.finite.network import FiniteDEQ
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingCertificate:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingCertificate(Shown):
     """What is proven of gradient descent on `1/2 |a^T Z - y|^2` from the weights of a network.
 
     PROVEN: exact gradient descent from exactly these weights with the step stays within `radius` of them in the

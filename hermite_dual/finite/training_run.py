@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hermite_dual import showing
 from hermite_dual.arrays import Array
 from hermite_dual.data.json_files import plain
-from hermite_dual.notebook import facts
+from hermite_dual.notebook import Shown, facts
 
 if TYPE_CHECKING:
     from hermite_dual.finite.network import FiniteDEQ
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-9
 
 
-@dataclass(frozen=True)
-class TrainingClaim:
+@dataclass(frozen=True, repr=False)
+class TrainingClaim(Shown):
     """A claim of the convergence theorem, held against one run; measured in floating point, not proven.
 
     Attributes:
@@ -47,8 +47,8 @@ class TrainingClaim:
         return f"{self.name}: {when} (worst ratio {self.worst:.6g})"
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingRun:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingRun(Shown):
     """Gradient descent on `1/2 |a^T Z - y|^2`: measurements before every step, and the theorem's claims.
 
     Epoch 0 is the network as drawn. `lambda_0 = lambda_min(Z^T Z)` there; `tau` counts epochs.

@@ -13,12 +13,13 @@ from hermite_dual.finite.ntk import EmpiricalNTK, Parametrization, scales_of
 from hermite_dual.finite.weights import DrawnMatrix
 from hermite_dual.float_state import own_float_state
 from hermite_dual.namespaces import AnyArray, check_array, moved, namespace_of
+from hermite_dual.notebook import Shown, Told
 from hermite_dual.population.entries.trained import PARAMETERS, check_parameters
 
 
 @own_float_state
-@dataclass(frozen=True, eq=False)
-class UntiedNetwork:
+@dataclass(frozen=True, eq=False, repr=False)
+class UntiedNetwork(Shown):
     """`Z(l) = phi(W(l) Z(l-1) + U X^T + b)` with `Z(0) = 0` and independent `W(l)`; output `y = a^T Z(depth)`.
 
     A deep equilibrium model has one W for all layers. Where the layers are untied, the Gram matrix of depth l tends to
@@ -48,6 +49,9 @@ class UntiedNetwork:
     def depth(self) -> int:
         """Number of layers."""
         return len(self.recurrent) + 1
+
+    def _told(self) -> Told:
+        return [*super()._told(), ("depth", len(self.recurrent) + 1), ("width", self.width)]
 
     @property
     def width(self) -> int:

@@ -12,13 +12,14 @@ import numpy as np
 
 from hermite_dual.arrays import Array
 from hermite_dual.namespaces import AnyArray, moved, namespace_of
+from hermite_dual.notebook import Shown
 
 # Bytes of the block of rows that a product holds at a time.
 BLOCK_BYTES = 2**26
 
 
-@dataclass(frozen=True, eq=False)
-class DrawnMatrix:
+@dataclass(frozen=True, eq=False, repr=False)
+class DrawnMatrix(Shown):
     """A matrix with independent entries `N(0, scale^2)`, drawn again for every product.
 
     `matrix @ Z` and `matrix.T @ Z` take arrays of any array-API library.

@@ -10,6 +10,7 @@ import numpy as np
 
 from hermite_dual.activation import Activation
 from hermite_dual.mean_fields.variance_map import gradient_moment
+from hermite_dual.notebook import Shown
 from hermite_dual.population.entries.price_dual import slope_of
 
 _REACH = 12.0
@@ -18,8 +19,8 @@ _SIDE = 1e-9
 """Distance from a kink, relative, at which the two slopes are taken."""
 
 
-@dataclass(frozen=True)
-class Approach:
+@dataclass(frozen=True, repr=False)
+class Approach(Shown):
     """The law `1 - c_l ~ constant / l^power` of correlations after many layers."""
 
     constant: float

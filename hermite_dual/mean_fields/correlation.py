@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from hermite_dual.activation import Activation
+from hermite_dual.notebook import Shown
 from hermite_dual.numeric.chebyshev import PiecewiseChebyshev
 from hermite_dual.numeric.gaussian import mean
 from hermite_dual.numeric.kernel import angle_surrogate
@@ -21,8 +22,8 @@ _SMALLEST_ANGLE = 1e-7
 """Where phi jumps: correlations nearer to 1 than half its square are not told apart from 1 in the kernel."""
 
 
-@dataclass(frozen=True)
-class CorrelationLimit:
+@dataclass(frozen=True, repr=False)
+class CorrelationLimit(Shown):
     """What correlations tend to.
 
     Attributes:

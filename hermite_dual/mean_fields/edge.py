@@ -23,14 +23,15 @@ from hermite_dual.mean_fields.edge_equations import (
 )
 from hermite_dual.mean_fields.mean_field import CRITICAL, check_scale
 from hermite_dual.mean_fields.variance_map import check_parameters, moment, slope_at_zero, unit_moment
+from hermite_dual.notebook import Shown
 
 if TYPE_CHECKING:
     from hermite_dual.mean_fields.proven import EdgeEnclosure
 
 
 @own_float_state
-@dataclass(frozen=True)
-class EdgePoint:
+@dataclass(frozen=True, repr=False)
+class EdgePoint(Shown):
     """A point of the edge of chaos: scales at which the variance q is fixed and `chi_1 = 1`.
 
     Attributes:

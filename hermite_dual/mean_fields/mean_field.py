@@ -15,6 +15,7 @@ from hermite_dual.float_state import own_float_state
 from hermite_dual.mean_fields.correlation import CorrelationLimit, correlation_limit
 from hermite_dual.mean_fields.fixed_points import Stability, fixed_points
 from hermite_dual.mean_fields.variance_map import check_parameters, gradient_moment, moment_slope, slope_at_zero
+from hermite_dual.notebook import Shown
 from hermite_dual.population.entries.price_dual import slope_of
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ _LARGEST_SCALE = 1e20
 
 
 @own_float_state
-@dataclass(frozen=True)
-class FixedPoint:
+@dataclass(frozen=True, repr=False)
+class FixedPoint(Shown):
     """A fixed point `q = F(q)`, `F(q) = sigma_w^2 V(q) + sigma_b^2`, and what becomes of variances and correlations.
 
     At q = infinity, where variances grow without bound, the other numbers are NaN. At q = 0 there is no correlation.
@@ -110,8 +111,8 @@ class FixedPoint:
 
 
 @own_float_state
-@dataclass(frozen=True)
-class MeanField:
+@dataclass(frozen=True, repr=False)
+class MeanField(Shown):
     """The mean field of an infinitely wide network; made by `mean_field`.
 
     `q_star`, `chi_par`, `chi_1`, `c_star`, `xi_q`, `xi_1`, `xi_c` and `phase` are those of `towards(1.0)`, the fixed

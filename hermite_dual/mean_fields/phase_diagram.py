@@ -23,6 +23,7 @@ from hermite_dual.mean_fields.fixed_points import upper_bound
 from hermite_dual.mean_fields.mean_field import CRITICAL
 from hermite_dual.mean_fields.moment_table import MomentTable, moment_table
 from hermite_dual.mean_fields.variance_map import check_parameters, gradient_moment, moment, slope_at_zero
+from hermite_dual.notebook import Shown
 
 _SIZE = (300, 250)
 """Points of a diagram whose scales are not given."""
@@ -37,8 +38,8 @@ _EVERY = 1e-12
 
 
 @own_float_state
-@dataclass(frozen=True, eq=False)
-class PhaseDiagram:
+@dataclass(frozen=True, eq=False, repr=False)
+class PhaseDiagram(Shown):
     """Mean fields on a grid of scales; made by `phase_diagram`.
 
     Entry `[i, j]` of the arrays is the fixed point that variance 1 moves towards at `sigma_w[i]`, `sigma_b[j]`.

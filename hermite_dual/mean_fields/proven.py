@@ -21,6 +21,7 @@ from hermite_dual.certified.enclosures.coefficients import check_digits, coeffic
 from hermite_dual.certified.enclosures.second_moment import second_moment_ball
 from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.mean_fields.fixed_points import Stability, VarianceRoot
+from hermite_dual.notebook import Shown
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.shape.shape import Shape, shape_of
 
@@ -33,8 +34,8 @@ _STEPS = 40
 _GAIN = 1e-6
 
 
-@dataclass(frozen=True)
-class Enclosure:
+@dataclass(frozen=True, repr=False)
+class Enclosure(Shown):
     """Proven enclosures at a fixed point of the variance map, as `flint.arb`.
 
     Attributes:
@@ -59,8 +60,8 @@ class Enclosure:
         return True if size < 1 else False if size > 1 else None
 
 
-@dataclass(frozen=True)
-class EdgeEnclosure:
+@dataclass(frozen=True, repr=False)
+class EdgeEnclosure(Shown):
     """Proven enclosures at a point of the edge of chaos, as `flint.arb`.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hermite_dual.notebook import facts
+from hermite_dual.notebook import Shown, facts
 from hermite_dual.outofcore.memory import BASE, machine_memory, plan, task_bytes
 from hermite_dual.outofcore.rates import DEGREES, Rates, measure_rates, shape_given
 from hermite_dual.outofcore.samples import Samples, samples_of
@@ -23,8 +23,8 @@ _UNWRITTEN = 0.2
 """Of the memory, that Linux lets wait for the disk by default before it holds writers back."""
 
 
-@dataclass(frozen=True)
-class Workers:
+@dataclass(frozen=True, repr=False)
+class Workers(Shown):
     """Where tasks run.
 
     Attributes:
@@ -38,8 +38,8 @@ class Workers:
     hosts: int
 
 
-@dataclass(frozen=True)
-class GramCost:
+@dataclass(frozen=True, repr=False)
+class GramCost(Shown):
     r"""Memory, disk, operations and time of a Gram matrix on disk and of its proofs.
 
     With `N = ceil(n/b)` blocks in a row and heights `h_i` (b, the last one less), `T = N(N+1)/2` blocks are kept, with

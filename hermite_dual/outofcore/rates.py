@@ -23,6 +23,7 @@ from hermite_dual.certified.eigenvalues.float_cholesky import tile_edges, tile_s
 from hermite_dual.certified.eigenvalues.rayleigh import BITS, quadratic_form
 from hermite_dual.certified.eigenvalues.theory_bounds import power_sums
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.notebook import Shown
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.gram_run import stored_gram
 from hermite_dual.outofcore.gram_tiles import bound_tile
@@ -49,8 +50,8 @@ _POWERS = 16
 """Degrees measured: their cost is proportional to their number."""
 
 
-@dataclass(frozen=True)
-class Rates:
+@dataclass(frozen=True, repr=False)
+class Rates(Shown):
     """Seconds of the parts of tasks; all but `disk` with the files in the system's cache.
 
     Attributes:

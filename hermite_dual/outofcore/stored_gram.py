@@ -31,7 +31,7 @@ from hermite_dual.certified.eigenvalues.theory_bounds import (
 )
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
 from hermite_dual.float_state import own_float_state
-from hermite_dual.notebook import facts, number
+from hermite_dual.notebook import Shown, facts, number
 from hermite_dual.outcome import Outcome
 from hermite_dual.outofcore.gram_tiles import GramJob, Tile, bound_tile, power_tile
 from hermite_dual.outofcore.stored_matrix import StoredMatrix, run_in_order
@@ -54,8 +54,8 @@ _CHECKED_RTOL = 1e-8
 
 
 @own_float_state
-@dataclass(frozen=True, eq=False)
-class StoredGram:
+@dataclass(frozen=True, eq=False, repr=False)
+class StoredGram(Shown):
     """A population Gram matrix K on disk; made by `DEQ.store_gram`.
 
     The Zarr array `gram` of the group `path` holds the blocks on and above the diagonal, what is below reads as NaN

@@ -15,6 +15,7 @@ from hermite_dual.data.files import check_samples
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import check_count, float_array, freeze
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import Shown, Told
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.cosine_coefficients import cosine_coefficients
 from hermite_dual.population.entries.model import Model
@@ -32,7 +33,7 @@ _ROUNDED = 1e-14
 
 @own_float_state
 @dataclass(frozen=True, eq=False, repr=False)
-class CosineSeries:
+class CosineSeries(Shown):
     """`K(xi) = sum_p kappa_p xi^p`, the kernel of two samples of equal norm with the cosine `xi = x.y/|x|^2`.
 
     All `kappa_p >= 0`, and `|K(xi) - sum_{p<n} kappa_p xi^p| <= remainder |xi|^n`. The numbers are float64 with an
@@ -60,6 +61,11 @@ class CosineSeries:
         shown = ", ".join(f"{value:.8g}" for value in self.coefficients[:_SHOWN])
         more = ", ..." if len(self.coefficients) > _SHOWN else ""
         return f"CosineSeries([{shown}{more}], remainder={self.remainder:.3g})"
+
+    def _told(self) -> Told:
+        first = ", ".join(f"{value:.8g}" for value in self.coefficients[:_SHOWN])
+        others = [(name, getattr(self, name)) for name in ("remainder", "estimated_error", "mean_square")]
+        return [("coefficients", first), *others]
 
     def value(self, xi: ArrayLike) -> Any:
         """Return `sum_{p<n} kappa_p xi^p`, of the shape of xi, a float for a number.

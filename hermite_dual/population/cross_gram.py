@@ -16,6 +16,7 @@ from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import Shown
 from hermite_dual.population.entries.identical_rows import identical_rows
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.narrow_values import narrow_error, narrow_tangent_error
@@ -34,7 +35,7 @@ _EPS = float(np.finfo(np.float64).eps)
 
 @own_float_state
 @dataclass(frozen=True, eq=False, repr=False)
-class CrossGram:
+class CrossGram(Shown):
     """A rectangular block of a population kernel, between n samples X and p samples Y.
 
     `np.asarray(C)` is `C.matrix`. Not made by users: see `DEQ.gram` and `DEQ.ntk`.

@@ -15,7 +15,7 @@ from hermite_dual.cached_property import cached_property
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
-from hermite_dual.notebook import facts, number
+from hermite_dual.notebook import Shown, facts, number
 from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.entries.gram_entries import GramEntries
 from hermite_dual.population.entries.layered_gram import goes_by_layers, kernel_gram
@@ -44,7 +44,7 @@ _ALL_BOUNDS = 4096
 
 @own_float_state
 @dataclass(frozen=True, eq=False, repr=False)
-class Gram:
+class Gram(Shown):
     """A population Gram matrix `K`, a symmetric (n, n) array with what is known about it.
 
     `np.asarray(G)` is `G.matrix`, read-only; `np.array(G)` is a copy.

@@ -13,12 +13,13 @@ from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.eigenvalues.float_cholesky import Factorization, shifted_cholesky
 from hermite_dual.certified.eigenvalues.spectrum import Decomposition, decompose
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.notebook import Shown
 
 _EPS = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True)
-class Training:
+@dataclass(frozen=True, repr=False)
+class Training(Shown):
     """How far a model is trained on `1/2 sum (f - y)^2`, from outputs 0.
 
     Attributes:

@@ -14,6 +14,7 @@ from hermite_dual.cached_property import cached_property
 from hermite_dual.errors import AccuracyError
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import Shown
 from hermite_dual.population.kernel_solver import KernelSolver, Training
 from hermite_dual.population.prediction_input import read_block, read_cross, read_targets, read_test_covariance
 from hermite_dual.population.prior import Prior
@@ -30,7 +31,7 @@ _BACKWARD = 10.0
 
 @own_float_state
 @dataclass(frozen=True, eq=False, repr=False)
-class Prediction:
+class Prediction(Shown):
     """Outputs of an infinitely wide model at p test samples, after training on n targets. See `Gram.predict`.
 
     Attributes:

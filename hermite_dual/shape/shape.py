@@ -19,6 +19,7 @@ from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.balls.deflated import Deflated, plain
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.notebook import Shown, Told
 from hermite_dual.shape.approximate import seen_kinks
 from hermite_dual.shape.at_points import (
     agree_at,
@@ -46,8 +47,8 @@ _WINDOW = 64
 """Half-width of the window in which the kinks of a function with infinitely many are listed."""
 
 
-@dataclass(frozen=True)
-class Singularity:
+@dataclass(frozen=True, repr=False)
+class Singularity(Shown):
     """A kink at which a piece is not analytic.
 
     Attributes:
@@ -59,8 +60,8 @@ class Singularity:
     right: Limit
 
 
-@dataclass(frozen=True)
-class Pieces:
+@dataclass(frozen=True, repr=False)
+class Pieces(Shown):
     """A formula cut at its kinks.
 
     Attributes:
@@ -130,7 +131,7 @@ class Pieces:
         return 0
 
 
-class Shape:
+class Shape(Shown):
     """What is decided about `phi`, a formula in one variable.
 
     Attributes:
@@ -144,6 +145,9 @@ class Shape:
 
     def __init__(self, expr: sp.Expr | None, symbol: sp.Symbol, given: tuple[sp.Expr, ...] = ()) -> None:
         self.expr, self.symbol, self._given = expr, symbol, given
+
+    def _told(self) -> Told:
+        return [("expr", self.expr), ("symbol", self.symbol)]
 
     def __eq__(self, other: object) -> bool:
         """Return whether both are the shape of the same formula in the same variable."""

@@ -12,6 +12,7 @@ from typing import Any
 import sympy as sp
 
 from hermite_dual.certified.balls.deflated import Deflated, plain
+from hermite_dual.notebook import Shown
 from hermite_dual.shape.numbers import RealZero, UndecidedError, finite_value, increasing, sign_of
 from hermite_dual.shape.zeros import QUOTIENTS, Interval, as_quotients, zeros
 
@@ -178,8 +179,8 @@ def _divided(function: sp.Expr, symbol: sp.Symbol, point: sp.Expr, order: int) -
     return Deflated(function, symbol, point, sp.Integer(order), sp.Integer(0))
 
 
-@dataclass(frozen=True)
-class Limit:
+@dataclass(frozen=True, repr=False)
+class Limit(Shown):
     """What a formula does towards a point from one side.
 
     Attributes:

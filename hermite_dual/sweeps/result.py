@@ -13,14 +13,14 @@ from hermite_dual.data.atomic import atomic_path
 from hermite_dual.data.csv_cells import inert
 from hermite_dual.data.json_files import write_json
 from hermite_dual.errors import InvalidInputError
-from hermite_dual.notebook import grid
+from hermite_dual.notebook import Shown, grid
 
 _SHOWN = ("activation", "sigma", "seed", "lambda_lower", "lambda_upper", "verdict", "slope", "slope_error", "error")
 _MOST_ROWS = 60
 
 
-@dataclass(frozen=True)
-class SweepResult:
+@dataclass(frozen=True, repr=False)
+class SweepResult(Shown):
     """The numbers of a sweep; what a point does not have is None.
 
     Attributes:

@@ -17,6 +17,7 @@ import sympy as sp
 
 from hermite_dual import symbols
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.notebook import Shown
 from hermite_dual.shape.numbers import RealZero, UndecidedError, as_printed, sign_of
 from hermite_dual.shape.shape import Shape
 from hermite_dual.symbolic.assembly import assemble
@@ -38,8 +39,8 @@ _SAMPLES = 4
 Covariance = tuple[sp.Expr, sp.Expr, sp.Expr]  # notation: Var u, Cov(u, v), Var v
 
 
-@dataclass(frozen=True)
-class DualForm:
+@dataclass(frozen=True, repr=False)
+class DualForm(Shown):
     """A derived dual kernel.
 
     Attributes:

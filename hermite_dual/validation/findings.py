@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from hermite_dual.notebook import Shown
 
-@dataclass(frozen=True)
-class DirectionTest:
+
+@dataclass(frozen=True, repr=False)
+class DirectionTest(Shown):
     """The test of one linear functional `<D, G_inf - K>`, its name and unit fixed before any network is drawn.
 
     Attributes:
@@ -28,8 +30,8 @@ class DirectionTest:
     rejected: bool
 
 
-@dataclass(frozen=True)
-class ParameterRange:
+@dataclass(frozen=True, repr=False)
+class ParameterRange(Shown):
     """What the test along a parameter means in the parameter: a value outside the range would have been told from it.
 
     Attributes:
@@ -45,8 +47,8 @@ class ParameterRange:
     above: float | None
 
 
-@dataclass(frozen=True)
-class EntryTest:
+@dataclass(frozen=True, repr=False)
+class EntryTest(Shown):
     """The simultaneous test of every entry of the Gram matrix.
 
     Attributes:
@@ -75,8 +77,8 @@ class EntryTest:
     detectable_in_sigma_w: float | None = None
 
 
-@dataclass(frozen=True)
-class WidthError:
+@dataclass(frozen=True, repr=False)
+class WidthError(Shown):
     """Relative errors of the networks of one width: Frobenius, `||G_m - K||_F / ||K||_F`, and normalized.
 
     Attributes:
@@ -98,8 +100,8 @@ class WidthError:
     normalized_errors: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class ControlFindings:
+@dataclass(frozen=True, repr=False)
+class ControlFindings(Shown):
     """What the control variates did, and the test of their known mean.
 
     Attributes:
@@ -122,8 +124,8 @@ class ControlFindings:
         return bool(self.entries.rejected) or any(test.rejected for test in self.directions)
 
 
-@dataclass(frozen=True)
-class LeastEigenvalueFrequency:
+@dataclass(frozen=True, repr=False)
+class LeastEigenvalueFrequency(Shown):
     """How often `lambda_min(Z^T Z) >= m lambda_* / 2` in the networks of one width.
 
     Attributes:
@@ -141,8 +143,8 @@ class LeastEigenvalueFrequency:
     interval: tuple[float, float]
 
 
-@dataclass(frozen=True)
-class LeastEigenvalues:
+@dataclass(frozen=True, repr=False)
+class LeastEigenvalues(Shown):
     """The theorem's condition `lambda_0 >= m lambda_* / 2` at random weights, `lambda_0 = lambda_min(Z^T Z)`.
 
     Theorem 2 of Ling et al. (arXiv 2205.13814) states it with probability `1 - t` for ReLU and
@@ -160,8 +162,8 @@ class LeastEigenvalues:
     by_width: tuple[LeastEigenvalueFrequency, ...]
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """Two of closed form, numeric Gram matrix, given matrix and networks held against each other, entry by entry.
 
     Attributes:

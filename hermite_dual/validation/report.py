@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hermite_dual import showing
 from hermite_dual.data.json_files import plain
-from hermite_dual.notebook import facts
+from hermite_dual.notebook import Shown, Told, facts
 from hermite_dual.validation.findings import (
     Comparison,
     ControlFindings,
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True)
-class ValidationReport:
+@dataclass(frozen=True, repr=False)
+class ValidationReport(Shown):
     """Finite networks against a population Gram matrix.
 
     Attributes:
@@ -89,6 +89,11 @@ class ValidationReport:
     data_digest: str
     versions: dict[str, str]
     notes: tuple[str, ...]
+
+    def _told(self) -> Told:
+        names = ("population", "samples", "inputs", "widths", "replicas", "slope", "slope_error", "seed")
+        subject = ("activation", self.parameters.get("activation", ""))
+        return [("verdict", self.verdict), ("reason", self.reason), subject, *((n, getattr(self, n)) for n in names)]
 
     def to_dict(self) -> dict[str, Any]:
         """Give every field as dictionaries, lists, strings, numbers, booleans and None.

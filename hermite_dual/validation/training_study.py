@@ -26,6 +26,7 @@ from hermite_dual.errors import ConvergenceError, InvalidInputError
 from hermite_dual.exact_numbers import check_count
 from hermite_dual.finite import FiniteDEQ, sample_network
 from hermite_dual.finite.training_run import TrainingRun
+from hermite_dual.notebook import Shown
 from hermite_dual.population.entries.inputs import on_sphere
 from hermite_dual.progress import Progress
 from hermite_dual.versions import versions
@@ -41,8 +42,8 @@ _PARAMETERS = ("a", "W", "U")
 _STEP_PART = 0.5
 
 
-@dataclass(frozen=True, eq=False)
-class StudyRun:
+@dataclass(frozen=True, eq=False, repr=False)
+class StudyRun(Shown):
     """One run of a study.
 
     Attributes:
@@ -69,8 +70,8 @@ class StudyRun:
         return f"{self.activation}, width {self.width}: {self.error if self.run is None else self.run}"
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingStudy:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingStudy(Shown):
     """Runs over activations and widths on the same data.
 
     Attributes:

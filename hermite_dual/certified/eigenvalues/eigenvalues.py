@@ -26,7 +26,7 @@ from hermite_dual.certified.eigenvalues.symmetric_input import SymmetricInput, h
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import float_bounds, freeze, real_number
 from hermite_dual.float_state import own_float_state
-from hermite_dual.notebook import facts
+from hermite_dual.notebook import Shown, facts
 from hermite_dual.outcome import Outcome
 
 _DENSE_ESTIMATE = 400  # up to this order all eigenvalues cost no more than Lanczos
@@ -39,8 +39,8 @@ _COPIED = 4096
 _CHEAP_ORDER, _CHEAP_WIDTH = 1024, 1e-11  # below it a narrower interval costs nothing that is noticed
 
 
-@dataclass(frozen=True)
-class EigenvalueBounds:
+@dataclass(frozen=True, repr=False)
+class EigenvalueBounds(Shown):
     """An enclosure of the least eigenvalue.
 
     Attributes:
@@ -57,7 +57,7 @@ class EigenvalueBounds:
     upper: float
     outcome: Outcome
     reason: str
-    vector: Array | None = None
+    vector: Array | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Make the vector read-only."""
@@ -69,8 +69,8 @@ class EigenvalueBounds:
         return facts(f"Least eigenvalue: {self.outcome.value}", rows, self.reason)
 
 
-@dataclass(frozen=True)
-class LowerBoundCheck:
+@dataclass(frozen=True, repr=False)
+class LowerBoundCheck(Shown):
     """Whether `lambda_min(A) >= value`.
 
     Attributes:
@@ -82,7 +82,7 @@ class LowerBoundCheck:
     """
 
     outcome: Outcome
-    vector: Array | None
+    vector: Array | None = field(compare=False)
     margin: float
     reason: str
     bounds: Callable[[], EigenvalueBounds] | None = field(default=None, repr=False, compare=False)

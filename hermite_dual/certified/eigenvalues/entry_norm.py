@@ -15,10 +15,11 @@ from flint import arb
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import TINY, gamma
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.notebook import Shown
 
 
-@dataclass(frozen=True, eq=False)
-class RowSums:
+@dataclass(frozen=True, eq=False, repr=False)
+class RowSums(Shown):
     """Bounds of the row sums of an error matrix E that itself is not kept.
 
     Attributes:

@@ -23,6 +23,7 @@ from hermite_dual.certified.eigenvalues.entry_norm import entry_norm
 from hermite_dual.certified.eigenvalues.symmetric_input import SymmetricInput, has_own_error, symmetric_input
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import Shown, Told
 from hermite_dual.outcome import Outcome
 
 _CHUNK = 256  # rows of a product that are summed before they are added to the others
@@ -31,8 +32,8 @@ Decomposition = tuple[Array, Array]
 """Estimates of the eigenvalues, ascending, shape (n,), and of the eigenvectors, a column each, shape (n, n)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Spectrum:
+@dataclass(frozen=True, eq=False, repr=False)
+class Spectrum(Shown):
     """Enclosures of all eigenvalues, in ascending order.
 
     Attributes:
@@ -54,6 +55,10 @@ class Spectrum:
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
         freeze(self.values, self.vectors)
+
+    def _told(self) -> Told:
+        ends = [("order", len(self.values)), ("least", self.values[0]), ("largest", self.values[-1])]
+        return [*ends, ("radius", self.radius), ("outcome", self.outcome), ("reason", self.reason)]
 
     @property
     def lower(self) -> Array:

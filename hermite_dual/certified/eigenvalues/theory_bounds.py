@@ -23,6 +23,7 @@ from hermite_dual.certified.balls.precision import lower_float, upper_float
 from hermite_dual.certified.balls.rounding import UNIT
 from hermite_dual.certified.eigenvalues.eigenvalues import least_eigenvalue
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.notebook import Shown
 
 CoefficientSource = Callable[[float, int], list[arb]]
 
@@ -30,8 +31,8 @@ MOST_DEGREES = 1024  # powers of n by n matrices that are formed
 _TINY = 1e-290  # added to products that may have underflowed; negligible beside any bound
 
 
-@dataclass(frozen=True)
-class TheoryBound:
+@dataclass(frozen=True, repr=False)
+class TheoryBound(Shown):
     """A lower bound of the least eigenvalue of the population Gram matrix.
 
     Attributes:

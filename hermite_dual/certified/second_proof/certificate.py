@@ -23,6 +23,7 @@ from hermite_dual.data.atomic import atomic_path
 from hermite_dual.data.json_files import read_json
 from hermite_dual.errors import AccuracyError, DataFileError
 from hermite_dual.exact_numbers import is_float64
+from hermite_dual.notebook import Shown
 from hermite_dual.outcome import Outcome
 
 Rebuild = Callable[[Array, Mapping[str, Any]], tuple[Array, float]]
@@ -35,8 +36,8 @@ STATEMENTS = {"PROVEN": "lambda_min >= value", "REFUTED": "lambda_min < value"}
 """What a claim states, by its outcome."""
 
 
-@dataclass(frozen=True)
-class Verification:
+@dataclass(frozen=True, repr=False)
+class Verification(Shown):
     """The answer to a certificate.
 
     Attributes:

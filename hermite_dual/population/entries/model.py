@@ -7,6 +7,7 @@ import numpy as np
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array, Mask
 from hermite_dual.exact_numbers import freeze
+from hermite_dual.notebook import Shown
 from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.entries.gram_entries import ConstantEntries, GramEntries
 from hermite_dual.population.entries.kernel_entries import kernel_entries
@@ -16,8 +17,8 @@ from hermite_dual.population.entries.trained import PARAMETERS
 _EPS = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True, eq=False)
-class Model:
+@dataclass(frozen=True, eq=False, repr=False)
+class Model(Shown):
     """What a Gram matrix is computed from.
 
     Attributes:

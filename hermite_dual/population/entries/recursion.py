@@ -20,13 +20,14 @@ from typing import TypeVar
 
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
+from hermite_dual.notebook import Shown
 from hermite_dual.population.entries.truncated_series import TruncatedSeries
 
 Number = TypeVar("Number", float, Array, TruncatedSeries)
 
 
-@dataclass(frozen=True)
-class LayerRule:
+@dataclass(frozen=True, repr=False)
+class LayerRule(Shown):
     """What one layer makes of the covariance below it.
 
     Attributes:

@@ -27,6 +27,7 @@ from hermite_dual.certified.eigenvalues.theory_bounds import largest_off_diagona
 from hermite_dual.certified.suprema.constants import derivative_bound
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
 from hermite_dual.exact_numbers import freeze
+from hermite_dual.notebook import Shown, Told
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.inputs import EQUAL_NORMS
 from hermite_dual.population.entries.model import Model
@@ -54,8 +55,8 @@ LIMIT_REASON = "fixed-point residual over the contraction, in floats with counte
 """What proves entries of the limit."""
 
 
-@dataclass(frozen=True, eq=False)
-class EntryBounds:
+@dataclass(frozen=True, eq=False, repr=False)
+class EntryBounds(Shown):
     """What is proven of the distance between float entries and the population Gram matrix.
 
     Attributes:
@@ -79,6 +80,9 @@ class EntryBounds:
         """Make the arrays read-only."""
         freeze(self.errors, self.preactivation_errors)
 
+    def _told(self) -> Told:
+        return [("largest", self.largest), *super()._told()]
+
     @property
     def largest(self) -> float:
         """The largest bound of an entry; infinite where nothing is proven."""
@@ -95,8 +99,8 @@ class EntryBounds:
         return replace(self, errors=errors, preactivation_errors=outer)
 
 
-@dataclass(frozen=True, eq=False)
-class EntrySums:
+@dataclass(frozen=True, eq=False, repr=False)
+class EntrySums(Shown):
     """What is proven of a large Gram matrix in the limit where an array of bounds would double its memory.
 
     Attributes:

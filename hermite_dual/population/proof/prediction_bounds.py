@@ -14,14 +14,15 @@ from hermite_dual.certified.balls.precision import lower_float, upper_float, wor
 from hermite_dual.certified.balls.rounding import TINY, UNIT, UP, gamma, norm_above
 from hermite_dual.certified.eigenvalues.spectrum import Spectrum, chunked_product, product_units
 from hermite_dual.exact_numbers import freeze
+from hermite_dual.notebook import Shown, Told
 from hermite_dual.outcome import Outcome
 
 Enclosed = tuple[Array, Array]
 """Floats and bounds of their distances to the exact numbers."""
 
 
-@dataclass(frozen=True, eq=False)
-class MeanBounds:
+@dataclass(frozen=True, eq=False, repr=False)
+class MeanBounds(Shown):
     """What is proven of the means of a prediction.
 
     Attributes:
@@ -38,6 +39,9 @@ class MeanBounds:
         """Make the array read-only."""
         freeze(self.errors)
 
+    def _told(self) -> Told:
+        return [("largest", self.largest), *super()._told()]
+
     @property
     def largest(self) -> float:
         """The largest bound; infinite where nothing is proven."""
@@ -48,8 +52,8 @@ class MeanBounds:
         return self if self.errors is None else replace(self, errors=self.errors.reshape(shape))
 
 
-@dataclass(frozen=True)
-class TrainingRate:
+@dataclass(frozen=True, repr=False)
+class TrainingRate(Shown):
     """How fast gradient flow and gradient descent on `1/2 sum (f - y)^2` train an infinitely wide model.
 
     M is the kernel plus the noise. In the 2-norm over training samples the distance of the outputs to what training

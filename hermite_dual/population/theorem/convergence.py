@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from flint import arb
 
 from hermite_dual.certified.balls.precision import lower_float, upper_float, working_precision
+from hermite_dual.notebook import Shown
 
 _BITS = 80  # of the scalars; the bounds of the start are floats
 _INTERVALS = 400  # about so many reach from the start to where the least singular value could vanish
@@ -29,8 +30,8 @@ _HALVINGS = 30  # of the interval that holds the largest step
 _SWEEPS = 4  # of the equations of both resolvents on an interval, each from an upper bound to a better one
 
 
-@dataclass(frozen=True)
-class Start:
+@dataclass(frozen=True, repr=False)
+class Start(Shown):
     """What is known of a network, its data and its state before the first step; bounds of numbers at exact parameters.
 
     Attributes:

@@ -16,7 +16,7 @@ from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds
 from hermite_dual.certified.suprema.constants import DerivativeBound
 from hermite_dual.errors import HermiteDualError, InvalidInputError
 from hermite_dual.exact_numbers import check_count
-from hermite_dual.notebook import grid
+from hermite_dual.notebook import Shown, grid
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.identical_rows import identical_rows
 from hermite_dual.population.entries.zero_rows import vanishes_at_zero, zero_rows
@@ -44,8 +44,8 @@ _WIDEST = 10**15
 """Neurons, which need no network here."""
 
 
-@dataclass(frozen=True)
-class TheoremCheck:
+@dataclass(frozen=True, repr=False)
+class TheoremCheck(Shown):
     """Which hypotheses hold for a model and its data, and what follows.
 
     `print(check)` shows all of it.

@@ -21,6 +21,7 @@ from hermite_dual.certified.balls.rounding import UNIT, gamma
 from hermite_dual.certified.counted.inner_products import inner_products, squared_norms
 from hermite_dual.certified.suprema.constants import DerivativeBound, derivative_bound
 from hermite_dual.errors import InvalidInputError
+from hermite_dual.notebook import Shown
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.inputs import EQUAL_NORMS
 from hermite_dual.shape.numbers import between
@@ -36,8 +37,8 @@ _PROBES = (sp.Rational(1, 3), sp.Rational(7, 5), sp.Rational(13, 4))
 _BITS = 128  # of balls
 
 
-@dataclass(frozen=True)
-class Hypothesis:
+@dataclass(frozen=True, repr=False)
+class Hypothesis(Shown):
     """A statement about the model and the data, or one that follows.
 
     Attributes:

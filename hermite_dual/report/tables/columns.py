@@ -43,6 +43,10 @@ class Column:
     needs_data: bool = False
     formulas: bool = False
 
+    def __reduce__(self) -> "tuple[Callable[[str], Column], tuple[str]]":
+        """Pickle the key, of which the column is made again."""
+        return column_of, (self.key,)
+
     def of(self, subject: Subject) -> Cell:
         """Return the cell; where an activation has none, the reason."""
         try:
@@ -63,6 +67,11 @@ def read_columns(keys: list[str], coefficients: int) -> list[Column]:
             known = ", ".join([*COLUMNS, "coefficients"])
             raise InvalidInputError(f"column {key!r} is not known; there are {known}")
     return chosen
+
+
+def column_of(key: str) -> Column:
+    """Return a column that a table has, of its key."""
+    return COLUMNS[key] if key in COLUMNS else _coefficient_column(int(key.removeprefix("a")))
 
 
 def _expression(subject: Subject) -> Cell:

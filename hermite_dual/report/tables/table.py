@@ -19,6 +19,7 @@ from hermite_dual.deq import DEQ
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import check_count
 from hermite_dual.float_state import own_float_state
+from hermite_dual.notebook import Shown, Told
 from hermite_dual.progress import Progress
 from hermite_dual.report.tables import html, latex, markdown, plain
 from hermite_dual.report.tables.cells import Cell, Heading, Text
@@ -36,8 +37,8 @@ _MOST_COEFFICIENTS = 64
 _PAPERS_SIGMA_W2 = 0.08
 
 
-@dataclass(frozen=True)
-class Table:
+@dataclass(frozen=True, repr=False)
+class Table(Shown):
     """A table of activations.
 
     Every number is proven: the digits of a number are those to which the exact number rounds, intervals are rounded
@@ -52,6 +53,10 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     parameters: dict[str, Any]
+
+    def _told(self) -> Told:
+        keys = tuple(column.key for column in self.columns)
+        return [("columns", keys), ("rows", len(self.rows)), ("parameters", self.parameters)]
 
     def to_latex(
         self,
