@@ -1,5 +1,14 @@
 """Dual kernels of activations, Gram matrices of infinitely wide deep equilibrium models, least eigenvalues.
 
+Six names to start with:
+
+    dual("gelu")                        the dual kernel of an activation: closed form, series, values, proven digits
+    DEQ("tanh", sigma_w=0.3)            an infinitely wide deep equilibrium model: gram, ntk, check, sample, validate
+    MLP("relu", depth=2, sigma_w=1.4)   a multilayer or residual network, likewise
+    mean_field("tanh", 1.5, 0.1)        fixed points, phases and depth scales of deep networks
+    table(["relu", "erf"])              formulas and numbers of activations, for a paper
+    least_eigenvalue(A)                 proven bounds of the least eigenvalue of a symmetric matrix
+
 What needs SciPy, numba or python-flint is loaded when its name is first used: importing the package costs little more
 than importing NumPy and SymPy.
 """
@@ -29,7 +38,9 @@ from hermite_dual.outcome import Outcome
 from hermite_dual.symbolic.bivariate_normal import LAMBDIFY_MODULES, BivariateNormalCDF
 from hermite_dual.symbolic.closed_forms import DualForm
 from hermite_dual.symbolic.normal import GaussianWeight, NormalCDF
-from hermite_dual.symbols import c, q1, q2, rho, x
+from hermite_dual.symbols import c as c
+from hermite_dual.symbols import q1, q2, rho
+from hermite_dual.symbols import x as x
 
 if TYPE_CHECKING:
     from hermite_dual.activation_design import DesignedActivation, activation_from_dual, activation_from_ntk
@@ -52,6 +63,7 @@ if TYPE_CHECKING:
     from hermite_dual.mean_fields.phase_diagram import PhaseDiagram, phase_diagram
     from hermite_dual.mlp import MLP
     from hermite_dual.outofcore.cost import GramCost
+    from hermite_dual.outofcore.opened_gram import load, open_gram
     from hermite_dual.outofcore.stored_gram import StoredGram
     from hermite_dual.population.cross_gram import CrossGram
     from hermite_dual.population.entries.inputs import on_sphere
@@ -111,9 +123,11 @@ _LOADED_ON_USE = {
     "exact_proof": "certified.eigenvalues.exact_proof",
     "gain": "mean_fields.edge",
     "least_eigenvalue": "certified.eigenvalues.eigenvalues",
+    "load": "outofcore.opened_gram",
     "load_digits": "data.digits",
     "mean_field": "mean_fields.mean_field",
     "on_sphere": "population.entries.inputs",
+    "open_gram": "outofcore.opened_gram",
     "phase_diagram": "mean_fields.phase_diagram",
     "plot_coefficients": "report.plot",
     "plot_dual_kernel": "report.plot",
@@ -185,7 +199,6 @@ __all__ = [
     "activation",
     "activation_from_dual",
     "activation_from_ntk",
-    "c",
     "catalogue",
     "check_lower_bound",
     "deep_kernel_shaping",
@@ -196,9 +209,11 @@ __all__ = [
     "exact_proof",
     "gain",
     "least_eigenvalue",
+    "load",
     "load_digits",
     "mean_field",
     "on_sphere",
+    "open_gram",
     "phase_diagram",
     "plot_coefficients",
     "plot_dual_kernel",
@@ -212,8 +227,9 @@ __all__ = [
     "table",
     "tailored_activation",
     "tailored_leaky_relu",
-    "x",
 ]
+"""What `from hermite_dual import *` takes: all public names but `c` and `x`, which programs call their own."""
+_PUBLIC = sorted({*__all__, "c", "x"})
 
 
 def __getattr__(name: str) -> Any:
@@ -227,4 +243,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List the public names, loaded or not."""
-    return sorted({*globals(), *__all__})
+    return _PUBLIC

@@ -106,7 +106,7 @@ class Activation(Shown):
         return [(name, value) for name, value in known if value]
 
     def _in_short(self) -> str:
-        return repr(shortened(self.name))
+        return shortened(self.name)
 
     def __eq__(self, other: object) -> bool:
         """Return whether both are the same formula, or the same Python function."""

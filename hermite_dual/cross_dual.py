@@ -3,12 +3,13 @@
 Derivation: docs/theory/cross_kernels.md, "Two activations", "Derivatives".
 """
 
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
+from hermite_dual import showing
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.errors import InvalidInputError
@@ -29,6 +30,9 @@ from hermite_dual.symbolic.closed_forms import DualForm, derive_derivative_dual,
 from hermite_dual.symbolic.printing import latex, latex_with_values
 from hermite_dual.symbols import rho, x
 from hermite_dual.verified_form import verified_dual
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MAX_COUNT = 20_000
 """Most coefficients in float64: each costs a pass over all nodes."""
@@ -169,6 +173,18 @@ class CrossDual:
         names = sp.symbols("u v", real=True)
         factors = [latex(sp.sympify(f).subs(x, name)) for f, name in zip(formulas, names, strict=True)]
         return rf"{left} = \mathbb{{E}}\left[{factors[0]} \cdot {factors[1]}\right]"
+
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw the kernel at unit variances over the correlation; see `hermite_dual.plot_dual_kernel`.
+
+        Args:
+            axes: Matplotlib's, where to draw; by default on a new figure.
+
+        Returns:
+            The Axes.
+        """
+        drawn: Axes = showing.plot(self, axes=axes)
+        return drawn
 
     def ball(self, q1: Any, q2: Any, c: Any, digits: int = 30) -> Any:
         """Return a `flint.arb` that is proven to contain `k(q1, q2, c)`.

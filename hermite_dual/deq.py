@@ -26,7 +26,7 @@ from hermite_dual.finite import (
     sample_untied,
 )
 from hermite_dual.float_state import own_float_state
-from hermite_dual.notebook import Shown, told
+from hermite_dual.notebook import Shown, shortened
 from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
 from hermite_dual.population.entries.inputs import other_samples
 from hermite_dual.population.entries.model import Model
@@ -85,7 +85,7 @@ class DEQ(Shown):
     def __repr__(self) -> str:
         """Return the call that makes it."""
         scales = ", ".join(f"{name}={value!r}" for name, value in self._scales().items())
-        return f"DEQ({told(self.activation)}, {scales})"
+        return f"DEQ({shortened(self.activation.name)!r}, {scales})"
 
     @classmethod
     def paper(cls, phi: ActivationLike, sigma_w2: float) -> "DEQ":
@@ -299,6 +299,7 @@ class DEQ(Shown):
         *,
         depth: int | None = None,
         parameters: tuple[str, ...] = PARAMETERS,
+        **stored: Any,
     ) -> Gram | CrossGram:
         """Return the neural tangent kernel of the model in the NTK parametrization.
 
@@ -318,6 +319,7 @@ class DEQ(Shown):
             depth: number of layers, or None for the equilibrium.
             parameters: which of "a", "W", "U", "b" are trained: the parts of others are left out. Of a part of them
                 errors are estimated and not proven.
+            stored: `out` and what goes with it in `store_gram`, refused: tangent kernels are kept in memory.
 
         Returns:
             A `Gram` of shape (n, n), or where Y is given a `CrossGram` of shape (n, p). Where phi has kinks, kdot has
@@ -335,6 +337,12 @@ class DEQ(Shown):
         >>> bool(abs(theta[0, 0] - np.exp(-q) * (np.sinh(q) + q * np.cosh(q))) < 1e-14)
         True
         """
+        if stored:
+            raise InvalidInputError(
+                f"{', '.join(sorted(stored))} with ntk: tangent kernels are computed in memory, 8 n^2 bytes, and "
+                "ntk(X).save('T.npz') writes them; store_gram writes Gram matrices beyond memory. For a tangent kernel "
+                "beyond it call ntk(X[rows], X[columns]) for blocks of rows and columns"
+            )
         return self._kernel(X, Y, depth, np.float64, tangent=True, parameters=check_parameters(parameters))
 
     def _kernel(

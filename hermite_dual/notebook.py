@@ -26,6 +26,9 @@ _NESTED = 80
 _LONGEST_LATEX = 1500
 """Characters of a formula that a page still shows as one."""
 
+_BOX = "overflow: auto hidden; padding-bottom: 0.3em"
+"""Wide formulas scroll inside their box."""
+
 
 class Shown:
     """A result that says what it is, at the prompt and in notebooks, without its vectors and functions."""
@@ -147,7 +150,7 @@ def number(value: float) -> str:
 
 def _block(title: str, table: str, note: str) -> str:
     below = f"<p>{_text(note)}</p>" if note else ""
-    return f"<div><p><b>{_text(title)}</b></p>{table}{below}</div>"
+    return f'<div><p><b>{_text(title)}</b></p><div style="{_BOX}">{table}</div>{below}</div>'
 
 
 def _text(value: Cell) -> str:

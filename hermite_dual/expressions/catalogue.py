@@ -84,8 +84,8 @@ class Catalogue(tuple[CatalogueEntry, ...], Shown):
 
     def _repr_html_(self) -> str:
         """Return a table for notebooks, a row per entry."""
-        rows = [(entry.name, formula(entry.expression()), ", ".join(entry.aliases), entry.source) for entry in self]
-        return grid(f"{len(self)} activations", ("name", "formula", "also called", "source"), rows)
+        rows = [(entry.name, ", ".join(entry.aliases), entry.source, formula(entry.expression())) for entry in self]
+        return grid(f"{len(self)} activations", ("name", "also called", "source", "formula"), rows)
 
     def __reduce__(self) -> tuple[Callable[[], "Catalogue"], tuple[()]]:
         """Pickle that it is the catalogue."""

@@ -15,7 +15,7 @@ from hermite_dual.float_state import own_float_state
 from hermite_dual.mean_fields.correlation import CorrelationLimit, correlation_limit
 from hermite_dual.mean_fields.fixed_points import Stability, fixed_points
 from hermite_dual.mean_fields.variance_map import check_parameters, gradient_moment, moment_slope, slope_at_zero
-from hermite_dual.notebook import Shown
+from hermite_dual.notebook import Shown, Told
 from hermite_dual.population.entries.price_dual import slope_of
 
 if TYPE_CHECKING:
@@ -133,6 +133,11 @@ class MeanField(Shown):
     sigma_b: float
     fixed_points: tuple[FixedPoint, ...]
     searched: tuple[float, float]
+
+    def _told(self) -> Told:
+        points = ", ".join(f"q = {point.q:.10g} ({point.stability})" for point in self.fixed_points)
+        network = [(name, getattr(self, name)) for name in ("activation", "sigma_w", "sigma_b")]
+        return [*network, ("fixed_points", points), ("phase", self.phase), ("searched", self.searched)]
 
     def towards(self, start: float = 1.0) -> FixedPoint:
         """Return the fixed point that a variance moves towards.

@@ -2,24 +2,26 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hermite_dual._version import __version__
+from hermite_dual.errors import DataFileError, InvalidInputError
 from hermite_dual.identity import identity
 from hermite_dual.outofcore.block_array import BlockArray
 from hermite_dual.outofcore.cluster import Cluster
 from hermite_dual.outofcore.gram_tiles import GramJob, Tile, compute_tile
 from hermite_dual.outofcore.local_threads import LocalThreads
-from hermite_dual.outofcore.manifest import known_key, open_folder
+from hermite_dual.outofcore.manifest import known_key, open_folder, tell_samples
 from hermite_dual.outofcore.memory import BASE, machine_memory, parse_memory, plan
 from hermite_dual.outofcore.samples import (
     Samples,
     Scan,
     UnchangedSamples,
-    in_memory,
+    file_of,
     keep,
     samples_of,
     scan,
@@ -47,6 +49,7 @@ def stored_gram(
     client: Any = None,
     memory: str | float | None = None,
     progress: Progress | None = None,
+    finished: bool = False,
 ) -> StoredGram:
     """Compute the Gram matrix of X into `out`, or what of it is missing there.
 
@@ -59,9 +62,10 @@ def stored_gram(
         client: a `dask.distributed.Client`; by default threads of this process.
         memory: limit for this process, or for a worker of the cluster.
         progress: called with what is done, and how many of how many blocks.
+        finished: whether every block is there already, so that none is read now.
 
     Returns:
-        The matrix on disk, every block read once and its checksum compared.
+        The matrix on disk, otherwise every block read once and its checksum compared.
 
     Raises:
         InvalidInputError: X is not allowed, nothing fits the memory, or `out` holds the matrix of other data or
@@ -70,6 +74,7 @@ def stored_gram(
         ClusterError: the cluster stopped answering; what is finished is kept.
         NotIntegrableError: phi is not square-integrable at the variances that arise.
     """
+    check_folder(out)
     cluster = None if client is None else Cluster(client)
     samples = samples_of(X)
     n, d = samples.shape
@@ -84,14 +89,17 @@ def stored_gram(
     folder = open_folder(out, _key(model, samples, facts, size, dtype))
     entries = entries_for(model, variances, facts.zero)
     narrow = 0.0 if model.depth == 0 else narrow_error(model.recursion, variances)
-    if client is not None and in_memory(samples):
-        samples = keep(samples, folder, size)
+    file, scaled = file_of(samples)
+    if file is None:
+        kept = keep(samples, folder, size)
+        samples = samples if client is None else kept
+    tell_samples(folder, file, scaled and file is not None)
     count = -(-n // size)
     gram = BlockArray.create_or_open(folder, "gram", (n, n), (size, size), dtype)
     largest = BlockArray.create_or_open(folder, "largest_correlation", (count, count), (1, 1), np.float64)
     job = GramJob(model, UnchangedSamples(samples, size, facts.sums), entries, gram, largest)
     tell = progress or silent
-    computed, top = _run(job, runner, tell)
+    computed, top = (0, _largest_known(job)) if finished else _run(job, runner, tell)
     room = 0.5 * machine_memory() if memory is None or client is not None else parse_memory(memory) - BASE
     inputs = InputRows(facts.squares, facts.errors, d, model.sigma_u, model.sigma_b)
     return StoredGram(
@@ -112,6 +120,28 @@ def known_block(out: str | os.PathLike[str], n: int) -> int | None:
     """The rows of a block in a folder of a matrix of order n; None where there is no such folder."""
     known = (known_key(out) or {}).get("block")
     return known if isinstance(known, int) and 1 <= known <= n else None
+
+
+def check_folder(out: str | os.PathLike[str]) -> None:
+    """Refuse the name of a file, which a folder of blocks must not have."""
+    if Path(out).suffix.lower() in {".npy", ".npz", ".csv", ".h5"}:
+        raise InvalidInputError(
+            f"out = {os.fspath(out)!r}: blocks are written to a folder; name one such as 'K.zarr'. One file holds a "
+            "matrix that fits in memory: numpy.save(path, model.gram(X).matrix), or model.gram(X).save('K.npz')"
+        )
+
+
+def _largest_known(job: GramJob) -> float:
+    """The largest correlation, where all blocks are finished."""
+    count = job.gram.grid[0]
+    tiles = [(i, j) for i in range(count) for j in range(i, count)]
+    values = [job.facts.read(tile) if job.gram.exists(tile) else None for tile in tiles]
+    missing = sum(value is None for value in values)
+    if missing:
+        raise DataFileError(
+            f"{missing} of {len(tiles)} blocks of {job.gram.path!r} are missing: store_gram(X, path) goes on there"
+        )
+    return max(float(value[0, 0]) for value in values if value is not None)
 
 
 def _run(job: GramJob, runner: Runner, progress: Progress) -> tuple[int, float]:

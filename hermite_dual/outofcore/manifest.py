@@ -10,6 +10,8 @@ from hermite_dual.data.store_key import check_empty, check_manifest, content_of,
 
 _METADATA = "zarr.json"
 _ATTRIBUTE = "hermite_dual"
+_SAMPLES = "hermite_dual_samples"
+"""Where the rows of X are; no part of the key, as files move."""
 # Of the attributes and of what the arrays below them mean; a reader refuses any other.
 _LAYOUT = 2
 
@@ -52,6 +54,32 @@ def known_key(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return key if isinstance(key, dict) else None
+
+
+def known_samples(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Give where the samples of a folder are, as `tell_samples` was told; None where it was not."""
+    try:
+        where = json.loads(Path(folder, _METADATA).read_bytes())["attributes"][_SAMPLES]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return where if isinstance(where, dict) and where.keys() == {"file", "on_sphere"} else None
+
+
+def tell_samples(folder: Path, file: str | None, on_sphere: bool) -> None:
+    """Write into the metadata of a folder where its samples are.
+
+    Args:
+        folder: as `open_folder` gives it.
+        file: path of a `.npy` file or Zarr array, None where the folder keeps them itself.
+        on_sphere: whether the rows of the file are scaled to norm sqrt(d).
+    """
+    where = {"file": file, "on_sphere": on_sphere}
+    if known_samples(folder) == where:
+        return
+    metadata = json.loads((folder / _METADATA).read_bytes())
+    metadata["attributes"][_SAMPLES] = where
+    with atomic_path(folder / _METADATA) as temporary:
+        temporary.write_text(json.dumps(metadata, indent=2) + "\n")
 
 
 def _create(place: Path, key: dict[str, Any]) -> None:

@@ -263,6 +263,13 @@ def in_memory(samples: Samples) -> bool:
     return in_memory(samples.samples) if isinstance(samples, SphereSamples) else isinstance(samples, ArraySamples)
 
 
+def file_of(samples: Samples) -> tuple[str | None, bool]:
+    """The file that rows come from, None of rows in memory, and whether they are scaled to the sphere."""
+    if isinstance(samples, SphereSamples):
+        return file_of(samples.samples)[0], True
+    return (samples.path if isinstance(samples, _OpenedSamples) else None), False
+
+
 def scan(samples: Samples, sigma_b: float, block: int) -> Scan:
     """Read all rows once, refusing what is not finite."""
     n, d = samples.shape

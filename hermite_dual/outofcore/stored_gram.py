@@ -1,13 +1,14 @@
 """A population Gram matrix in blocks on disk, and its least eigenvalue."""
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
@@ -32,8 +33,11 @@ from hermite_dual.certified.eigenvalues.theory_bounds import (
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
 from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import Shown, facts, number
+from hermite_dual.numeric.spans import spans
 from hermite_dual.outcome import Outcome
 from hermite_dual.outofcore.gram_tiles import GramJob, Tile, bound_tile, power_tile
+from hermite_dual.outofcore.local_threads import LocalThreads
+from hermite_dual.outofcore.memory import machine_memory
 from hermite_dual.outofcore.stored_matrix import StoredMatrix, run_in_order
 from hermite_dual.outofcore.tasks import Count, Runner, Task
 from hermite_dual.population.entries.model import Model
@@ -47,7 +51,7 @@ from hermite_dual.population.proof.gram_eigenvalues import not_negative, not_neg
 from hermite_dual.population.proof.input_rows import InputRows
 from hermite_dual.population.proof.limit_bounds import LimitBounds
 from hermite_dual.population.proof.variance_coefficients import coefficients_within
-from hermite_dual.progress import Progress
+from hermite_dual.progress import Progress, silent
 
 _RTOL = 1e-6
 _CHECKED_RTOL = 1e-8
@@ -56,7 +60,7 @@ _CHECKED_RTOL = 1e-8
 @own_float_state
 @dataclass(frozen=True, eq=False, repr=False)
 class StoredGram(Shown):
-    """A population Gram matrix K on disk; made by `DEQ.store_gram`.
+    """A population Gram matrix K on disk; made by `DEQ.store_gram`, opened by `hermite_dual.open_gram`.
 
     The Zarr array `gram` of the group `path` holds the blocks on and above the diagonal, what is below reads as NaN
     there; `G[rows, columns]` fills it in.
@@ -123,6 +127,45 @@ class StoredGram(Shown):
         ]
         return facts(type(self).__name__, rows)
 
+    ndim: ClassVar[int] = 2
+
+    @property
+    def T(self) -> "StoredGram":
+        """The transpose, which is the matrix itself."""
+        return self
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the whole matrix for NumPy, where it takes no more than half of the memory.
+
+        Raises:
+            InvalidInputError: it is larger.
+        """
+        kind = self.dtype if dtype is None else np.dtype(dtype)
+        size = self.shape[0] ** 2 * (self.dtype.itemsize + (kind.itemsize if kind != self.dtype else 0))
+        if size > 0.5 * machine_memory():
+            raise InvalidInputError(
+                f"the matrix takes {size / 1e9:.1f} GB: read slices, G[rows, columns], such as G[:1000, :1000], or "
+                "multiply it, G @ v"
+            )
+        if copy is False:
+            raise ValueError("the matrix is on disk: an array of it is a copy")
+        return self[:, :].astype(kind, copy=False)
+
+    def __matmul__(self, other: ArrayLike) -> NDArray[Any]:
+        """Return the product with an array of shape (n,) or (n, k), some rows of blocks at a time."""
+        factor = np.asarray(other)
+        return np.concatenate([self[rows] @ factor for rows in spans(self.shape[0], self.block)])
+
+    def __rmatmul__(self, other: ArrayLike) -> NDArray[Any]:
+        return (self @ np.asarray(other).T).T
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the folder and what is known of it, for threads of the process that reads it."""
+        return {**vars(self), "runner": LocalThreads(), "progress": silent}
+
     def __getitem__(self, key: tuple[slice, slice] | slice) -> NDArray[Any]:
         """Return some rows and columns, for instance `G[:100, 5000:]`; steps are 1.
 
@@ -160,6 +203,28 @@ class StoredGram(Shown):
         raise InvalidInputError(
             f"predictions factor the kernel in memory, {12.0e-9 * n * n:.1f} GB for {n} rows: where that fits, use "
             "model.gram(X).predict(...), else fewer samples; G[rows, columns] reads blocks for a solver of your own"
+        )
+
+    def eigenvalues(self) -> NoReturn:
+        """Refuse, and say what there is.
+
+        Raises:
+            InvalidInputError: always.
+        """
+        raise InvalidInputError(
+            "all eigenvalues take the matrix in memory: least_eigenvalue() and lower_bounds() work on the blocks; "
+            "where the matrix fits, hermite_dual.eigenvalues(numpy.asarray(G), G.entry_error) encloses all"
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> NoReturn:
+        """Refuse: the matrix is saved, and `hermite_dual.load` opens its folder.
+
+        Raises:
+            InvalidInputError: always.
+        """
+        raise InvalidInputError(
+            f"the matrix is on disk already: hermite_dual.load({str(self.path)!r}) opens it in any process; to have it "
+            f"at {os.fspath(path)!r}, copy the folder"
         )
 
     @property

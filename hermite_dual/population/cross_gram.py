@@ -7,16 +7,15 @@ Derivation: docs/theory/tangent_kernel.md, "Rectangles".
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
-from hermite_dual.notebook import Shown
+from hermite_dual.notebook import Told
 from hermite_dual.population.entries.identical_rows import identical_rows
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.narrow_values import narrow_error, narrow_tangent_error
@@ -24,6 +23,7 @@ from hermite_dual.population.entries.one_norm import has_one_map, one_map
 from hermite_dual.population.entries.trained import PARAMETERS
 from hermite_dual.population.entries.zero_rows import check_variances, zero_rows
 from hermite_dual.population.gram import Gram, population_gram
+from hermite_dual.population.kernel_array import KernelArray
 from hermite_dual.population.kernel_diagonal import kernel_diagonal
 from hermite_dual.population.ntk import population_ntk
 
@@ -35,7 +35,7 @@ _EPS = float(np.finfo(np.float64).eps)
 
 @own_float_state
 @dataclass(frozen=True, eq=False, repr=False)
-class CrossGram(Shown):
+class CrossGram(KernelArray):
     """A rectangular block of a population kernel, between n samples X and p samples Y.
 
     `np.asarray(C)` is `C.matrix`. Not made by users: see `DEQ.gram` and `DEQ.ntk`.
@@ -67,18 +67,20 @@ class CrossGram(Shown):
         what = f"shape={self.shape}, activation={self.model.name!r}, tangent={self.tangent}"
         return f"CrossGram({what}, depth={self.depth}, estimated_error={self.estimated_error:.1e})"
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return the matrix, for NumPy."""
-        if dtype is not None and np.dtype(dtype) != self.matrix.dtype:
-            if copy is False:
-                raise ValueError(f"the matrix is {self.matrix.dtype}: conversion to {np.dtype(dtype)} needs a copy")
-            return self.matrix.astype(dtype)
-        return self.matrix.copy() if copy else self.matrix
+    def _told(self) -> Told:
+        depth = "limit" if self.depth is None else self.depth
+        subject = [("shape", self.shape), ("activation", self.model.name), ("depth", depth)]
+        return [*subject, ("tangent", self.tangent), ("estimated_error", f"{self.estimated_error:.1e}")]
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Shape (n, p)."""
-        return (self.matrix.shape[0], self.matrix.shape[1])
+    def T(self) -> "CrossGram":
+        """The same between the samples Y and X, shape (p, n)."""
+        n, rows = self.shape[0], self.model.samples
+        turned = replace(self.model, samples=np.concatenate([rows[n:], rows[:n]]))
+        matrix = np.ascontiguousarray(self.matrix.T)
+        return replace(
+            self, matrix=matrix, variances=self.other_variances, other_variances=self.variances, model=turned
+        )
 
     @cached_property
     def gram(self) -> "CrossGram":

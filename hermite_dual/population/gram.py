@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hermite_dual import showing
 from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import freeze
 from hermite_dual.float_state import own_float_state
-from hermite_dual.notebook import Shown, facts, number
+from hermite_dual.notebook import facts, number
 from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.entries.gram_entries import GramEntries
 from hermite_dual.population.entries.layered_gram import goes_by_layers, kernel_gram
@@ -23,8 +24,11 @@ from hermite_dual.population.entries.model import Model, entries_for
 from hermite_dual.population.entries.narrow_values import narrow_error
 from hermite_dual.population.entries.recursion import Recursion
 from hermite_dual.population.entries.zero_rows import zero_rows
+from hermite_dual.population.kernel_array import KernelArray
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from hermite_dual.certified.eigenvalues.eigenvalues import EigenvalueBounds, LowerBoundCheck
     from hermite_dual.certified.eigenvalues.spectrum import Spectrum
     from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
@@ -44,7 +48,7 @@ _ALL_BOUNDS = 4096
 
 @own_float_state
 @dataclass(frozen=True, eq=False, repr=False)
-class Gram(Shown):
+class Gram(KernelArray):
     """A population Gram matrix `K`, a symmetric (n, n) array with what is known about it.
 
     `np.asarray(G)` is `G.matrix`, read-only; `np.array(G)` is a copy.
@@ -63,16 +67,6 @@ class Gram(Shown):
     depth: int | None
     model: Model
     tangent: ClassVar[bool] = False
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return the matrix, for NumPy."""
-        if dtype is not None and np.dtype(dtype) != self.matrix.dtype:
-            if copy is False:
-                raise ValueError(
-                    f"the Gram matrix is {self.matrix.dtype}: conversion to {np.dtype(dtype)} needs a copy"
-                )
-            return self.matrix.astype(dtype)
-        return self.matrix.copy() if copy else self.matrix
 
     def __repr__(self) -> str:
         """Return what it is of; the numbers are in `matrix`."""
@@ -99,9 +93,9 @@ class Gram(Shown):
         return facts(type(self).__name__, rows)
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Shape (n, n)."""
-        return (self.matrix.shape[0], self.matrix.shape[1])
+    def T(self) -> "Gram":
+        """The transpose, which is the matrix itself."""
+        return self
 
     @property
     def gram(self) -> "Gram":
@@ -309,6 +303,19 @@ class Gram(Shown):
         from hermite_dual.population.cosine_series import cosine_series
 
         return cosine_series(self.model, n, self.tangent)
+
+    def plot(self, axes: "Axes | None" = None, *, theory: bool = False) -> "Axes":
+        """Draw the eigenvalues and the least one; see `hermite_dual.plot_spectrum`.
+
+        Args:
+            axes: Matplotlib's, where to draw; by default on a new figure.
+            theory: draw the theory's lower bounds as well.
+
+        Returns:
+            The Axes.
+        """
+        drawn: Axes = showing.plot(self, axes=axes, theory=theory)
+        return drawn
 
     def check_lower_bound(self, value: float) -> "LowerBoundCheck":
         """Decide whether `lambda_min(K) >= value`: PROVEN, REFUTED or UNDECIDED.

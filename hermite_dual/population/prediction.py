@@ -3,7 +3,7 @@
 Derivation: docs/theory/predictions.md, "Gradient flow", "Covariances", "Errors".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,8 +50,8 @@ class Prediction(Shown):
     cross: Array
     targets: Array
     # what follows is no part of the public face
-    solver: KernelSolver
-    prior: Prior
+    solver: KernelSolver = field(repr=False)
+    prior: Prior = field(repr=False)
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""

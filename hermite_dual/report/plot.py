@@ -4,18 +4,23 @@ Each function draws on the `Axes` that it is given, or on those of a new `Figure
 them: `save_figure(plot_spectrum(gram), "spectrum.pdf")`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
+from numpy.typing import ArrayLike
 
+from hermite_dual.activation import ActivationLike
 from hermite_dual.arrays import Array
-from hermite_dual.dual import Dual
+from hermite_dual.certified.eigenvalues.eigenvalues import least_eigenvalue
+from hermite_dual.cross_dual import CrossDual
+from hermite_dual.dual import Dual, dual
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.gram import Gram
-from hermite_dual.report.style import BLACK, BLUE, GREEN, GREY, MOST_LINES, ORANGE, finish, looks, new_axes
+from hermite_dual.report.style import BLACK, BLUE, GREEN, GREY, MOST_LINES, ORANGE, finish, literal, looks, new_axes
 from hermite_dual.validation.report import ValidationReport
 
 # Points of the curve of a kernel: smooth on the page.
@@ -24,11 +29,11 @@ _MARKERS = "osD^v<>P"
 _NOISE = 1e-15
 
 
-def plot_dual_kernel(duals: Dual | Sequence[Dual], axes: Axes | None = None) -> Axes:
+def plot_dual_kernel(duals: CrossDual | ActivationLike | Sequence[Any], axes: Axes | None = None) -> Axes:
     """Draw dual activations `k(1, 1, rho)` on [-1, 1]; of a single one also the first two terms of its series.
 
     Args:
-        duals: the dual of an activation, or several.
+        duals: a dual, or what names an activation, such as `"relu"` or an expression; or several.
         axes: where to draw; by default on a new figure.
 
     Returns:
@@ -37,24 +42,28 @@ def plot_dual_kernel(duals: Dual | Sequence[Dual], axes: Axes | None = None) -> 
     axes = axes or new_axes()
     rho = np.linspace(-1.0, 1.0, _POINTS)
     axes.axhline(0.0, color=BLACK, linewidth=0.6)
-    if isinstance(duals, Dual):
-        a = duals.coefficients(2)
-        axes.plot(rho, duals(rho), color=BLUE, linewidth=2.0, label=r"$k(1, 1, \rho)$")
-        line = a[0] ** 2 + a[1] ** 2 * rho
-        axes.plot(rho, line, color=GREY, linewidth=1.2, linestyle="--", label=r"$a_0^2 + a_1^2 \rho$")
-        return finish(axes, title=f"Dual kernel of {duals.activation.name}", x=r"correlation $\rho$", y="kernel")
-    for dual, (colour, dashes) in zip(_several(duals), looks(), strict=False):
-        axes.plot(rho, dual(rho), color=colour, linestyle=dashes, linewidth=1.6, label=dual.activation.name)
+    kernels = _read(duals)
+    if _is_one(duals):
+        (kernel,) = kernels
+        constant, slope = kernel.products(2)
+        axes.plot(rho, kernel(rho), color=BLUE, linewidth=2.0, label=r"$k(1, 1, \rho)$")
+        label = r"$a_0^2 + a_1^2 \rho$" if isinstance(kernel, Dual) else r"$a_0 b_0 + a_1 b_1 \rho$"
+        axes.plot(rho, constant + slope * rho, color=GREY, linewidth=1.2, linestyle="--", label=label)
+        return finish(axes, title=f"Dual kernel of {_name(kernel)}", x=r"correlation $\rho$", y="kernel")
+    for kernel, (colour, dashes) in zip(kernels, looks(), strict=False):
+        axes.plot(rho, kernel(rho), color=colour, linestyle=dashes, linewidth=1.6, label=_name(kernel))
     return finish(axes, title="Dual kernels", x=r"correlation $\rho$", y=r"$k(1, 1, \rho)$")
 
 
-def plot_coefficients(duals: Dual | Sequence[Dual], degrees: int = 40, axes: Axes | None = None) -> Axes:
+def plot_coefficients(
+    duals: Dual | ActivationLike | Sequence[Any], degrees: int = 40, axes: Axes | None = None
+) -> Axes:
     """Draw the magnitudes of Hermite coefficients at variance 1 against their degree, on a logarithmic scale.
 
     Coefficients below 1e-15 of the largest are left out: float64 knows no more of them.
 
     Args:
-        duals: the dual of an activation, or several.
+        duals: the dual of one activation, or what names one; or several.
         degrees: how many coefficients, at least 2.
         axes: where to draw; by default on a new figure.
 
@@ -62,53 +71,68 @@ def plot_coefficients(duals: Dual | Sequence[Dual], degrees: int = 40, axes: Axe
         The Axes.
     """
     axes = axes or new_axes()
-    several = _several([duals] if isinstance(duals, Dual) else duals)
-    for dual, (colour, _), marker in zip(several, looks(), _MARKERS, strict=False):
-        values = np.abs(dual.coefficients(degrees))
+    for kernel, (colour, _), marker in zip(_read(duals), looks(), _MARKERS, strict=False):
+        values = np.abs(dual(kernel.activation).coefficients(degrees))
         shown = np.flatnonzero(values > _NOISE * values.max())
-        axes.plot(
-            shown, values[shown], color=colour, marker=marker, markersize=3.5, linewidth=0.7, label=dual.activation.name
-        )
+        axes.plot(shown, values[shown], color=colour, marker=marker, markersize=3.5, linewidth=0.7, label=_name(kernel))
     axes.set_yscale("log")
     return finish(axes, title="Hermite coefficients", x="degree r", y=r"$|a_r|$")
 
 
-def _several(duals: Sequence[Dual]) -> Sequence[Dual]:
-    if not 1 <= len(duals) <= MOST_LINES:
+def _is_one(duals: Any) -> bool:
+    return isinstance(duals, str) or not isinstance(duals, Iterable)
+
+
+def _read(duals: Any) -> list[CrossDual]:
+    """Return the duals of what was given, one or several."""
+    several = [duals] if _is_one(duals) else list(duals)
+    if not 1 <= len(several) <= MOST_LINES:
         raise InvalidInputError(
-            f"{len(duals)} duals: a figure tells 1 to {MOST_LINES} lines apart; draw others on axes of their own"
+            f"{len(several)} duals: a figure tells 1 to {MOST_LINES} lines apart; draw others on axes of their own"
         )
-    return duals
+    return [one if isinstance(one, CrossDual) else dual(one) for one in several]
 
 
-def plot_spectrum(gram: Gram, axes: Axes | None = None, *, theory: bool = False) -> Axes:
+def _name(kernel: CrossDual) -> str:
+    return literal(", ".join(dict.fromkeys((kernel.first.name, kernel.second.name))))
+
+
+def plot_spectrum(gram: Gram | ArrayLike, axes: Axes | None = None, *, theory: bool = False) -> Axes:
     """Draw the eigenvalues of a Gram matrix, the largest first, and its least eigenvalue.
 
     Args:
-        gram: a population Gram matrix.
+        gram: a population Gram matrix; or any symmetric matrix, shape (n, n), whose entries are then taken as exact.
         axes: where to draw; by default on a new figure.
         theory: draw the theory's lower bounds that are above 0 as well.
 
     Returns:
         The Axes.
+
+    Raises:
+        InvalidInputError: it is no symmetric matrix, or theory is asked for of an array, of which it knows nothing.
     """
     axes = axes or new_axes()
-    values = np.linalg.eigvalsh(np.asarray(gram.matrix))[::-1]
-    least = gram.least_eigenvalue()
+    known_kernel = gram if isinstance(gram, Gram) else None
+    if theory and known_kernel is None:
+        raise InvalidInputError("theory=True needs a Gram matrix of DEQ.gram: of an array no theory knows anything")
+    matrix = np.asarray(gram, dtype=np.float64)
+    least = least_eigenvalue(matrix) if known_kernel is None else known_kernel.least_eigenvalue()
+    values = np.linalg.eigvalsh(matrix)[::-1]
     rank = np.arange(1, len(values) + 1)
     axes.plot(rank, values, color=BLUE, marker="o", markersize=2.5, linewidth=0.8, label="eigenvalues")
     known = "certified" if least.outcome is Outcome.PROVEN else "an estimate"
     label = rf"$\lambda_{{\min}} \approx$ {least.estimate:.4g} ({known})"
     axes.axhline(least.estimate, color=ORANGE, linestyle="--", linewidth=1.2, label=label)
-    if theory:
-        for bound, dashes in zip(gram.lower_bounds(), (":", "-.", (0, (5, 1))), strict=True):
+    if theory and known_kernel is not None:
+        for bound, dashes in zip(known_kernel.lower_bounds(), (":", "-.", (0, (5, 1))), strict=True):
             if bound.value > 0.0:
                 name = f"{bound.name} bound {bound.value:.3g}"
                 axes.axhline(bound.value, color=GREEN, linestyle=dashes, linewidth=1.2, label=name)
     # Rounding can make the eigenvalues of a singular matrix negative; a logarithm cannot show them.
     if values[-1] > 0.0:
         axes.set_yscale("log")
-    return finish(axes, title="Spectrum of the population Gram matrix", x="rank", y="eigenvalue")
+    title = "Spectrum of the matrix" if known_kernel is None else "Spectrum of the population Gram matrix"
+    return finish(axes, title=title, x="rank", y="eigenvalue")
 
 
 def plot_error_by_width(report: ValidationReport, axes: Axes | None = None) -> Axes:

@@ -5,8 +5,10 @@ from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
+from hermite_dual.cross_dual import CrossDual
 from hermite_dual.finite.training_run import TrainingRun
 from hermite_dual.mean_fields.phase_diagram import PhaseDiagram
+from hermite_dual.population.gram import Gram
 from hermite_dual.report.save import save_result
 from hermite_dual.validation.report import ValidationReport
 from hermite_dual.validation.training_study import TrainingStudy
@@ -92,6 +94,20 @@ def _(result: TrainingStudy) -> Any:
     from hermite_dual.report.training_plot import plot_training
 
     return plot_training(result)
+
+
+@figure.register
+def _(result: CrossDual, **options: Any) -> Any:
+    from hermite_dual.report.plot import plot_dual_kernel
+
+    return plot_dual_kernel(result, **options)
+
+
+@figure.register
+def _(result: Gram, **options: Any) -> Any:
+    from hermite_dual.report.plot import plot_spectrum
+
+    return plot_spectrum(result, **options)
 
 
 @figure.register

@@ -11,6 +11,7 @@ from typing import Any
 
 from hermite_dual.data.atomic import atomic_path
 from hermite_dual.data.csv_cells import inert
+from hermite_dual.data.dataframes import dataframe
 from hermite_dual.data.json_files import write_json
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.notebook import Shown, grid
@@ -87,6 +88,14 @@ class SweepResult(Shown):
             with atomic_path(path) as temporary:
                 temporary.write_text(stream.getvalue(), encoding="utf-8", newline="")
         return stream.getvalue()
+
+    def to_dataframe(self) -> Any:
+        """Return the rows as a `pandas.DataFrame`.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return dataframe(self.rows, self.columns)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the rows as .csv, or rows and parameters as .json.

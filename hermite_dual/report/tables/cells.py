@@ -1,6 +1,7 @@
 """What a cell of a table holds, before any format."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
@@ -111,3 +112,17 @@ class Heading:
 
 
 Cell = Heading | Text | Formula | Number | Interval | LowerBound | Missing
+
+
+def value(cell: Cell) -> Any:
+    """Return what a cell holds as Python has it: text, an expression, a float, a pair of floats, or None."""
+    match cell:
+        case Heading(value) | Text(value) | Formula(value):
+            return value
+        case Number(digits):
+            return float(digits)
+        case Interval(_, _, lower, upper):
+            return lower, upper
+        case LowerBound(_, bound):
+            return bound
+    return None

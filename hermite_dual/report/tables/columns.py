@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from flint import arb
@@ -39,7 +39,7 @@ class Column:
     key: str
     heading: str
     latex: str
-    cell: Callable[[Subject], Cell]
+    cell: Callable[[Subject], Cell] = field(compare=False)
     needs_data: bool = False
     formulas: bool = False
 

@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from hermite_dual.activation import ActivationLike, activation
 from hermite_dual.arrays import Array
 from hermite_dual.data.atomic import atomic_path
+from hermite_dual.data.dataframes import dataframe
 from hermite_dual.data.files import check_samples
 from hermite_dual.deq import DEQ
 from hermite_dual.errors import InvalidInputError
@@ -21,7 +22,7 @@ from hermite_dual.exact_numbers import check_count
 from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import Shown, Told
 from hermite_dual.progress import Progress
-from hermite_dual.report.tables import html, latex, markdown, plain
+from hermite_dual.report.tables import cells, html, latex, markdown, plain
 from hermite_dual.report.tables.cells import Cell, Heading, Text
 from hermite_dual.report.tables.columns import Column, read_columns
 from hermite_dual.report.tables.subject import Subject
@@ -57,6 +58,25 @@ class Table(Shown):
     def _told(self) -> Told:
         keys = tuple(column.key for column in self.columns)
         return [("columns", keys), ("rows", len(self.rows)), ("parameters", self.parameters)]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Give a row after the other, values by the keys of the columns; see `to_dataframe`."""
+        keys = [column.key for column in self.columns]
+        return (dict(zip(keys, map(cells.value, row), strict=True)) for row in self.rows)
+
+    def to_dataframe(self) -> Any:
+        """Return a `pandas.DataFrame`, a row per activation, its columns named by their keys.
+
+        Formulas are SymPy expressions, numbers and lower bounds floats, intervals pairs of floats, and None stands
+        where there is nothing to show.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return dataframe(self, [column.key for column in self.columns])
 
     def to_latex(
         self,
