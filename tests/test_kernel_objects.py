@@ -15,7 +15,7 @@ from hermite_dual.identity import named_activation, named_formula, read_formula
 
 RNG = np.random.default_rng(3)
 X, Y = (hd.on_sphere(RNG.standard_normal((n, 4))) for n in (7, 3))
-MODELS = [hd.DEQ("gelu", 0.3), hd.MLP(["relu", "x*erf(x)"], sigma_w=1.2, sigma_b=0.1)]
+MODELS = [hd.DEQ("tanh", 0.3), hd.MLP(["relu", "abs"], sigma_w=1.2)]
 KERNELS = {
     "gram": lambda model: model.gram(X),
     "ntk": lambda model: model.ntk(X),
@@ -78,7 +78,7 @@ def test_float32_and_scales_of_its_own_come_back(tmp_path):
 
 def test_files_that_are_no_kernels_are_refused(tmp_path):
     G = MODELS[0].gram(X)
-    with pytest.raises(hd.InvalidInputError, match="saved as .npz"):
+    with pytest.raises(hd.InvalidInputError, match=r"saved as \.npz"):
         G.save(tmp_path / "K.npy")
     with pytest.raises(hd.InvalidInputError, match="Python function"):
         hd.DEQ(np.tanh, 0.3).gram(X).save(tmp_path / "K.npz")
@@ -170,7 +170,7 @@ def test_a_stored_matrix_opens_in_a_process_that_knows_nothing(tmp_path):
         "print(repr((S.entry_error, S.least_eigenvalue().lower, S.model.name, S.computed)))"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == repr((S.entry_error, S.least_eigenvalue().lower, "gelu", 0))
+    assert done.stdout.strip() == repr((S.entry_error, S.least_eigenvalue().lower, "tanh", 0))
     again = pickle.loads(pickle.dumps(S))
     assert again.entry_error == S.entry_error
 
@@ -252,5 +252,5 @@ def test_figures_take_names_expressions_and_matrices():
     np.testing.assert_allclose(line[[0, -1]], [a[0] * b[0] - a[1] * b[1], a[0] * b[0] + a[1] * b[1]], atol=1e-15)
     with pytest.raises(hd.InvalidInputError, match="theory"):
         hd.plot_spectrum(np.eye(3), theory=True)
-    with pytest.raises(hd.InvalidInputError, match="not symmetric|symmetric"):
+    with pytest.raises(hd.InvalidInputError, match="symmetric"):
         hd.plot_spectrum(np.array([[1.0, 2.0], [0.0, 1.0]]))
