@@ -178,7 +178,7 @@ class CrossDual:
         """Draw the kernel at unit variances over the correlation; see `hermite_dual.plot_dual_kernel`.
 
         Args:
-            axes: Matplotlib's, where to draw; by default on a new figure.
+            axes: where to draw; by default on a new figure of Matplotlib.
 
         Returns:
             The Axes.

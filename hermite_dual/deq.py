@@ -201,7 +201,8 @@ class DEQ(Shown):
     ) -> "StoredGram":
         """Write the population Gram matrix of the samples to disk in blocks, for matrices beyond memory.
 
-        The same call again computes only what is missing or damaged. Needs the extra `distributed`.
+        The same call again computes only what is missing or damaged, and `hermite_dual.open_gram(out)` opens the matrix
+        without model and samples: an array is kept in the folder as well, `8 n d` bytes. Needs the extra `distributed`.
 
         Args:
             X: samples, shape (n, d), a sample per row; or the path of a `.npy` file, or a Zarr array.

@@ -18,8 +18,11 @@ from hermite_dual.outofcore.stored_gram import StoredGram
 from hermite_dual.population.cross_gram import CrossGram
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.gram import Gram
-from hermite_dual.population.kernel_file import load_kernel
+from hermite_dual.population.kernel_file import read_kernel
+from hermite_dual.population.ntk import TangentGram
 from hermite_dual.progress import Progress
+
+_KINDS: dict[str, type[Gram] | type[CrossGram]] = {kind.__name__: kind for kind in (Gram, TangentGram, CrossGram)}
 
 
 @own_float_state
@@ -39,7 +42,10 @@ def load(path: str | os.PathLike[str]) -> Gram | CrossGram | StoredGram:
     >>> bool((again.matrix == G.matrix).all()), again.entry_error == G.entry_error
     (True, True)
     """
-    return open_gram(path) if Path(path).is_dir() else load_kernel(path)
+    if Path(path).is_dir():
+        return open_gram(path)
+    kind, fields = read_kernel(path, _KINDS)
+    return _KINDS[kind](**fields)
 
 
 @own_float_state

@@ -308,7 +308,7 @@ class Gram(KernelArray):
         """Draw the eigenvalues and the least one; see `hermite_dual.plot_spectrum`.
 
         Args:
-            axes: Matplotlib's, where to draw; by default on a new figure.
+            axes: where to draw; by default on a new figure of Matplotlib.
             theory: draw the theory's lower bounds as well.
 
         Returns:

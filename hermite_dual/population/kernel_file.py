@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +15,17 @@ from hermite_dual.arrays import Array
 from hermite_dual.data.atomic import atomic_path
 from hermite_dual.errors import DataFileError, InvalidInputError
 from hermite_dual.identity import named_activation, named_formula
-from hermite_dual.population.cross_gram import CrossGram
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.recursion import LayerRule
-from hermite_dual.population.gram import Gram
-from hermite_dual.population.kernel_array import KernelArray
-from hermite_dual.population.ntk import TangentGram
 
 _FORMAT = "hermite-dual kernel 1"
-_KINDS: dict[str, type[Gram] | type[CrossGram]] = {kind.__name__: kind for kind in (Gram, TangentGram, CrossGram)}
 _ARRAYS = ("matrix", "variances", "other_variances")
 """Fields of a kernel that are arrays, as far as it has them."""
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError, zipfile.BadZipFile)
 """What NumPy, zipfile and json raise at a file of something else."""
 
 
-def save_kernel(kernel: KernelArray, path: str | os.PathLike[str]) -> Path:
+def save_kernel(kernel: Any, path: str | os.PathLike[str]) -> Path:
     """Write a kernel; see `KernelArray.save`."""
     target = Path(path)
     if target.suffix != ".npz":
@@ -37,7 +33,6 @@ def save_kernel(kernel: KernelArray, path: str | os.PathLike[str]) -> Path:
             f"file {str(path)!r}: a kernel with its samples and model is saved as .npz; numpy.save(path, G.matrix) "
             "writes the entries alone"
         )
-    assert isinstance(kernel, (Gram, CrossGram))
     arrays = {name: getattr(kernel, name) for name in _ARRAYS if hasattr(kernel, name)}
     arrays["samples"] = kernel.model.samples
     about: dict[str, Any] = {
@@ -47,7 +42,7 @@ def save_kernel(kernel: KernelArray, path: str | os.PathLike[str]) -> Path:
         "model": _model_facts(kernel.model),
         "digests": {name: _digest(array) for name, array in arrays.items()},
     }
-    if isinstance(kernel, CrossGram):
+    if any(one.name == "tangent" for one in dataclasses.fields(kernel)):
         about["tangent"] = kernel.tangent
     about["sha256"] = _digest_of_text(about)
     with atomic_path(target) as temporary:
@@ -55,8 +50,15 @@ def save_kernel(kernel: KernelArray, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def load_kernel(path: str | os.PathLike[str]) -> Gram | CrossGram:
-    """Read a kernel that `save_kernel` has written.
+def read_kernel(path: str | os.PathLike[str], kinds: Iterable[str]) -> tuple[str, dict[str, Any]]:
+    """Read what `save_kernel` has written.
+
+    Args:
+        path: the file.
+        kinds: names of the classes that there are.
+
+    Returns:
+        The name of the kernel's class, and its fields.
 
     Raises:
         DataFileError: the file is missing, damaged or something else.
@@ -68,6 +70,8 @@ def load_kernel(path: str | os.PathLike[str]) -> Gram | CrossGram:
         digest = about.pop("sha256")
         if about["format"] != _FORMAT or digest != _digest_of_text(about):
             raise ValueError("its description is of another format, or was altered")
+        if about["kind"] not in kinds:
+            raise ValueError(f"{about['kind']!r} is no kind of kernel")
         if about["digests"] != {name: _digest(array) for name, array in arrays.items()}:
             raise ValueError("its numbers were altered")
         model = _model(about["model"], arrays.pop("samples"))
@@ -75,7 +79,7 @@ def load_kernel(path: str | os.PathLike[str]) -> Gram | CrossGram:
         fields = {"estimated_error": about["estimated_error"], "depth": model.depth, "model": model}
         if "tangent" in about:
             fields["tangent"] = about["tangent"]
-        return _KINDS[about["kind"]](**arrays, **fields)
+        return about["kind"], arrays | fields
     except DataFileError:
         raise
     except _UNREADABLE as error:

@@ -19,6 +19,7 @@ from hermite_dual.cross_dual import CrossDual
 from hermite_dual.dual import Dual, dual
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.outcome import Outcome
+from hermite_dual.outofcore.stored_gram import StoredGram
 from hermite_dual.population.gram import Gram
 from hermite_dual.report.style import BLACK, BLUE, GREEN, GREY, MOST_LINES, ORANGE, finish, literal, looks, new_axes
 from hermite_dual.validation.report import ValidationReport
@@ -97,7 +98,7 @@ def _name(kernel: CrossDual) -> str:
     return literal(", ".join(dict.fromkeys((kernel.first.name, kernel.second.name))))
 
 
-def plot_spectrum(gram: Gram | ArrayLike, axes: Axes | None = None, *, theory: bool = False) -> Axes:
+def plot_spectrum(gram: Gram | StoredGram | ArrayLike, axes: Axes | None = None, *, theory: bool = False) -> Axes:
     """Draw the eigenvalues of a Gram matrix, the largest first, and its least eigenvalue.
 
     Args:
@@ -112,10 +113,10 @@ def plot_spectrum(gram: Gram | ArrayLike, axes: Axes | None = None, *, theory: b
         InvalidInputError: it is no symmetric matrix, or theory is asked for of an array, of which it knows nothing.
     """
     axes = axes or new_axes()
-    known_kernel = gram if isinstance(gram, Gram) else None
+    known_kernel: Any = gram if hasattr(gram, "least_eigenvalue") else None
     if theory and known_kernel is None:
         raise InvalidInputError("theory=True needs a Gram matrix of DEQ.gram: of an array no theory knows anything")
-    matrix = np.asarray(gram, dtype=np.float64)
+    matrix = np.asarray(getattr(gram, "matrix", gram), dtype=np.float64)
     least = least_eigenvalue(matrix) if known_kernel is None else known_kernel.least_eigenvalue()
     values = np.linalg.eigvalsh(matrix)[::-1]
     rank = np.arange(1, len(values) + 1)
