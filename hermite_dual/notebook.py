@@ -22,7 +22,7 @@ MOST = 800
 _LONGEST = 200
 """Characters of one value of it."""
 _NESTED = 80
-"""Characters of a result inside another one, and of a list of values."""
+"""Characters of a result inside another one, and the most values of a list that are told."""
 _LONGEST_LATEX = 1500
 """Characters of a formula that a page still shows as one."""
 
@@ -80,6 +80,8 @@ def told(value: Any) -> str | None:
         return str(value.value)
     if isinstance(value, np.generic):
         return repr(value.item())
+    if isinstance(value, (tuple, list, Mapping)) and len(value) > _NESTED:
+        return f"<{len(value)} values>"  # without a look at each
     if isinstance(value, (tuple, list)):
         return _several([told(item) for item in value], "()", value)
     if isinstance(value, Mapping):

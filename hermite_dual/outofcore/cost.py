@@ -47,7 +47,7 @@ class GramCost(Shown):
 
     - *Memory* of a process: `BASE + threads (6 b^2 + 4 b d) 8` bytes, the blocks and rows that a task holds at most.
     - *Disk*: at most `T b^2` entries of 8 or 4 bytes, less by what compression saves (5 to 14 %); a factor while a
-      proof runs: `8 T b^2` bytes, not compressed.
+      proof runs: `8 T b^2` bytes, not compressed. Samples that come from memory are kept too, `8 n d` bytes more.
     - *Gram matrix*: `2 A d` operations in products, as many again for correlations: in all `2 n^2 d`, about. Seconds
       `n d scan + W(C, I)`, with `C = 2 A d product + A entry + A' correlation`, `I = n N d rows + A s write`, s the
       bytes of an entry; A' is A with only half of each block on the diagonal.

@@ -90,10 +90,11 @@ def stored_gram(
     entries = entries_for(model, variances, facts.zero)
     narrow = 0.0 if model.depth == 0 else narrow_error(model.recursion, variances)
     file, scaled = file_of(samples)
-    if file is None:
+    if file is None and not (finished and client is None):
         kept = keep(samples, folder, size)
         samples = samples if client is None else kept
-    tell_samples(folder, file, scaled and file is not None)
+    if not finished:
+        tell_samples(folder, file, scaled and file is not None)
     count = -(-n // size)
     gram = BlockArray.create_or_open(folder, "gram", (n, n), (size, size), dtype)
     largest = BlockArray.create_or_open(folder, "largest_correlation", (count, count), (1, 1), np.float64)
