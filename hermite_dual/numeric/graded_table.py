@@ -80,10 +80,12 @@ class GradedTable:
         The products of the factors are symmetric.
         """
         from hermite_dual.numeric.gram_kernels import EntryMap, apply_table_symmetric, mirror
+        from hermite_dual.numeric.jit import threads_for
 
         entry_map = EntryMap(*arguments, *values, self.coefficients, self.centre, shift)
-        largest = _largest(apply_table_symmetric(matrix, entry_map))
-        mirror(matrix)
+        with threads_for(matrix.size):
+            largest = _largest(apply_table_symmetric(matrix, entry_map))
+            mirror(matrix)
         return largest
 
 

@@ -7,7 +7,7 @@ processes.
 import contextlib
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numba
@@ -17,6 +17,8 @@ from hermite_dual.numeric.jit_cache import CheckedCache
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_FEW_ENTRIES = 1 << 18
+"""A quarter of a million entries take a thread a few milliseconds."""
 _without_threads = False
 """Whether this process was forked from one whose threads numba had started: GNU's OpenMP would end it."""
 
@@ -68,6 +70,17 @@ def fused_helper(function: Function) -> Function:
     Their certificates are a posteriori. Nothing is reassociated.
     """
     return compiled(function, fastmath={"contract"}, inline="never")
+
+
+@contextlib.contextmanager
+def threads_for(entries: int) -> Iterator[None]:
+    """Let kernels run on one thread where there are few entries: to wake others takes longer than they would save."""
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1 if entries < _FEW_ENTRIES else threads)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(threads)
 
 
 prange = numba.prange

@@ -14,11 +14,12 @@ from hermite_dual.arrays import Array
 from hermite_dual.cached_property import cached_property
 from hermite_dual.float_state import own_float_state
 from hermite_dual.numeric.products import upper_product
+from hermite_dual.population.entries.homogeneous_layers import all_homogeneous
 from hermite_dual.population.entries.identical_rows import identical_rows
-from hermite_dual.population.entries.layered_gram import kernel_gram, layer_gram
+from hermite_dual.population.entries.kernel_entries import tangent_entries
+from hermite_dual.population.entries.layered_gram import goes_by_layers, kernel_gram, layer_gram
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.narrow_values import narrow_error, narrow_tangent_error
-from hermite_dual.population.entries.one_norm import gram_variances, has_one_map, one_map
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.recursion import LayerRule
 from hermite_dual.population.entries.slope_gram import slope_gram
@@ -125,16 +126,18 @@ def _entries(model: Model) -> _Entries:
             matrix[others], variances[~zero], error = _entries(replace(model, samples=samples[~zero]))
         return matrix, variances, error
     identical = identical_rows(samples, samples)
-    if model.trains_all and model.sigma_u != 0.0 and not zero.any() and has_one_map(recursion, diagonal):
+    entrywise = not zero.all() if all_homogeneous(recursion) else not zero.any()
+    if model.trains_all and model.sigma_u != 0.0 and entrywise and not goes_by_layers(recursion, diagonal):
         rounding = model.rounding
-        rounding += recursion.weight * narrow_error(recursion, diagonal) / float(diagonal.min())
+        if recursion.limit:
+            rounding += recursion.weight * narrow_error(recursion, diagonal) / float(diagonal.min())
         matrix, shift = upper_product(samples, model.sigma_u**2 / width), model.sigma_b**2
         # Their entries are the diagonal's; 0 serves until then, and lies away from the end points of kdot.
         matrix[identical] = -shift
-        entries = one_map(recursion, diagonal, rounding, tangent=True)
+        entries = tangent_entries(recursion, diagonal, rounding)
         entries.apply_symmetric(matrix, shift)
         np.fill_diagonal(matrix, entries.diagonal)
-        error, variances = entries.error, gram_variances(recursion, diagonal)
+        error, variances = entries.error, entries.variances
     else:
         inner = model.inputs_covariance()
         inner[identical] = 0.0

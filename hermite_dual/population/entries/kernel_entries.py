@@ -8,6 +8,7 @@ import numpy as np
 from hermite_dual.arrays import Array, Mask
 from hermite_dual.numeric.mehler import hermite_series
 from hermite_dual.population.entries.gram_entries import ConstantEntries, GramEntries
+from hermite_dual.population.entries.homogeneous_layers import HomogeneousLayers, all_homogeneous
 from hermite_dual.population.entries.one_norm import has_one_map, one_map
 from hermite_dual.population.entries.recursion import Recursion
 from hermite_dual.population.entries.unequal_norms import unequal_norms
@@ -44,9 +45,29 @@ def kernel_entries(
             if smooth:
                 entries.count(1.0)
             return entries
-        return unequal_norms(recursion, inputs, rounding)
+        return _other_entries(recursion, inputs, rounding, False)
 
     return with_zero_rows(build, recursion, inputs, zero) if zero.any() else build(inputs)
+
+
+def tangent_entries(recursion: Recursion, inputs: Array, rounding: float) -> GramEntries:
+    """Return the map from inner products to entries of the tangent kernel.
+
+    Args:
+        recursion: the layers.
+        inputs: inputs' parts of the variances, positive; of homogeneous layers with a bias above P not negative.
+        rounding: relative error of the inner products.
+    """
+    if has_one_map(recursion, inputs):
+        return one_map(recursion, inputs, rounding, tangent=True)
+    return _other_entries(recursion, inputs, rounding, True)
+
+
+def _other_entries(recursion: Recursion, inputs: Array, rounding: float, tangent: bool) -> GramEntries:
+    """Return the map where no single function of the cosine is enough."""
+    if all_homogeneous(recursion):
+        return HomogeneousLayers(recursion, inputs, rounding, tangent)
+    return unequal_norms(recursion, inputs, rounding, tangent)
 
 
 def _few_costly(recursion: Recursion, inputs: Array) -> bool:

@@ -26,6 +26,7 @@ from hermite_dual.numeric.iterated import iterated_kernel
 from hermite_dual.numeric.kernel import kernel_with_error
 from hermite_dual.numeric.mehler import EPS, hermite_series
 from hermite_dual.numeric.point_masses import times_x
+from hermite_dual.population.entries.homogeneous_layers import even_and_odd
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.variance_map import moment_slope
 from hermite_dual.population.entries.variances import coefficient_table, on_distinct
@@ -87,7 +88,7 @@ def layer_slopes(phi: Activation, covariance: Array) -> LayerSlopes:
     if phi.shape.homogeneous:
         slope = _homogeneous_slope(phi, rho)
         # E[u phi'(u) phi(v)] = k, and k - c dk/dc is the even part's square root.
-        first = 0.5 * _even_part(phi) * np.sqrt((1.0 - rho) * (1.0 + rho)) * roots[None, :] / roots[:, None]
+        first = 0.5 * even_and_odd(phi)[0] * np.sqrt((1.0 - rho) * (1.0 + rho)) * roots[None, :] / roots[:, None]
         return LayerSlopes(slope, first, np.full(len(rho), float(_homogeneous_slope(phi, np.ones(1))[0])))
     table, tails = coefficient_table(phi, variances)
     slope, first = _series(table, rho, roots)
@@ -107,27 +108,20 @@ def kinked_slope_slopes(phi: Activation, covariance: Array) -> LayerSlopes:
     product = np.multiply.outer(variances, variances)
     gap = product - covariance**2
     np.fill_diagonal(gap, 1.0)
-    slope = _even_part(phi) / np.sqrt(np.maximum(gap, _SMALLEST_GAP * product))
+    slope = even_and_odd(phi)[0] / np.sqrt(np.maximum(gap, _SMALLEST_GAP * product))
     np.fill_diagonal(slope, 0.0)
     return LayerSlopes(slope, -0.5 * covariance * slope / variances[:, None], np.zeros(len(variances)))
 
 
 def _homogeneous_slope(activation: Activation, rho: Array) -> Array:
-    """Return kdot where `phi(s x) = s phi(x)`, s > 0: `(2 a^2/pi) asin(rho) + b^2`, `phi(x) = a |x| + b x`."""
-    right, left = float(activation(np.array(1.0))), float(activation(np.array(-1.0)))
-    a, b = 0.5 * (right + left), 0.5 * (right - left)
-    return np.asarray(2.0 * a * a / np.pi * np.arcsin(np.clip(rho, -1.0, 1.0)) + b * b)
+    """Return kdot where `phi(s x) = s phi(x)`, s > 0."""
+    even, odd = even_and_odd(activation)
+    return np.asarray(even * np.arcsin(np.clip(rho, -1.0, 1.0)) + odd)
 
 
 def has_kinked_homogeneous_form(phi: Activation) -> bool:
     """Whether `phi(x) = a |x| + b x` with a kink, as of ReLU."""
-    return phi.shape.homogeneous and _even_part(phi) > 0.0
-
-
-def _even_part(phi: Activation) -> float:
-    """Return `2 a^2 / pi` of `phi(x) = a |x| + b x`."""
-    a = 0.5 * (float(phi(np.array(1.0))) + float(phi(np.array(-1.0))))
-    return 2.0 * a * a / np.pi
+    return phi.shape.homogeneous and even_and_odd(phi)[0] > 0.0
 
 
 def _series(table: Array, rho: Array, roots: Array) -> tuple[Array, Array]:

@@ -23,10 +23,10 @@ def goes_by_layers(recursion: Recursion, inputs: Array) -> bool:
     """Whether the layers are to be computed one after the other.
 
     Homogeneous layers at different variances are maps of the correlation alone, and have no short series, so that where
-    biases or other layers keep the norms from factoring out the single layers are the quicker ones.
+    other layers keep the norms from factoring out the single layers are the quicker ones.
     """
-    mixed = len(recursion.layers) > 1 and any(phi.shape.homogeneous for phi in recursion.activations)
-    return mixed and not has_one_map(recursion, inputs)
+    homogeneous = [phi.shape.homogeneous for phi in recursion.activations]
+    return any(homogeneous) and not all(homogeneous) and not has_one_map(recursion, inputs)
 
 
 def kernel_gram(

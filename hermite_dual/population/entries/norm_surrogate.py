@@ -18,7 +18,7 @@ from hermite_dual.numeric.chebyshev import chebyshev_coefficients, chebyshev_nod
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.pair_entries import PairEntries, pair_entries
 from hermite_dual.population.entries.recursion import Recursion
-from hermite_dual.population.entries.variances import diagonal_above, row_variances
+from hermite_dual.population.entries.variances import diagonal_of, row_variances
 
 _NORM_DEGREES = (5, 8, 12, 17, 24, 34, 48, 68, 96, 136)
 _COSINE_DEGREES = (5, 8, 11, 15, 19, 24, 30, 38, 48, 60, 76, 96, 128)
@@ -69,7 +69,9 @@ class NormSurrogate:
 
 
 @lru_cache(maxsize=32)
-def norm_surrogate(recursion: Recursion, low: float, high: float, bound: float) -> NormSurrogate | None:
+def norm_surrogate(
+    recursion: Recursion, low: float, high: float, bound: float, tangent: bool = False
+) -> NormSurrogate | None:
     """Build the surrogate, or return None where series or degrees do not reach so far.
 
     Args:
@@ -77,21 +79,22 @@ def norm_surrogate(recursion: Recursion, low: float, high: float, bound: float) 
         low: least log of an inputs' part of a variance.
         high: the largest.
         bound: largest modulus of a cosine.
+        tangent: whether the entries are those of the tangent kernel.
     """
     parity = _PARITIES[recursion.parity]
-    ends = _entries(recursion, np.array([low, 0.5 * (low + high), high]), None).up_to(bound)
+    ends = _entries(recursion, tangent, np.array([low, 0.5 * (low + high), high]), None).up_to(bound)
     if ends is None:
         return None
     degree = next((k for k in _COSINE_DEGREES if _tail(_in_cosine(ends, bound, k, parity)) <= _TAIL), None)
     if degree is None:
         return None
     # The ends tell how many coefficients matter; at large variances there are many more.
-    most = tuple(layer.coefficients.shape[1] + _SPARE for layer in ends.layers)
-    between = _entries(recursion, _between(low, high), most).up_to(bound)
+    most = tuple(layer.coefficients.shape[1] + _SPARE for layer in (*ends.layers, *ends.slopes))
+    between = _entries(recursion, tangent, _between(low, high), most).up_to(bound)
     best = None
     for count in _NORM_DEGREES:
         s = 0.5 * (low + high) + 0.5 * (high - low) * chebyshev_nodes(count)
-        entries = _entries(recursion, s, most).up_to(bound)
+        entries = _entries(recursion, tangent, s, most).up_to(bound)
         if entries is None or between is None:
             break
         # One row of pairs shows most degrees that are too low.
@@ -110,16 +113,17 @@ def norm_surrogate(recursion: Recursion, low: float, high: float, bound: float) 
     return best if best is not None and best.error <= _USABLE else None
 
 
-def _entries(recursion: Recursion, s: Array, most: tuple[int, ...] | None) -> PairEntries:
+def _entries(recursion: Recursion, tangent: bool, s: Array, most: tuple[int, ...] | None) -> PairEntries:
     """Return the entries between rows of given log norms; bounds that are tried share them."""
-    return _entries_at(recursion, tuple(s.tolist()), most)
+    return _entries_at(recursion, tangent, tuple(s.tolist()), most)
 
 
 @lru_cache(maxsize=32)
-def _entries_at(recursion: Recursion, s: tuple[float, ...], most: tuple[int, ...] | None) -> PairEntries:
+def _entries_at(recursion: Recursion, tangent: bool, s: tuple[float, ...], most: tuple[int, ...] | None) -> PairEntries:
     inputs = np.exp(np.array(s))
     layers = row_variances(recursion, inputs)
-    return pair_entries(recursion, inputs, layers, diagonal_above(recursion, layers, inputs)[0], most)
+    diagonal = diagonal_of(recursion, layers, inputs, tangent)[0]
+    return pair_entries(recursion, inputs, layers, diagonal, tangent, most)
 
 
 def _in_cosine(entries: PairEntries, bound: float, degree: int, parity: int) -> Array:

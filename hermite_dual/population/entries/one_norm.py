@@ -14,7 +14,6 @@ from hermite_dual.population.entries.equilibrium_map import equilibrium_map
 from hermite_dual.population.entries.inputs import EQUAL_NORMS
 from hermite_dual.population.entries.recursion import Recursion
 from hermite_dual.population.entries.tangent_map import tangent_map
-from hermite_dual.population.entries.variances import layer_variances, row_variances
 
 
 def equal_norms(inputs: Array) -> bool:
@@ -69,15 +68,6 @@ class OneMap:
         far, near = self.table(np.array([end, end - self.rounding]))
         size = float(self.values[0].max() * self.values[1].max())
         self.error = max(self.error, size * (self.own_error + float(far - near)))
-
-
-def gram_variances(recursion: Recursion, inputs: Array) -> Array:
-    """Return `S_ii` with the bits that the Gram matrix has, for kernels that go with it."""
-    if recursion.homogeneous:
-        return layer_variances(recursion, 1.0)[-1] * inputs
-    if equal_norms(inputs):
-        return np.full_like(inputs, layer_variances(recursion, float(inputs.mean()))[-1])
-    return row_variances(recursion, inputs)[-1]
 
 
 def one_map(recursion: Recursion, inputs: Array, rounding: float, tangent: bool = False) -> OneMap:

@@ -6,6 +6,7 @@ import numpy as np
 
 from hermite_dual.arrays import Array, Indices, Mask
 from hermite_dual.numeric.mehler import EPS, FLOOR
+from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.recursion import Recursion
 from hermite_dual.population.entries.variances import coefficient_table
 
@@ -47,12 +48,14 @@ class PairEntries:
         inputs: square roots of the inputs' parts t_ii of the variances, shape (n,).
         scales: square roots of the kernel's diagonal, shape (n,).
         recursion: the layers.
+        slopes: the series of `kdot` in each layer where the kernel is the tangent kernel.
     """
 
     layers: tuple[LayerSeries, ...]
     inputs: Array
     scales: Array
     recursion: Recursion
+    slopes: tuple[LayerSeries, ...] = ()
 
     def at(self, rows: Indices, columns: Indices, t: Array) -> tuple[Array, Mask, list[float]]:
         """Evaluate entries.
@@ -69,7 +72,8 @@ class PairEntries:
 
         limit, weight = self.recursion.limit, self.recursion.weight
         covariance, resolved, largest = t, np.ones(t.shape, dtype=bool), []
-        for layer, rule in zip(self.layers, self.recursion.layers, strict=True):
+        tangent = t
+        for number, (layer, rule) in enumerate(zip(self.layers, self.recursion.layers, strict=True)):
             values = np.zeros_like(t)
             series_at(layer.coefficients, layer.roots, rows, columns, covariance, weight, values, not limit)
             if limit:
@@ -77,8 +81,17 @@ class PairEntries:
             rho = np.minimum(np.abs(covariance) / (layer.roots[rows] * layer.roots[columns]), 1.0)
             resolved &= layer.resolved(rows, columns, rho)
             largest.append(float(rho.max(initial=0.0)))
+            if self.slopes:
+                series, slope = self.slopes[number], np.zeros_like(t)
+                series_at(series.coefficients, layer.roots, rows, columns, covariance, weight, slope, True)
+                resolved &= series.resolved(rows, columns, rho)
+                tangent = (
+                    values + covariance * slope / (1.0 - weight * slope)
+                    if limit
+                    else rule.tangent_above(tangent, slope, values, t)
+                )
             covariance = values if limit or rule.is_kernel else rule.above(covariance, values, t)
-        return covariance, resolved, largest
+        return tangent if self.slopes else covariance, resolved, largest
 
     def up_to(self, cosine: float) -> "PairEntries | None":
         """Return the entries for cosines of modulus up to the one given; None where the series do not resolve them."""
@@ -86,7 +99,8 @@ class PairEntries:
         if not resolved.all():
             return None
         layers = tuple(layer.up_to(rho) for layer, rho in zip(self.layers, largest, strict=True))
-        return replace(self, layers=layers)
+        slopes = tuple(slope.up_to(rho) for slope, rho in zip(self.slopes, largest, strict=False))
+        return replace(self, layers=layers, slopes=slopes)
 
     def __call__(self, cosines: Array) -> Array:
         """Return `K_ij / sqrt(K_ii K_jj)` of all pairs at `t_ij / sqrt(t_ii t_jj)`, shape (n, n, K)."""
@@ -110,7 +124,12 @@ class PairEntries:
 
 
 def pair_entries(
-    recursion: Recursion, inputs: Array, layers: list[Array], diagonal: Array, most: tuple[int, ...] | None = None
+    recursion: Recursion,
+    inputs: Array,
+    layers: list[Array],
+    diagonal: Array,
+    tangent: bool = False,
+    most: tuple[int, ...] | None = None,
 ) -> PairEntries:
     """Return the entries between rows of given norms.
 
@@ -119,12 +138,16 @@ def pair_entries(
         inputs: inputs' parts t_ii of the variances, positive, shape (n,).
         layers: variances in each layer, shape (n,) each; at the fixed point alone for the limit.
         diagonal: that of the kernel, shape (n,).
-        most: number of coefficients in each layer that is enough, by default as many as there are.
+        tangent: whether the kernel is the tangent kernel.
+        most: number of coefficients that is enough, in each layer and then of each slope; by default all there are.
     """
-    tables = []
-    for k, (activation, variances) in enumerate(zip(recursion.activations, layers, strict=True)):
+    tables, phis = [], list(recursion.activations)
+    if tangent:
+        phis, layers = phis + [slope_of(phi) for phi in phis], layers + layers
+    for k, (activation, variances) in enumerate(zip(phis, layers, strict=True)):
         coefficients, tails = coefficient_table(activation, variances, None if most is None else most[k])
         moments = tails + np.sum(coefficients**2, axis=1)
         tails = np.maximum(np.where(tails <= 2.0 * FLOOR * moments, 0.0, tails / moments), FLOOR)
         tables.append(LayerSeries(np.sqrt(variances), coefficients, tails))
-    return PairEntries(tuple(tables), np.sqrt(inputs), np.sqrt(diagonal), recursion)
+    count, scales = len(recursion.layers), np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    return PairEntries(tuple(tables[:count]), np.sqrt(inputs), scales, recursion, tuple(tables[count:]))

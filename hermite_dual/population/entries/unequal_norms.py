@@ -8,29 +8,30 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hermite_dual.activation import Activation
-from hermite_dual.arrays import Array, Indices
+from hermite_dual.arrays import Array, Indices, Mask
 from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.kernel import integrated_kernel
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.kernel_slope import largest_slope
 from hermite_dual.population.entries.norm_surrogate import NormSurrogate, norm_surrogate
-from hermite_dual.population.entries.pair_entries import pair_entries
+from hermite_dual.population.entries.pair_entries import PairEntries, pair_entries
+from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.recursion import Recursion
-from hermite_dual.population.entries.variances import diagonal_above, row_variances
+from hermite_dual.population.entries.variances import diagonal_of, grid_range, row_variances
 
-_GRID = 16.0
-"""Ends of the range of log norms are rounded outwards to multiples of 1/16, so that new data find old surrogates."""
 _BOUNDS = (0.125, 0.25, 0.5, 0.75, 0.875, 0.9375, 0.96875, 0.984375, 0.9921875, 0.99609375, 1.0)
 _FEW = 128
 """Up to this many rows each has a series of its own."""
 _SERIES = 16.0 * EPS
 """Rounding of a series, relative to the diagonal."""
 _MAX_STEPS = 200
+Pairs = tuple[Indices, Indices]
+"""Rows and columns."""
 
 
 @dataclass(eq=False)
 class UnequalNorms:
-    """The map from inner products to Gram entries for rows of given norms.
+    """The map from inner products to Gram entries, or those of the tangent kernel, for rows of given norms.
 
     Attributes:
         variances: `S_ii`, shape (n,).
@@ -42,18 +43,25 @@ class UnequalNorms:
     inputs: Array
     rounding: float
     layers: list[Array]
+    tangent: bool = False
     variances: Array = field(init=False)
     diagonal: Array = field(init=False)
     error: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.variances = self.layers[-1]
-        self.diagonal, relative = diagonal_above(self.recursion, self.layers, self.inputs)
+        self.diagonal, relative = diagonal_of(self.recursion, self.layers, self.inputs, self.tangent)
         self.error = self._slack = relative * float(self.diagonal.max())
         self._factors = 1.0 / np.sqrt(self.inputs)
 
     def apply_symmetric(self, matrix: Array, shift: float) -> None:
         """Turn the upper triangle of inner products into the Gram matrix, in place."""
+        from hermite_dual.numeric.jit import threads_for
+
+        with threads_for(matrix.size):
+            self._apply_symmetric(matrix, shift)
+
+    def _apply_symmetric(self, matrix: Array, shift: float) -> None:
         from hermite_dual.numeric.gram_kernels import mirror
         from hermite_dual.numeric.separable_kernels import apply_separable, largest_cosines
 
@@ -106,12 +114,10 @@ class UnequalNorms:
         """Return the surrogate for the smallest bound above the largest cosine, or for the largest bound there is."""
         if len(self.inputs) <= _FEW:
             return None
-        s = np.log(self.inputs)
-        low, high = np.floor(_GRID * s.min()) / _GRID, np.ceil(_GRID * s.max()) / _GRID
-        high = max(high, low + 1.0 / _GRID)
+        low, high = grid_range(np.log(self.inputs))
         wanted = next((k for k, bound in enumerate(_BOUNDS) if bound >= largest), len(_BOUNDS) - 1)
         for bound in _BOUNDS[wanted::-1]:
-            surrogate = norm_surrogate(self.recursion, float(low), float(high), bound)
+            surrogate = norm_surrogate(self.recursion, low, high, bound, self.tangent)
             if surrogate is not None:
                 rounding = surrogate.slope * (self.rounding + 4.0 * EPS)
                 error = float(self.diagonal.max()) * (surrogate.error + rounding)
@@ -131,17 +137,45 @@ class UnequalNorms:
         """Return entries from the series, and from quadrature where it is not resolved."""
         used, index = np.unique(np.concatenate([rows, columns]), return_inverse=True)
         layers = [layer[used] for layer in self.layers]
-        few = pair_entries(self.recursion, self.inputs[used], layers, self.diagonal[used])
-        values, resolved, _ = few.at(index[: rows.size], index[rows.size :], t)
-        slope = self._slope()
-        room = max(1.0 - self.recursion.weight * slope, EPS)
-        error = (slope * self.rounding * float(self.inputs.max()) + _SERIES * float(self.diagonal.max())) / room
+        few = pair_entries(self.recursion, self.inputs[used], layers, self.diagonal[used], self.tangent)
+        pairs = index[: rows.size], index[rows.size :]
+        values, resolved, _ = few.at(*pairs, t)
+        error = 0.0
         if not resolved.all():
             left = np.flatnonzero(~resolved)
-            values[left], added = self._integrated(rows[left], columns[left], t[left], values[left])
-            error += added
+            values[left], error = self._integrated(rows[left], columns[left], t[left], values[left])
+        if self.tangent:
+            error += self._tangent_passed(few, pairs, (rows, columns), t, values, resolved)
+        else:
+            error += self._passed()
         self.error = max(self.error, error + self._slack)
         return values
+
+    def _passed(self) -> float:
+        """What inner products' errors and the roundings of series make of an entry."""
+        slope = self._slope()
+        room = max(1.0 - self.recursion.weight * slope, EPS)
+        return (slope * self.rounding * float(self.inputs.max()) + _SERIES * float(self.diagonal.max())) / room
+
+    def _tangent_passed(
+        self, few: PairEntries, at: Pairs, pairs: Pairs, t: Array, values: Array, resolved: Mask
+    ) -> float:
+        """The same of the tangent kernel, whose slope is infinite at perfect correlation where phi has kinks.
+
+        The change under such an error is taken at the pair that is closest to it, and at the closest unresolved one.
+        """
+        cosines = np.abs(t) * self._factors[pairs[0]] * self._factors[pairs[1]]
+        near = t - np.copysign((self.rounding + 4.0 * EPS) * np.sqrt(self.inputs[pairs[0]] * self.inputs[pairs[1]]), t)
+        changed = 0.0
+        for some in (resolved, ~resolved):
+            if not some.any():
+                continue
+            k = np.flatnonzero(some)[[np.argmax(cosines[some])]]
+            moved = few.at(at[0][k], at[1][k], near[k])[0]
+            if not resolved[k[0]]:
+                moved = self._integrated(pairs[0][k], pairs[1][k], near[k], moved)[0]
+            changed = max(changed, float(abs(moved[0] - values[k[0]])))
+        return changed + _SERIES * float(self.diagonal.max())
 
     def _slope(self) -> float:
         """How much of an error of an inner product arrives in an entry: L^2 in the limit, where there is such an L."""
@@ -162,24 +196,30 @@ class UnequalNorms:
                 _fixed_point(phi, weight, growth, float(q1), float(q2), float(at), float(start))
                 for q1, q2, at, start in zip(*pairs[0], t, near, strict=True)
             ]
+            if self.tangent:
+                solved = [
+                    _tangent_limit(phi, weight, float(q1), float(q2), float(at), *entry)
+                    for q1, q2, at, entry in zip(*pairs[0], t, solved, strict=True)
+                ]
         else:
             solved = [
-                _layers(self.recursion, variances, float(at))
+                _layers(self.recursion, variances, float(at), self.tangent)
                 for variances, at in zip(np.moveaxis(np.array(pairs), -1, 0), t, strict=True)
             ]
         values, errors = np.array(solved).T
         return values, float(errors.max())
 
 
-def unequal_norms(recursion: Recursion, inputs: Array, rounding: float) -> UnequalNorms:
+def unequal_norms(recursion: Recursion, inputs: Array, rounding: float, tangent: bool = False) -> UnequalNorms:
     """Return the entries' map for rows of given norms.
 
     Args:
         recursion: the layers.
         inputs: inputs' parts t_ii of the variances, positive, shape (n,).
         rounding: relative error of the inner products.
+        tangent: whether the entries are those of the tangent kernel.
     """
-    return UnequalNorms(recursion, inputs, rounding, row_variances(recursion, inputs))
+    return UnequalNorms(recursion, inputs, rounding, row_variances(recursion, inputs), tangent)
 
 
 def _beyond(
@@ -232,14 +272,31 @@ def _fixed_point(
     )
 
 
-def _layers(recursion: Recursion, pairs: Array, t: float) -> tuple[float, float]:
+def _tangent_limit(
+    activation: Activation, weight: float, q1: float, q2: float, t: float, value: float, error: float
+) -> tuple[float, float]:
+    """Return the tangent kernel's entry of the limit and its error, from those of the kernel."""
+    limit = float(np.sqrt(q1) * np.sqrt(q2))
+    covariance = min(limit, max(-limit, weight * value + t))
+    slope, slope_error = integrated_kernel(slope_of(activation), q1, q2, covariance)
+    room = max(1.0 - weight * slope, EPS)
+    return value + covariance * slope / room, error / room + abs(covariance) * slope_error / room**2
+
+
+def _layers(recursion: Recursion, pairs: Array, t: float, tangent: bool) -> tuple[float, float]:
     """Return the entry after all layers, of which `pairs` are the variances, shape (layers, 2), and its error."""
     covariance, error = t, 0.0
+    entry, entry_error = t, 0.0
     for layer, (q1, q2) in zip(recursion.layers, pairs.tolist(), strict=True):
         limit = float(np.sqrt(q1) * np.sqrt(q2))
         covariance = min(limit, max(-limit, covariance))
         value, added = integrated_kernel(layer.activation, q1, q2, covariance)
         slope = largest_slope(layer.activation, np.array([q1, q2])) if error else 0.0
         error = layer.weight * added + (layer.carry + layer.weight * slope) * error
+        if tangent:
+            slope, added = integrated_kernel(slope_of(layer.activation), q1, q2, covariance)
+            passed = layer.weight * (added * abs(entry) + abs(slope) * entry_error)
+            entry_error = passed + layer.carry * entry_error + error
+            entry = layer.tangent_above(entry, slope, value, t)
         covariance = layer.above(covariance, value, t)
-    return covariance, error
+    return (entry, entry_error) if tangent else (covariance, error)

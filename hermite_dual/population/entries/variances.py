@@ -1,7 +1,9 @@
 """Variances at the fixed point, and coefficients at many variances, of an infinitely wide model."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -9,9 +11,10 @@ from scipy.optimize import brentq
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.errors import AccuracyError, ConvergenceError, NotIntegrableError
-from hermite_dual.numeric.chebyshev import chebyshev_nodes, interpolate
+from hermite_dual.numeric.chebyshev import PiecewiseChebyshev, chebyshev_nodes, interpolate
 from hermite_dual.numeric.gaussian import coefficients, second_moment
 from hermite_dual.numeric.mehler import EPS, hermite_series
+from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.population.entries.recursion import LayerRule, Recursion
 
 _FEW = 48
@@ -21,6 +24,8 @@ _SUNK = 0.5 * EPS
 """Size of coefficients, relative to all, that no kernel notices."""
 _TABLE_DEGREES = (15, 31, 63)
 """Degrees tried for coefficients as functions of log(q); beyond, each variance is integrated by itself."""
+_GRID = 16.0
+"""Ends of ranges of logarithms are multiples of 1/16."""
 LARGEST_VARIANCE = 1e280
 """Beyond it squares of variances overflow."""
 _ROOT_TOLERANCE = 4.0 * np.finfo(np.float64).eps
@@ -40,6 +45,12 @@ def moments(activation: Activation, variances: Array) -> Array:
 
 def moments_with_error(activation: Activation, variances: Array) -> tuple[Array, float]:
     """Return `E[phi(sqrt(q) Z)^2]` for each variance, and the relative error that interpolation adds, an estimate."""
+    if activation.shape.homogeneous:
+        return moment(activation, 1.0) * variances, 0.0
+    if variances.size > _FEW and variances.min() > 0.0 and np.ptp(variances) > 0.0:
+        fit = _moments_between(activation, *grid_range(np.log(variances)))
+        if fit is not None:
+            return fit(variances), fit.fitted.error
     return on_distinct_with_error(lambda q: moment(activation, q), variances, activation.coarseness)
 
 
@@ -86,6 +97,26 @@ def diagonal_above(recursion: Recursion, layers: list[Array], inputs: Array) -> 
     if recursion.limit or last.is_kernel:
         return kernel, relative
     return np.asarray(last.above(layers[-1], kernel, inputs)), relative
+
+
+def diagonal_of(recursion: Recursion, layers: list[Array], inputs: Array, tangent: bool) -> tuple[Array, float]:
+    """Return the diagonal of the kernel as `diagonal_above`, or that of the tangent kernel."""
+    return (_tangent_diagonal if tangent else diagonal_above)(recursion, layers, inputs)
+
+
+def _tangent_diagonal(recursion: Recursion, layers: list[Array], inputs: Array) -> tuple[Array, float]:
+    tangent, largest = inputs, 0.0
+    for layer, variances in zip(recursion.layers, layers, strict=True):
+        kernel, relative = moments_with_error(layer.activation, variances)
+        slope, slope_relative = moments_with_error(slope_of(layer.activation), variances)
+        if recursion.limit:
+            room = 1.0 - layer.weight * slope
+            tangent = kernel + layer.own(kernel, inputs) * slope / room
+            largest = relative + slope_relative / float(room.min())
+        else:
+            tangent = np.asarray(layer.tangent_above(tangent, slope, kernel, inputs))
+            largest += relative + slope_relative
+    return tangent, largest
 
 
 def _variances_above(recursion: Recursion, number: int, layer: LayerRule, below: Array, inputs: Array) -> Array:
@@ -151,24 +182,62 @@ def on_distinct_with_error(
 ) -> tuple[Array, float]:
     """Return the function at each positive argument, and the largest relative deviation seen of an interpolant."""
     distinct, index = np.unique(arguments, return_inverse=True)
-    ends = [function(float(argument)) for argument in distinct[[0, -1]]]
-    if distinct.size <= _FEW or not min(ends) > 0.0:
-        values = np.array([function(float(argument)) for argument in distinct])
-        return values[index].reshape(arguments.shape), 0.0
-    # In logarithms, so that small variances are as accurate, relatively, as large ones; less the power through both
-    # ends, and around the middle, so that the numbers interpolated are small and so are their roundings.
-    middle = float(np.sqrt(distinct[0]) * np.sqrt(distinct[-1]))
-    low, high = np.log(distinct[[0, -1]] / middle)
+    first, last = float(distinct[0]), float(distinct[-1])
+    fit = _power_fit(function, first, last, coarseness) if distinct.size > _FEW else None
+    if fit is None:
+        values, error = np.array([function(float(argument)) for argument in distinct]), 0.0
+    else:
+        values, error = fit(distinct), fit.fitted.error
+    return np.asarray(values[index]).reshape(arguments.shape), error
+
+
+@dataclass(frozen=True, eq=False)
+class _PowerFit:
+    """`size (q / middle)^power exp(fitted(log(q / middle)))`.
+
+    In logarithms small values are as accurate, relatively, as large ones; less the power through both ends, and around
+    the middle, the numbers interpolated are small and so are their roundings.
+    """
+
+    middle: float
+    size: float
+    power: float
+    fitted: PiecewiseChebyshev
+
+    def __call__(self, arguments: Array) -> Array:
+        ratios = arguments / self.middle
+        return np.asarray(self.size * ratios**self.power * np.exp(self.fitted(np.log(ratios))))
+
+
+def _power_fit(function: Callable[[float], float], first: float, last: float, coarseness: float) -> _PowerFit | None:
+    """Interpolate a function between two arguments; None where it is not positive at them."""
+    ends = function(first), function(last)
+    if not min(ends) > 0.0:
+        return None
+    middle = float(np.sqrt(first) * np.sqrt(last))
+    low, high = np.log(first / middle), np.log(last / middle)
     power = float(np.log(ends[1] / ends[0]) / (high - low))
     size = function(middle)
 
     def relative(points: Array) -> Array:
         return np.array([np.log(function(middle * float(np.exp(point))) / size) - power * point for point in points])
 
-    fitted = interpolate(relative, float(low), float(high), coarseness * _TOLERANCE)
-    ratios = distinct / middle
-    values = size * ratios**power * np.exp(fitted(np.log(ratios)))
-    return np.asarray(values[index]).reshape(arguments.shape), fitted.error
+    return _PowerFit(middle, size, power, interpolate(relative, float(low), float(high), coarseness * _TOLERANCE))
+
+
+@lru_cache(maxsize=256)
+def _moments_between(activation: Activation, low: float, high: float) -> _PowerFit | None:
+    """Interpolate the second moment between two logarithms of variances; None where they lie too far out for it."""
+    ends = float(np.exp(low)), float(np.exp(high))
+    with suppress(AccuracyError, NotIntegrableError):
+        return _power_fit(lambda q: moment(activation, q), *ends, activation.coarseness)
+    return None
+
+
+def grid_range(logs: Array) -> tuple[float, float]:
+    """Return the ends of a range of logarithms, rounded outwards so that new data find old interpolants."""
+    low, high = np.floor(_GRID * logs.min()) / _GRID, np.ceil(_GRID * logs.max()) / _GRID
+    return float(low), float(max(high, low + 1.0 / _GRID))
 
 
 def coefficient_table(activation: Activation, variances: Array, most: int | None = None) -> tuple[Array, Array]:
