@@ -95,3 +95,10 @@ def test_a_row_of_zeros_under_a_later_bias_has_the_kernel_of_that_bias():
     assert theta.matrix[0, 1] == pytest.approx(float(0.81 * (slope * 0.09 + kernel) + 0.16), rel=1e-14)
     assert np.array_equal(theta.matrix, theta.matrix.T)
     assert np.isfinite(theta.estimated_error)
+
+
+def test_nothing_passes_a_constant_layer():
+    X = samples(6)
+    matrix = hd.MLP("x - x + 2", 1, WEIGHT, BIAS).ntk(X).matrix
+    assert np.allclose(matrix, 4.0 * WEIGHT**2 + BIAS**2, rtol=1e-14, atol=0.0)
+    assert not hd.MLP("x - x + 2", 1, WEIGHT, BIAS, readout=False).ntk(X).matrix.any()

@@ -147,7 +147,8 @@ def pair_entries(
     for k, (activation, variances) in enumerate(zip(phis, layers, strict=True)):
         coefficients, tails = coefficient_table(activation, variances, None if most is None else most[k])
         moments = tails + np.sum(coefficients**2, axis=1)
-        tails = np.maximum(np.where(tails <= 2.0 * FLOOR * moments, 0.0, tails / moments), FLOOR)
+        shares = tails / np.where(moments > 0.0, moments, 1.0)  # of a constant phi there is no phi'
+        tails = np.maximum(np.where(shares <= 2.0 * FLOOR, 0.0, shares), FLOOR)
         tables.append(LayerSeries(np.sqrt(variances), coefficients, tails))
     count, scales = len(recursion.layers), np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     return PairEntries(tuple(tables[:count]), np.sqrt(inputs), scales, recursion, tuple(tables[count:]))
