@@ -1,8 +1,9 @@
 """The dual kernel on arrays of variances and covariances that are all different.
 
-Where `phi(t x) = t^p phi(x)` the kernel is `(q1 q2)^(p/2)` times a table in the correlation. Elsewhere entries come
-from what gives those of a Gram matrix at unequal norms: a surrogate in both variances and the correlation, Mehler's
-series where it does not reach, quadrature, pair by pair, where that is not resolved.
+Where `phi(t x) = t^p phi(x)` the kernel is `(q1 q2)^(p/2)` times a table in the correlation. Elsewhere the closed form
+serves, where there is one and it does not cancel. What is left comes from what gives the entries of a Gram matrix at
+unequal norms: a surrogate in both variances and the correlation, Mehler's series where it does not reach, quadrature,
+pair by pair, where that is not resolved.
 
 Derivation: docs/theory/numerics.md, "The kernel".
 """
@@ -11,10 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hermite_dual.activation import Activation
-from hermite_dual.arrays import Array
+from hermite_dual.arrays import Array, Indices
 from hermite_dual.numeric.dual_table import dual_table
 from hermite_dual.numeric.kernel import checked_arguments, kernel_with_error, narrow_error
 from hermite_dual.numeric.mehler import EPS
+from hermite_dual.population.entries.form_kernel import LARGEST, SMALLEST, form_kernel
 from hermite_dual.population.entries.recursion import one_layer
 from hermite_dual.population.entries.unequal_norms import unequal_norms
 from hermite_dual.population.entries.variances import LARGEST_VARIANCE
@@ -36,19 +38,30 @@ def array_kernel(activation: Activation, q1: ArrayLike, q2: ArrayLike, c: ArrayL
     """
     v1, v2, covariance = checked_arguments(q1, q2, c)
     flat = np.stack([v1.ravel(), v2.ravel(), covariance.ravel()])
-    if not _many_pairs(flat) or flat[:2].max() > LARGEST_VARIANCE:
+    if not _many_pairs(flat):
         return kernel_with_error(activation, v1, v2, covariance)
     value, error = np.full(flat.shape[1], np.nan), np.full(flat.shape[1], np.inf)
-    inside = np.flatnonzero(flat[:2].min(axis=0) > _SMALLEST_VARIANCE)
     degree = activation.shape.scaling_degree
+    # A table in the correlation is faster than a form, but where phi jumps its argument's rounding counts.
+    form = form_kernel(activation) if degree is None or activation.jumps else None
+    if form is not None:
+        inside = _left(error, flat, SMALLEST, LARGEST)
+        value[inside], error[inside] = form(*flat[:, inside])
+    inside = _left(error, flat, _SMALLEST_VARIANCE, LARGEST_VARIANCE)
     if degree is not None:
         value[inside], error[inside] = _scaled(activation, degree, flat[:, inside])
-    elif inside.size:
+    elif inside.size > _FEW_PAIRS:
         value[inside], error[inside] = _in_pieces(activation, flat[:, inside])
     left = np.flatnonzero(~np.isfinite(error))
     if left.size:
         value[left], error[left] = kernel_with_error(activation, *flat[:, left])
     return value.reshape(v1.shape), error.reshape(v1.shape)
+
+
+def _left(error: Array, flat: Array, least: float, largest: float) -> Indices:
+    """Return the entries without a value whose variances lie in a range."""
+    inside = (flat[:2].min(axis=0) > least) & (flat[:2].max(axis=0) <= largest)
+    return np.flatnonzero(inside & ~np.isfinite(error))
 
 
 def _many_pairs(flat: Array) -> bool:
