@@ -148,6 +148,13 @@ class Activation(Shown):
         """Points around the places where the formula may vary fast, at which quadrature looks."""
         return feature_probes(self.expr, self.symbol)
 
+    @cached_property
+    def with_moved_constants(self) -> FloatFunction | None:
+        """The formula with its constants rounded another way, which shows what their rounding does; None without."""
+        if self.expr is None or self.parameters:
+            return None
+        return float_function(self.expr, self.symbol, repaired=False, moved=True)
+
     @property
     def coarseness(self) -> float:
         """How much coarser than float64 the arithmetic is that evaluates phi; 1 but for some Python functions."""

@@ -1,5 +1,6 @@
 """Vectorised float64 functions from expressions, without overflow where the value itself is representable."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -81,21 +82,18 @@ _MODULES: list[Any] = [
 
 
 def float_function(
-    expr: sp.Expr, symbol: sp.Symbol, removable: Sequence[float] = (), *, repaired: bool = True
+    expr: sp.Expr, symbol: sp.Symbol, removable: Sequence[float] = (), *, repaired: bool = True, moved: bool = False
 ) -> FloatFunction:
     """Return a function that evaluates `expr` on float64 arrays of any shape.
 
     Where the plain formula is not finite at a finite argument (overflow in an intermediate, 0/0 at a removable
     singularity) the point is evaluated again with 160 digits; what is then still not finite is returned as it is. So
     is every point within 0.25 of the places in `removable`, where the plain formula cancels. With `repaired=False` the
-    plain formula is left alone.
+    plain formula is left alone. With `moved` its constants are off by half a unit of the last place, this way and that,
+    as their rounding may put them.
     """
-    compiled = sp.lambdify(
-        symbol,
-        _float_constants(stable_form(_float_constants(expr, symbol, sp.oo)), symbol, _EXACT_INTEGERS),
-        modules=_MODULES,
-        cse=True,
-    )
+    in_floats = _float_constants(stable_form(_float_constants(expr, symbol, sp.oo)), symbol, _EXACT_INTEGERS)
+    compiled = sp.lambdify(symbol, _moved(in_floats) if moved else in_floats, modules=_MODULES, cse=True)
     repair = _repairer(expr, symbol)
 
     def evaluate(values: Array) -> Array:
@@ -125,6 +123,20 @@ def _float_constants(expr: sp.Expr, symbol: sp.Symbol, longest: sp.Expr | int) -
         value = sp.N(expr, 20)
         return value if value.is_Float else expr
     return expr.func(*(_float_constants(argument, symbol, longest) for argument in expr.args)) if expr.args else expr
+
+
+def _moved(expr: sp.Expr) -> sp.Expr:
+    """Return the expression with every constant that is rounded, exponents aside, multiplied by `1 +- 2^-53`."""
+    signs = itertools.cycle([1, -1, -1, 1, 1, 1, -1])  # of no period that terms of a polynomial have
+
+    def moved(node: sp.Basic) -> sp.Basic:
+        if node.is_Float or (node.is_Rational and not node.is_Integer):
+            return sp.Float(node, 40) * (1 + next(signs) * sp.Rational(1, 2**53))
+        if isinstance(node, sp.Pow):
+            return sp.Pow(moved(node.base), node.exp)
+        return node.func(*map(moved, node.args)) if isinstance(node, sp.Expr) and node.args else node
+
+    return moved(expr)
 
 
 def stable_form(expr: sp.Expr) -> sp.Expr:

@@ -220,7 +220,8 @@ def value_factor(activation: Activation, variance: float) -> float:
 
     The density is off by `z^2` eps of itself, kinks and sqrt(q) being rounded; beyond the usual `z^2 <= 4` that shows
     where phi vanishes inside many standard deviations. phi's own noise adds up like independent errors; four standard
-    deviations of the sum are counted.
+    deviations of the sum are counted. The rounding of phi's constants is the same at all nodes, and counts beyond the
+    usual where it cancels, as in polynomials of a high degree: four times what moving the constants does to the norm.
     """
     z, u, density, values = _check_rule(activation, variance)
     weighted = density * np.abs(values)
@@ -230,7 +231,23 @@ def value_factor(activation: Activation, variance: float) -> float:
     far = float(weighted @ (z * z)) / size
     # relative to the size before squares are taken, which underflow where phi vanishes far out
     noise_factor = float(np.linalg.norm(density * noise(activation, u) / size)) / _EPS
-    return max(far - 4.0, 0.0) + 4.0 * noise_factor
+    return (
+        max(far - 4.0, 0.0)
+        + 4.0 * noise_factor
+        + max(4.0 * _constants_factor(activation, u, density, values) - 4.0, 0.0)
+    )
+
+
+def _constants_factor(activation: Activation, u: Array, density: Array, values: Array) -> float:
+    """Return by how much moving the constants of phi moves it, in eps of its norm."""
+    moved = activation.with_moved_constants
+    if moved is None:
+        return 0.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        change = np.abs(moved(u) - values)
+    largest = float(np.abs(values).max())  # so that no square overflows
+    norm = np.sqrt(density @ np.square(values / largest))
+    return float(np.sqrt(density @ np.square(np.where(np.isfinite(change), change, 0.0) / largest)) / norm) / _EPS
 
 
 @lru_cache(maxsize=4096)

@@ -141,7 +141,8 @@ def kernel_of_pair(
         angle = np.arctan2(np.sqrt(gap[unresolved]), rho[unresolved])
         value[unresolved], error[unresolved] = surrogate(angle), slack
         unresolved[:] = False
-    if cancelling.sum() > _FEW:
+    # What is rounding of phi's own values, quadrature has as well.
+    if cancelling.sum() > _FEW or max(first.rounding, second.rounding) > _CANCELLATION:
         cancelling[:] = False
     for i in np.flatnonzero(unresolved | cancelling):
         better, estimate = iterated_kernel_with_error(activation, q1, q2, float(rho[i]), float(gap[i]), other)

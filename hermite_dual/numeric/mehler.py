@@ -83,7 +83,8 @@ def mehler_sum(first: HermiteSeries, second: HermiteSeries, rho: Array) -> tuple
     value = np.polynomial.polynomial.polyval(rho, a * b)
     remainder = size**count * np.sqrt(tails[0] * tails[1])
     off = [series.rounding * np.sqrt(series.second_moment) for series in (first, second)]
-    slack = np.abs(a) * off[1] + np.abs(b) * off[0]
+    # Where a coefficient vanishes, and its neighbours' roundings do not, the product of both is what is left.
+    slack = np.abs(a) * off[1] + np.abs(b) * off[0] + EPS * off[0] * off[1]
     terms = np.abs(a * b)
     # Four roundings of a term, two of rho in each of its r factors, and the slack of the coefficients.
     rounding = EPS * np.polynomial.polynomial.polyval(size, (4.0 + 2.0 * np.arange(count)) * terms + slack)

@@ -36,6 +36,8 @@ _NARROWEST_SCALE = 1e-3
 _MIN_WIDTH = 1e-40
 _DYADIC = 2.0 ** np.arange(-60, 54)
 _PROBES = np.unique(np.concatenate([-_DYADIC, np.arange(-2048, 2049) / 64.0 + 1e-4, _DYADIC]))
+_SUBNORMAL = 64 * 5e-324
+"""Below it values are a staircase of a few steps, which is no structure of the activation."""
 _MISSED = 1e-12
 """Deviation at a probe, relative to the envelope, that shows a structure between the nodes."""
 
@@ -124,7 +126,7 @@ def _window(activation: Activation, exponent: int) -> Array:
         size_here /= np.minimum(1.0, width / _NARROWEST_SCALE)
         allowed = activation.coarseness * _TAIL * size_here
         # Nodes are rounded; what phi makes of that is no structure of its own.
-        allowed += activation.coarseness * _EPS * outer * slopes
+        allowed += activation.coarseness * _EPS * outer * slopes + _SUBNORMAL
         floor = np.maximum(
             activation.coarseness * _MIN_RELATIVE_WIDTH * np.minimum(np.abs(low), np.abs(high)), _MIN_WIDTH
         )
@@ -138,7 +140,7 @@ def _window(activation: Activation, exponent: int) -> Array:
         deviations = _deviations(activation, probes, low, width, values)
         # Noise deviates hardly more than the tails do.
         missed = deviations > np.maximum(
-            activation.coarseness * (_MISSED * size_here + _EPS * outer * slopes), 100.0 * tails
+            activation.coarseness * (_MISSED * size_here + _EPS * outer * slopes) + _SUBNORMAL, 100.0 * tails
         )
         split |= missed & (width > 2.0 * floor)
         low, high = low[split], high[split]
