@@ -45,11 +45,20 @@ class GradedTable:
             increasing u first, then those of x < 0.
         centre: of the polynomial in x on [-1/2, 1/2], shape (30,).
         error: largest deviation between the nodes.
+        errors: the same up to each piece, by increasing u, and in the centre, shape (PIECES,).
     """
 
     coefficients: Array
     centre: Array
     error: float
+    errors: Array
+
+    def error_up_to(self, x: float) -> float:
+        """Return the largest deviation at points of modulus up to x."""
+        if x <= CENTRE:
+            return float(self.errors[-1])
+        bits = np.array([1.0 - min(x, 1.0)]).view(np.int64)[0]
+        return float(self.errors[max(0, min(int(bits >> SHIFT) - FIRST - 1, PIECES - 1))])
 
     def __call__(self, x: Array) -> Array:
         """Return the function at points of [-1, 1]; those outside count as +-1."""
@@ -117,11 +126,13 @@ def graded_table(function: Callable[[Array, Array], Array]) -> GradedTable:
     constant = local[DEGREE // 2].copy()
     powers = _monomials(DEGREE) @ chebyshev_coefficients(local - constant)
     powers[0] += constant
-    error = np.abs(_OFF_NODES[:, None] ** np.arange(DEGREE + 1) @ powers - checks.reshape(-1, _OFF_NODES.size).T).max()
+    deviations = np.abs(_OFF_NODES[:, None] ** np.arange(DEGREE + 1) @ powers - checks.reshape(-1, _OFF_NODES.size).T)
+    by_piece = np.append(deviations.max(axis=0).reshape(2, -1).max(axis=0), centre_error)
+    errors = np.maximum.accumulate(by_piece[::-1])[::-1]
     table = np.zeros((2, PIECES, DEGREE + 1))
     table[:, 0, 0] = at_ends
     table[:, 1:] = np.moveaxis(powers, 0, -1).reshape(2, PIECES - 1, DEGREE + 1)
-    return GradedTable(table.reshape(2 * PIECES, DEGREE + 1), centre, max(float(error), centre_error))
+    return GradedTable(table.reshape(2 * PIECES, DEGREE + 1), centre, float(errors[0]), errors)
 
 
 def _centre(values: Array) -> tuple[Array, float]:

@@ -87,7 +87,7 @@ def stored_gram(
     if model.depth != 0 and variances.any():
         check_variances(variances, facts.zero)  # before anything is written
     folder = open_folder(out, _key(model, samples, facts, size, dtype))
-    entries = entries_for(model, variances, facts.zero)
+    entries = entries_for(model, variances, facts.zero, everywhere=True)
     narrow = 0.0 if model.depth == 0 else narrow_error(model.recursion, variances)
     file, scaled = file_of(samples)
     if file is None and not (finished and client is None):

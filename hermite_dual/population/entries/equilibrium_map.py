@@ -57,12 +57,20 @@ def equilibrium_map(recursion: Recursion, top: float) -> CosineMap:
             return covariance
 
         table = graded_table(composed)
-        error = 0.0
-        for layer, dual, variance in zip(layers, duals, variances, strict=True):
-            # nowhere does the dual change faster than at 1
-            ends = dual(np.array([1.0, 1.0 - min(1.0, error / variance + 4.0 * EPS)]))
-            error = layer.carry * error + layer.weight * (dual.error + float(ends[0] - ends[1]))
-        error += table.error + 4.0 * EPS * diagonal
+
+        def inside(cosine: float) -> float:
+            inner = covariance = top * cosine
+            error = 0.0
+            for layer, dual, variance in zip(layers, duals, variances, strict=True):
+                # a power series with non-negative coefficients, which up to a correlation changes fastest there
+                moved = min(1.0, error / variance + 4.0 * EPS)
+                furthest = min(1.0, covariance / variance + moved)
+                value, end, before = dual(np.array([covariance / variance, furthest, furthest - moved]))
+                error = layer.carry * error + layer.weight * (dual.error + float(end - before))
+                covariance = layer.above(covariance, float(value), inner)
+            return error + table.error_up_to(cosine) + 4.0 * EPS * diagonal
+
+        return CosineMap(top, table, q, diagonal, inside(1.0), inside)
     return CosineMap(top, table, q, diagonal, error)
 
 

@@ -43,7 +43,7 @@ def kernel_gram(
     inputs = np.diagonal(inner).copy()
     if goes_by_layers(recursion, inputs):
         return _by_layers(recursion, inner, rounding)
-    entries = kernel_entries(recursion, inputs, inputs == 0.0, rounding, smooth)
+    entries = kernel_entries(recursion, inputs, inputs == 0.0, rounding, smooth and not recursion.jumps)
     matrix = inner.copy()
     entries.apply_symmetric(matrix, 0.0)
     np.fill_diagonal(matrix, entries.diagonal)

@@ -92,16 +92,19 @@ class Model(Shown):
         return inner
 
 
-def entries_for(model: Model, inputs: Array, zero: Mask) -> GramEntries:
+def entries_for(model: Model, inputs: Array, zero: Mask, everywhere: bool = False) -> GramEntries:
     """Return the map from inner products to entries.
 
     Args:
         model: activation, scales and depth.
         inputs: inputs' parts of the variances, shape (n,).
         zero: which rows are zero without a bias, shape (n,).
+        everywhere: whether errors up to cosine 1 are asked for also where phi jumps, which may be far larger than those
+            of the entries; where blocks are kept from an earlier run, nobody counts theirs.
     """
     if model.depth == 0:
         return ConstantEntries(np.zeros_like(inputs), np.zeros_like(inputs), 0.0)
     if model.sigma_u == 0.0 and not inputs.any():
         zero = np.ones_like(zero)
-    return kernel_entries(model.recursion, inputs, zero, model.rounding)
+    smooth = everywhere or not model.recursion.jumps
+    return kernel_entries(model.recursion, inputs, zero, model.rounding, smooth)

@@ -1,8 +1,11 @@
 """Kernels of which one map of the cosine gives all entries: at equal norms, and of homogeneous activations at any.
 
+A first layer that is homogeneous of degree 0, such as sign, sees correlations alone.
+
 Derivation: docs/theory/numerics.md, "Gram matrices".
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +26,7 @@ def equal_norms(inputs: Array) -> bool:
 
 def has_one_map(recursion: Recursion, inputs: Array) -> bool:
     """Whether one map of the cosine gives all entries for rows with these parts of the variances."""
-    return equal_norms(inputs) or recursion.homogeneous
+    return equal_norms(inputs) or recursion.homogeneous or recursion.forgets_norms
 
 
 @dataclass(eq=False)
@@ -36,7 +39,7 @@ class OneMap:
         values: v and w, shape (n,).
         variances: `S_ii`, shape (n,).
         diagonal: `K_ii`, shape (n,).
-        own_error: estimated error of f.
+        own_error: estimated error of f up to a modulus of its argument.
         rounding: error of its argument.
         error: estimated error of the entries computed so far, what the rounding of inner products adds included.
     """
@@ -46,7 +49,7 @@ class OneMap:
     values: Factors
     variances: Array
     diagonal: Array
-    own_error: float
+    own_error: Callable[[float], float]
     rounding: float
     error: float = 0.0
 
@@ -67,11 +70,11 @@ class OneMap:
         end = min(largest + self.rounding, 1.0)
         far, near = self.table(np.array([end, end - self.rounding]))
         size = float(self.values[0].max() * self.values[1].max())
-        self.error = max(self.error, size * (self.own_error + float(far - near)))
+        self.error = max(self.error, size * (self.own_error(end) + float(far - near)))
 
 
 def one_map(recursion: Recursion, inputs: Array, rounding: float, tangent: bool = False) -> OneMap:
-    """Return the entries' map at equal norms, or of homogeneous activations at any.
+    """Return the entries' map at equal norms, or of homogeneous activations of degree 1 or 0 at any.
 
     Args:
         recursion: the layers.
@@ -80,12 +83,18 @@ def one_map(recursion: Recursion, inputs: Array, rounding: float, tangent: bool 
         tangent: whether the entries are those of the tangent kernel.
     """
     make = tangent_map if tangent else equilibrium_map
-    ones = np.ones_like(inputs)
+    ones, roots = np.ones_like(inputs), np.sqrt(inputs)
     if recursion.homogeneous:
-        built, roots = make(recursion, 1.0), np.sqrt(inputs)
+        built = make(recursion, 1.0)
         sizes, arguments, values = inputs, (1.0 / roots, 1.0 / roots), (roots, roots)
+        variances = built.variance * sizes
+    elif recursion.forgets_norms and not equal_norms(inputs):
+        built = make(recursion, 1.0)
+        sizes, arguments, values = ones, (1.0 / roots, 1.0 / roots), (ones, ones)
+        variances = inputs if recursion.depth == 1 else built.variance * ones
     else:
         built = make(recursion, float(inputs.mean()))
         sizes, arguments, values = ones, (ones / built.top, ones), (ones, ones)
-    variances, diagonal = built.variance * sizes, built.diagonal * sizes
-    return OneMap(built.table, arguments, values, variances, diagonal, built.error, rounding + 4.0 * EPS)
+        variances = built.variance * sizes
+    diagonal = built.diagonal * sizes
+    return OneMap(built.table, arguments, values, variances, diagonal, built.error_up_to, rounding + 4.0 * EPS)

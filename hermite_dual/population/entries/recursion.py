@@ -106,6 +106,17 @@ class Recursion:
         return all(layer.activation.shape.homogeneous and not layer.bias for layer in self.layers)
 
     @property
+    def jumps(self) -> bool:
+        """Whether an activation does, so that the kernel is infinitely steep at cosine 1."""
+        return any(activation.jumps for activation in self.activations)
+
+    @property
+    def forgets_norms(self) -> bool:
+        """Whether correlations alone count: a first `phi(s x) = phi(x)`, s > 0, and no inputs carried past it."""
+        carried = self.limit or self.layers[0].carry or any(layer.inputs for layer in self.layers)
+        return not carried and self.layers[0].activation.shape.scaling_degree == 0
+
+    @property
     def parity(self) -> str | None:
         """Whether the kernel is an odd or even function of the cosine, "odd" or "even"."""
         first = self.layers[0]
