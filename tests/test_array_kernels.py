@@ -53,6 +53,17 @@ def test_arrays_agree_with_entries_one_by_one(name):
     assert errors.max() < 1e-11
 
 
+@pytest.mark.parametrize(("name", "low", "high"), [("silu", -4, 0), ("tanh", -0.5, 0.5)])
+def test_tables_agree_with_series(name, low, high):
+    q1, q2, c = triples(6, low, high)
+    k = hd.dual(name)
+    values, errors = k.kernel(q1, q2, c, return_error=True)
+    expected, slack = kernel_with_error(k.activation, q1[:40], q2[:40], c[:40])
+    assert (np.abs(values[:40] - expected) <= errors[:40] + slack).all()
+    scale = np.sqrt(k.variance_map(q1)) * np.sqrt(k.variance_map(q2))
+    assert (errors <= 1e-13 * scale).all()
+
+
 def test_kinks_near_correlation_one_have_proven_values():
     q1, q2, c = triples(3, -1, 1)
     c *= 1 - 2.0**-52  # exactly within the bounds

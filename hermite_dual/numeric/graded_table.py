@@ -124,7 +124,7 @@ def graded_table(function: Callable[[Array, Array], Array]) -> GradedTable:
     local = np.moveaxis(nodes, -1, 0).reshape(DEGREE + 1, -1)
     # Differences on a piece are small: so are the roundings of all but the first coefficient.
     constant = local[DEGREE // 2].copy()
-    powers = _monomials(DEGREE) @ chebyshev_coefficients(local - constant)
+    powers = monomials(DEGREE) @ chebyshev_coefficients(local - constant)
     powers[0] += constant
     deviations = np.abs(_OFF_NODES[:, None] ** np.arange(DEGREE + 1) @ powers - checks.reshape(-1, _OFF_NODES.size).T)
     by_piece = np.append(deviations.max(axis=0).reshape(2, -1).max(axis=0), centre_error)
@@ -138,14 +138,14 @@ def graded_table(function: Callable[[Array, Array], Array]) -> GradedTable:
 def _centre(values: Array) -> tuple[Array, float]:
     """Return the polynomial in x in the centre from values at 0, at its nodes and between them, and its error there."""
     nodes, checks = values[1 : _CENTRE_NODES + 1], values[_CENTRE_NODES + 1 :]
-    scaled = _monomials(CENTRE_DEGREE) @ chebyshev_coefficients(nodes - values[0])[: CENTRE_DEGREE + 1]
+    scaled = monomials(CENTRE_DEGREE) @ chebyshev_coefficients(nodes - values[0])[: CENTRE_DEGREE + 1]
     # Uncorrelated samples get the value at 0 to the last bit, an odd function's zero above all.
     scaled[0] = values[0]
     error = np.abs(np.polynomial.polynomial.polyval(_OFF_CENTRE_NODES, scaled) - checks).max()
     return scaled / CENTRE ** np.arange(CENTRE_DEGREE + 1), float(error)
 
 
-def _monomials(degree: int) -> Array:
+def monomials(degree: int) -> Array:
     """Return the matrix from Chebyshev to monomial coefficients."""
     matrix = np.zeros((degree + 1, degree + 1))
     for r in range(degree + 1):

@@ -145,6 +145,64 @@ def separable_pairs(
 
 
 @kernel
+def tabulated_pairs(
+    variances: tuple[Array, Array],
+    x: Array,
+    pieces: tuple[Array, float, float],
+    signs: Array,
+    ranks: Ranks,
+    parity: int,
+) -> tuple[Array, Array]:
+    """Return `f_ij(x)`, as `separable_pairs` does, and products of scales, for rows and columns of any variances.
+
+    Args:
+        variances: of the row and of the column of each entry, shape (m,) each.
+        x: arguments, shape (m,), within [-1, 1].
+        pieces: monomial coefficients on equal pieces in the variances' logarithm, lowest degree first, shape
+            (pieces, 8, R + 1), the last column that of the scale; the left end of the first; pieces per unit.
+        signs: shape (R,).
+        ranks: number of terms of each degree, their sum R.
+        parity: 0, 1 (even) or -1 (odd).
+    """
+    table, low, density = pieces
+    values, scales = np.empty_like(x), np.empty_like(x)
+    count = signs.size
+    blocks = (x.size + _BLOCK - 1) // _BLOCK
+    for block in prange(blocks):
+        first, second = np.empty(count + 1), np.empty(count + 1)
+        for i in range(block * _BLOCK, min(x.size, (block + 1) * _BLOCK)):
+            _at_piece(table, (np.log(variances[0][i]) - low) * density, first)
+            _at_piece(table, (np.log(variances[1][i]) - low) * density, second)
+            scales[i] = first[count] * second[count]
+            for term in range(count):
+                first[term] *= signs[term] * second[term]
+            y = 2.0 * x[i] if parity == 0 else 4.0 * x[i] * x[i] - 2.0
+            later, latest, term = 0.0, 0.0, count
+            for k in range(ranks.size - 1, -1, -1):
+                coefficient = 0.0
+                for _ in range(ranks[k]):
+                    term -= 1
+                    coefficient += first[term]
+                half = 1.0 if k else 0.5
+                later, latest = coefficient + half * y * later - latest, later
+            values[i] = later * x[i] if parity == -1 else later
+    return values, scales
+
+
+@fused_helper
+def _at_piece(table: Array, position: float, values: Array) -> None:
+    """Evaluate all columns at a point, in units of a piece from the left end of the first."""
+    piece = min(max(int(position), 0), table.shape[0] - 1)
+    t = 2.0 * (position - piece) - 1.0
+    rows = table[piece]
+    for j in range(values.size):
+        values[j] = rows[6, j] + t * rows[7, j]
+    for degree in range(4, -2, -2):
+        for j in range(values.size):
+            values[j] = (values[j] * t + rows[degree + 1, j]) * t + rows[degree, j]
+
+
+@kernel
 def largest_cosines(matrix: Array, factors: Array, shift: float) -> Array:
     """Return the largest `|t_ij + shift| factors_i factors_j` of each row of the upper triangle off the diagonal."""
     n = matrix.shape[0]

@@ -17,6 +17,7 @@ from hermite_dual.numeric.dual_table import dual_table
 from hermite_dual.numeric.kernel import checked_arguments, kernel_with_error, narrow_error
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.form_kernel import LARGEST, SMALLEST, form_kernel
+from hermite_dual.population.entries.pair_table import pair_table
 from hermite_dual.population.entries.recursion import one_layer
 from hermite_dual.population.entries.unequal_norms import unequal_norms
 from hermite_dual.population.entries.variances import LARGEST_VARIANCE
@@ -51,7 +52,10 @@ def array_kernel(activation: Activation, q1: ArrayLike, q2: ArrayLike, c: ArrayL
     if degree is not None:
         value[inside], error[inside] = _scaled(activation, degree, flat[:, inside])
     elif inside.size > _FEW_PAIRS:
-        value[inside], error[inside] = _in_pieces(activation, flat[:, inside])
+        value[inside], error[inside] = _from_table(activation, flat[:, inside])
+        inside = _left(error, flat, _SMALLEST_VARIANCE, LARGEST_VARIANCE)
+        if inside.size > _FEW_PAIRS:
+            value[inside], error[inside] = _in_pieces(activation, flat[:, inside])
     left = np.flatnonzero(~np.isfinite(error))
     if left.size:
         value[left], error[left] = kernel_with_error(activation, *flat[:, left])
@@ -80,6 +84,19 @@ def _scaled(activation: Activation, degree: int, flat: Array) -> tuple[Array, Ar
     moved = np.abs(values - dual(rho - np.copysign(4.0 * EPS, rho)))
     scale = root**degree
     return scale * values, scale * (dual.error + moved + (2.0 + degree) * EPS * np.abs(values))
+
+
+def _from_table(activation: Activation, flat: Array) -> tuple[Array, Array]:
+    """Return values and errors from the surrogate, infinite beyond its correlations."""
+    cosines = flat[2] / (np.sqrt(flat[0]) * np.sqrt(flat[1]))
+    table = pair_table(activation, float(flat[:2].min()), float(flat[:2].max()), float(np.abs(cosines).max()))
+    if table is None:
+        return np.full(cosines.size, np.nan), np.full(cosines.size, np.inf)
+    value, error = table(flat[0], flat[1], cosines)
+    error[np.abs(cosines) > table.surrogate.bound] = np.inf
+    if activation.coarseness != 1.0:
+        error += narrow_error(activation, float(flat[0].max()), float(flat[1].max()))
+    return value, error
 
 
 def _in_pieces(activation: Activation, flat: Array) -> tuple[Array, Array]:

@@ -114,16 +114,12 @@ class UnequalNorms:
         """Return the surrogate for the smallest bound above the largest cosine, or for the largest bound there is."""
         if len(self.inputs) <= _FEW:
             return None
-        low, high = grid_range(np.log(self.inputs))
-        wanted = next((k for k, bound in enumerate(_BOUNDS) if bound >= largest), len(_BOUNDS) - 1)
-        for bound in _BOUNDS[wanted::-1]:
-            surrogate = norm_surrogate(self.recursion, low, high, bound, self.tangent)
-            if surrogate is not None:
-                rounding = surrogate.slope * (self.rounding + 4.0 * EPS)
-                error = float(self.diagonal.max()) * (surrogate.error + rounding)
-                self.error = max(self.error, error + self._slack)
-                return surrogate
-        return None
+        surrogate = widest_surrogate(self.recursion, self.inputs, largest, self.tangent)
+        if surrogate is not None:
+            rounding = surrogate.slope * (self.rounding + 4.0 * EPS)
+            error = float(self.diagonal.max()) * (surrogate.error + rounding)
+            self.error = max(self.error, error + self._slack)
+        return surrogate
 
     def _coefficients(self, surrogate: NormSurrogate) -> tuple[Array, Array, float]:
         """Return coefficients by row and by column, and the factor of the cosine."""
@@ -208,6 +204,24 @@ class UnequalNorms:
             ]
         values, errors = np.array(solved).T
         return values, float(errors.max())
+
+
+def widest_surrogate(recursion: Recursion, inputs: Array, cosine: float, tangent: bool = False) -> NormSurrogate | None:
+    """Return the surrogate for the smallest bound above a cosine, or for the largest bound there is; None without any.
+
+    Args:
+        recursion: the layers.
+        inputs: the inputs' parts of variances, of which the least and the largest count.
+        cosine: the largest modulus of a cosine.
+        tangent: whether the entries are those of the tangent kernel.
+    """
+    low, high = grid_range(np.log(inputs))
+    wanted = next((k for k, bound in enumerate(_BOUNDS) if bound >= cosine), len(_BOUNDS) - 1)
+    for bound in _BOUNDS[wanted::-1]:
+        surrogate = norm_surrogate(recursion, low, high, bound, tangent)
+        if surrogate is not None:
+            return surrogate
+    return None
 
 
 def unequal_norms(recursion: Recursion, inputs: Array, rounding: float, tangent: bool = False) -> UnequalNorms:
