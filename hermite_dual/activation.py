@@ -150,8 +150,9 @@ class Activation(Shown):
 
     @cached_property
     def with_moved_constants(self) -> FloatFunction | None:
-        """The formula with its constants rounded another way, which shows what their rounding does; None without."""
-        if self.expr is None or self.parameters:
+        """The formula with its constants rounded another way, where they stand in a sum that may cancel; or None."""
+        sums = () if self.expr is None or self.parameters else self.expr.atoms(sp.Add)
+        if not any(sum(term.has(self.symbol) for term in node.args) > 1 for node in sums):
             return None
         return float_function(self.expr, self.symbol, repaired=False, moved=True)
 
