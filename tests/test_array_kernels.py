@@ -87,6 +87,24 @@ def test_zero_and_extreme_variances_stand_among_others():
         assert np.isfinite(errors).all()
 
 
+def test_forms_are_not_used_where_the_square_is_not_integrable():
+    k = hd.dual("exp(x**2/8)")
+    q = np.linspace(0.5, 1.5, MANY)
+    assert k.kernel(q, q, 0.0 * q, return_error=True)[1].max() < 1e-12
+    with pytest.raises(hd.NotIntegrableError, match="not square-integrable"):
+        k.kernel(100.0 * q, 100.0 * q, 0.0 * q)
+
+
+def test_variances_of_any_size_have_right_values():
+    triple = triples(7, -120, 120)
+    values, errors = hd.dual("erf").kernel(*triple, return_error=True)
+    with mp.workdps(400):
+        for value, error, *numbers in zip(values, errors, *triple, strict=True):
+            q1, q2, c = map(mpf, numbers)
+            truth = 2 / mp.pi * mp.asin(2 * c / mp.sqrt((1 + 2 * q1) * (1 + 2 * q2)))
+            assert abs(mpf(value) - truth) <= error
+
+
 X, Y = sp.symbols("x y", real=True)
 PROGRAMS = {
     "difference of roots": sp.sqrt(1 + X) - sp.sqrt(1 + Y),

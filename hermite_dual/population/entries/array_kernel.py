@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array, Indices
 from hermite_dual.numeric.dual_table import dual_table
+from hermite_dual.numeric.gaussian import radii
 from hermite_dual.numeric.kernel import checked_arguments, kernel_with_error, narrow_error
 from hermite_dual.numeric.mehler import EPS
 from hermite_dual.population.entries.form_kernel import LARGEST, SMALLEST, form_kernel
@@ -47,6 +48,8 @@ def array_kernel(activation: Activation, q1: ArrayLike, q2: ArrayLike, c: ArrayL
     form = form_kernel(activation) if degree is None or activation.jumps else None
     if form is not None:
         inside = _left(error, flat, SMALLEST, LARGEST)
+        if inside.size:
+            radii(activation, float(flat[:2, inside].max()))  # a form may have values where phi is not integrable
         value[inside], error[inside] = form(*flat[:, inside])
     inside = _left(error, flat, _SMALLEST_VARIANCE, LARGEST_VARIANCE)
     if degree is not None:
