@@ -5,7 +5,6 @@ import dataclasses
 import math
 import os
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -34,7 +33,7 @@ from hermite_dual.population.entries.trained import PARAMETERS, check_parameters
 from hermite_dual.population.gram import FloatType, Gram, population_gram
 from hermite_dual.population.ntk import population_ntk
 from hermite_dual.progress import Progress
-from hermite_dual.validation import ValidationReport, validate
+from hermite_dual.validation import validate
 
 if TYPE_CHECKING:
     from hermite_dual.certified.eigenvalues.theory_bounds import TheoryBound
@@ -459,53 +458,7 @@ class DEQ(Shown):
     def _scales(self) -> dict[str, float]:
         return {"sigma_w": self.sigma_w, "sigma_u": self.sigma_u, "sigma_b": self.sigma_b}
 
-    def validate(
-        self,
-        X: ArrayLike,
-        widths: Sequence[int] = (256, 512, 1024),
-        replicas: int = 8,
-        seed: int = 0,
-        population: ArrayLike | None = None,
-        *,
-        error_probability: float = 0.01,
-        scale_tolerance: float = 0.05,
-        entry_tolerance: float = 0.1,
-        store: str | os.PathLike[str] | None = None,
-        progress: Progress | None = None,
-    ) -> ValidationReport:
-        """Hold the population Gram matrix against simulated networks.
-
-        Args:
-            X: samples, shape (n, d), a sample per row.
-            widths: widths of the networks.
-            replicas: networks per width, at least 2.
-            seed: a whole number; the same seed gives the same numbers.
-            population: a symmetric (n, n) matrix to hold against the networks in place of `gram(X).matrix`.
-            error_probability: probability of DISAGREE where population and networks do agree.
-            scale_tolerance: relative error of the scale that AGREE must be able to see.
-            entry_tolerance: error of a typical entry, in units of the mean diagonal, that AGREE must be able to see.
-            store: a folder that keeps every finished network, so that an interrupted run goes on where it stopped;
-                widths and replicas may grow, and other populations may be tested, in the same folder.
-            progress: called with "networks", and how many of how many are done.
-
-        Raises:
-            InvalidInputError: an argument lies outside what is stated above, or the store belongs to something else.
-            DataFileError: the store cannot be read or written, for instance because the disk is full.
-            ConvergenceError: a network has no equilibrium that the iteration finds; reduce sigma_w.
-        """
-        return validate(
-            self,
-            check_samples(X, "X"),
-            widths=widths,
-            replicas=replicas,
-            seed=seed,
-            population=population,
-            error_probability=error_probability,
-            scale_tolerance=scale_tolerance,
-            entry_tolerance=entry_tolerance,
-            store=store,
-            progress=progress,
-        )
+    validate = validate
 
     def _model(self, samples: Array, depth: int | None) -> Model:
         return Model(self.activation, samples, self.sigma_w, self.sigma_u, self.sigma_b, self.check_depth(depth))

@@ -26,11 +26,10 @@ from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.recursion import LayerRule
 from hermite_dual.population.gram import Gram, population_gram
 from hermite_dual.population.ntk import population_ntk
-from hermite_dual.progress import Progress
+from hermite_dual.validation import validate
 
 if TYPE_CHECKING:
     from hermite_dual.population.theorem.hypotheses import TheoremCheck
-    from hermite_dual.validation import ValidationReport
 
 Scale = float | Sequence[float]
 
@@ -243,53 +242,11 @@ class MLP(Shown):
         """
         return sample_dense(self.layers, self.sigma_w[0], self.sigma_b[0], width, inputs, seed)
 
-    def validate(
-        self,
-        X: ArrayLike,
-        widths: Sequence[int] = (256, 512, 1024),
-        replicas: int = 8,
-        seed: int = 0,
-        population: ArrayLike | None = None,
-        *,
-        error_probability: float = 0.01,
-        scale_tolerance: float = 0.05,
-        entry_tolerance: float = 0.1,
-        store: str | os.PathLike[str] | None = None,
-        progress: Progress | None = None,
-    ) -> "ValidationReport":
-        """Hold `gram(X)` against simulated networks; arguments and report as of `DEQ.validate`.
+    validate = validate
 
-        Args:
-            X: samples, shape (n, d), a sample per row.
-            widths: widths of the networks.
-            replicas: networks per width, at least 2.
-            seed: a whole number; the same seed gives the same numbers.
-            population: a symmetric (n, n) matrix to hold against the networks in place of `gram(X).matrix`.
-            error_probability: probability of DISAGREE where population and networks do agree.
-            scale_tolerance: relative error of the scale that AGREE must be able to see.
-            entry_tolerance: error of a typical entry, in units of the mean diagonal, that AGREE must be able to see.
-            store: a folder that keeps every finished network.
-            progress: called with "networks", and how many of how many are done.
-
-        Raises:
-            InvalidInputError: an argument lies outside what is stated above, or the store belongs to something else.
-            DataFileError: the store cannot be read or written.
-        """
-        from hermite_dual.validation import validate
-
-        return validate(
-            _WideMLP(self),
-            check_samples(X, "X"),
-            widths=widths,
-            replicas=replicas,
-            seed=seed,
-            population=population,
-            error_probability=error_probability,
-            scale_tolerance=scale_tolerance,
-            entry_tolerance=entry_tolerance,
-            store=store,
-            progress=progress,
-        )
+    def wide_model(self) -> "_WideMLP":
+        """Return the network by the names that a validation knows."""
+        return _WideMLP(self)
 
 
 @dataclass(frozen=True)

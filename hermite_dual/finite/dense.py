@@ -71,7 +71,7 @@ class FiniteMLP(Shown):
             AccuracyError: the values of a layer, which is named, overflow.
             InvalidInputError: X does not fit the network or is not finite.
         """
-        return self._forward(X)[-1][1]
+        return self.hidden(X)[-1][1]
 
     def gram(self, X: AnyArray) -> AnyArray:
         """Return the covariance of the outputs given the hidden weights, shape (n, n), as `MLP.gram` at infinite width.
@@ -79,12 +79,8 @@ class FiniteMLP(Shown):
         `weight phi^T phi / m + bias`, with the carried `H(L)^T H(L) / m` where the network is residual.
         """
         samples, m = self._samples(X), self.width
-        pre, Z = self._forward(samples)[-1]
+        pre, Z = self.hidden(samples)[-1]
         return self.layers[-1].above(pre.T @ pre / m, Z.T @ Z / m, 0.0)
-
-    def first_values(self, X: AnyArray) -> AnyArray:
-        """Return `phi_1(H(1))`, the values of the first hidden layer, shape (m, n)."""
-        return self._forward(X)[0][1]
 
     def spectrum(self, X: AnyArray) -> AnyArray:
         """Return the eigenvalues of `phi^T phi / m` of the last hidden layer, the least first, shape (n,)."""
@@ -102,7 +98,7 @@ class FiniteMLP(Shown):
         if not self.layers[-1].trained:
             raise InvalidInputError("a network without readout has no output to differentiate: take readout=True")
         xp, samples, m = namespace_of(X), self._samples(X), self.width
-        forward = self._forward(samples)
+        forward = self.hidden(samples)
         (pre, Z), layer = forward[-1], self.layers[-1]
         total = layer.own(Z.T @ Z / m, 0.0)
         scaled = moved(self.a, Z, xp)[:, None] * (layer.weight / m) ** 0.5
@@ -119,8 +115,8 @@ class FiniteMLP(Shown):
     def _samples(self, X: AnyArray) -> AnyArray:
         return check_columns(check_array(X, namespace_of(X), "X"), self.weights[0].shape[1])
 
-    def _forward(self, X: AnyArray) -> list[tuple[AnyArray, AnyArray]]:
-        """Return preactivations and values of every hidden layer."""
+    def hidden(self, X: AnyArray) -> list[tuple[AnyArray, AnyArray]]:
+        """Return preactivations `H(l)` and values `phi_l(H(l))`, shapes (m, n), of each hidden layer in order."""
         xp, samples = namespace_of(X), self._samples(X)
         pre = self.weights[0] @ samples.T + moved(self.biases[0], samples, xp)[:, None]
         passed = []

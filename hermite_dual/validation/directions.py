@@ -15,6 +15,7 @@ import numpy as np
 from hermite_dual.arrays import Array
 from hermite_dual.population.gram import Gram
 from hermite_dual.validation.pilot import run_pilot
+from hermite_dual.validation.variates import Control
 from hermite_dual.validation.wide_model import WideModel
 
 # Eigenvectors whose quadratic forms are tested, and those whose products span the family of the sharpened directions.
@@ -54,7 +55,7 @@ class Plan:
 
     Attributes:
         directions: the functionals to test.
-        coefficients: of the control variates, shape (2,).
+        coefficients: of the control variates.
         slopes: `dK/d log sigma` for sigma_w and sigma_u, where K depends on them, shape (n, n) each.
     """
 
@@ -64,7 +65,7 @@ class Plan:
 
 
 def make_plan(
-    model: WideModel, X: Array, gram: Gram, depth_one: Array, seed: int, population: Array | None = None
+    model: WideModel, X: Array, gram: Gram, control: Control, seed: int, population: Array | None = None
 ) -> Plan:
     """Choose the directions of a model on samples, and the coefficients of the control variates.
 
@@ -77,7 +78,7 @@ def make_plan(
         model: the model of infinite width.
         X: samples, shape (n, d).
         gram: `model.gram(X)`.
-        depth_one: `model.gram(X, depth=1).matrix`.
+        control: the control variates.
         seed: seed of the validation.
         population: the matrix under test, where it is not the model's own.
     """
@@ -90,7 +91,7 @@ def make_plan(
     averages = _averages(len(K))
     matrices = [direction.D for direction in averages] + [target.D for target in targets]
     family = _Family(vectors[:, -_FAMILY_VECTORS:], matrices)
-    pilot = run_pilot(model, X, K, depth_one, family.read, seed)
+    pilot = run_pilot(model, X, K, control, family.read, seed)
     bottom = vectors[:, 0] if population is None else np.linalg.eigh(population)[1][:, 0]
     directions = [
         *averages,

@@ -11,7 +11,7 @@ import numpy as np
 
 from hermite_dual.arrays import Array
 from hermite_dual.finite import FiniteDEQ
-from hermite_dual.validation.variates import NAMES, network_variates
+from hermite_dual.validation.variates import Control
 from hermite_dual.validation.wide_model import WideModel
 
 # Enough networks for the covariance of about 30 functionals: their estimated optimum has 1 / (1 - 30/192) = 1.2 times
@@ -35,7 +35,7 @@ class Pilot:
     """What the pilot networks say.
 
     Attributes:
-        coefficients: of the control variates, shape (2,).
+        coefficients: of the control variates.
         covariance: of the functionals of the controlled Gram matrix over pilot networks, shape (p, p); zero where
             the control leaves nothing but rounding.
     """
@@ -45,7 +45,7 @@ class Pilot:
 
 
 def run_pilot(
-    model: WideModel, X: Array, K: Array, depth_one: Array, functionals: Callable[[Array], Array], seed: int
+    model: WideModel, X: Array, K: Array, control: Control, functionals: Callable[[Array], Array], seed: int
 ) -> Pilot:
     """Draw pilot networks; choose coefficients by least squares over all their entries.
 
@@ -53,29 +53,32 @@ def run_pilot(
         model: the model of infinite width.
         X: samples, shape (n, d).
         K: its population Gram matrix, shape (n, n).
-        depth_one: `K(1)`, shape (n, n).
+        control: the control variates.
         functionals: maps a symmetric matrix linearly to p numbers.
         seed: seed of the validation.
 
     Returns:
         The coefficients and the covariance.
     """
-    normal, right = np.zeros((len(NAMES), len(NAMES))), np.zeros(len(NAMES))
+    count = len(control.names)
+    normal, right = np.zeros((count, count)), np.zeros(count)
     read = []
     for index in range(_NETWORKS):
         stream = np.random.SeedSequence(seed, spawn_key=(0, 0, index))
         net = model.sample(width=_WIDTH, inputs=X.shape[1], seed=stream)
         with np.errstate(all="ignore"):
-            G = _gram(net, net.U @ X.T + net.b[:, None]) if isinstance(net, FiniteDEQ) else net.gram(X)
-            variates = network_variates(net, X, depth_one)
-        if G is None or not np.isfinite(variates).all():
+            gram = _gram(net, net.U @ X.T + net.b[:, None]) if isinstance(net, FiniteDEQ) else None
+            if gram is None and isinstance(net, FiniteDEQ):
+                continue
+            G, variates = control.read(net, gram)
+        if not (np.isfinite(variates).all() and np.isfinite(G).all()):
             continue
-        flat = variates.reshape(len(NAMES), -1)
+        flat = variates.reshape(count, -1)
         normal += flat @ flat.T
         right += flat @ (G - K).ravel()
         read.append(np.array([functionals(matrix) for matrix in (G, *variates)]))
     if len(read) < 2:
-        return Pilot(np.ones(len(NAMES)), np.eye(len(functionals(K))))
+        return Pilot(np.ones(count), np.eye(len(functionals(K))))
     coefficients = np.asarray(np.linalg.lstsq(normal, right, rcond=_RANK)[0], dtype=np.float64)
     values = np.array(read)
     controlled: Array = values[:, 0] - np.einsum("k,jkp->jp", coefficients, values[:, 1:])

@@ -11,7 +11,7 @@ from hermite_dual.arrays import Array, Indices
 from hermite_dual.data.store import RecordStore, digest_of_array
 from hermite_dual.identity import identity
 from hermite_dual.progress import Progress
-from hermite_dual.validation.variates import network_variates
+from hermite_dual.validation.variates import Control
 from hermite_dual.validation.wide_model import WideModel, layers_of
 
 
@@ -89,7 +89,7 @@ def open_store(folder: str | os.PathLike[str], model: WideModel, X: Array, seed:
 def simulate(
     model: WideModel,
     X: Array,
-    depth_one: Array,
+    control: Control,
     coefficients: Array,
     design: Design,
     *,
@@ -101,8 +101,8 @@ def simulate(
     Args:
         model: the model of infinite width; its `sample` draws the networks.
         X: samples, shape (n, d).
-        depth_one: `K(1)`, shape (n, n).
-        coefficients: of the control variates, shape (2,).
+        control: the control variates.
+        coefficients: theirs.
         design: which networks.
         store: where finished networks are kept.
         progress: called after each network with "networks", and how many of how many are done.
@@ -116,8 +116,8 @@ def simulate(
         record = None if store is None else store.load(name)
         if record is None:
             net = model.sample(width=width, inputs=X.shape[1], seed=replica_seed(design.seed, width, replica))
-            control = np.tensordot(coefficients, network_variates(net, X, depth_one), axes=1)
-            record = {"gram": net.gram(X)[upper], "control": control[upper]}
+            G, variates = control.read(net)
+            record = {"gram": G[upper], "control": np.tensordot(coefficients, variates, axes=1)[upper]}
             if store is not None:
                 store.save(name, record)
         yield width, _symmetric(record["gram"], upper), _symmetric(record["control"], upper)

@@ -10,9 +10,9 @@ probability, up to terms `1/m^2` of the bias and the departure of averages over 
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hermite_dual.arrays import Array
 from hermite_dual.data.files import check_samples
@@ -32,50 +32,52 @@ from hermite_dual.validation.regression import extrapolate, interval
 from hermite_dual.validation.report import ValidationReport
 from hermite_dual.validation.simulation import Design, open_store, simulate
 from hermite_dual.validation.testing import CONTROL_SHARE, NETWORK_SHARE, direction_tests, entry_tests
-from hermite_dual.validation.variates import NAMES
-from hermite_dual.validation.wide_model import WideModel
+from hermite_dual.validation.variates import control_of
+from hermite_dual.validation.wide_model import HasWideModel, WideModel, wide_model
 from hermite_dual.versions import versions
 
 
 def validate(
-    model: WideModel,
-    X: Array,
-    *,
+    model: WideModel | HasWideModel,
+    X: ArrayLike,
     widths: Sequence[int] = (256, 512, 1024),
     replicas: int = 8,
     seed: int = 0,
-    population: Any = None,
+    population: ArrayLike | None = None,
+    *,
     error_probability: float = 0.01,
     scale_tolerance: float = 0.05,
     entry_tolerance: float = 0.1,
     store: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> ValidationReport:
-    """Hold networks of finite width against the Gram matrix of infinite width.
+    """Hold the population Gram matrix against simulated networks.
 
     Args:
         model: the model of infinite width; its `sample` draws the networks.
-        X: samples, shape (n, d), one per row.
-        widths: at least two different widths.
-        replicas: networks per width, >= 2.
-        seed: whole number >= 0. Replica r of width m has the seed `replica_seed(seed, m, r)`, whatever else is run.
-        population: matrix of shape (n, n) to hold against the networks; by default `model.gram(X)`.
-        error_probability: largest probability of DISAGREE for a correct population.
-        scale_tolerance: AGREE is said only if a relative error of this size in the scale of K would have been seen.
-        entry_tolerance: AGREE is said only if a discrepancy of this size in the median entry, relative to the mean
-            of the diagonal, would have been seen.
-        store: folder that keeps every finished network, so that an interrupted run goes on where it stopped, with the
-            same numbers. Widths and replicas may grow, and other populations may be tested, in the same folder.
-        progress: called after each network with "networks", and how many of how many are done.
+        X: samples, shape (n, d), a sample per row.
+        widths: at least two different widths of the networks.
+        replicas: networks per width, at least 2.
+        seed: a whole number; the same seed gives the same numbers. Replica r of width m has the seed
+            `replica_seed(seed, m, r)`, whatever else is run.
+        population: a symmetric (n, n) matrix to hold against the networks in place of `gram(X).matrix`.
+        error_probability: largest probability of DISAGREE where population and networks do agree.
+        scale_tolerance: AGREE is said only if a relative error of this size in the scale would have been seen.
+        entry_tolerance: AGREE is said only if an error of this size in a typical entry, in units of the mean diagonal,
+            would have been seen.
+        store: a folder that keeps every finished network, so that an interrupted run goes on where it stopped; widths
+            and replicas may grow, and other populations may be tested, in the same folder.
+        progress: called with "networks", and how many of how many are done.
 
     Returns:
         The report, its verdict first.
 
     Raises:
-        InvalidInputError: An argument lies outside what is stated above, or the store belongs to something else.
-        DataFileError: The store cannot be read or written, for instance because the disk is full.
-        ConvergenceError: A network has no equilibrium that the iteration finds.
+        InvalidInputError: an argument lies outside what is stated above, or the store belongs to something else.
+        DataFileError: the store cannot be read or written, for instance because the disk is full.
+        ConvergenceError: a network has no equilibrium that the iteration finds; reduce sigma_w.
     """
+    model = wide_model(model)
     samples = check_samples(X, "X")
     widths = check_widths(widths)
     replicas = check_count("replicas", replicas, 2, "the number of networks per width")
@@ -92,15 +94,16 @@ def validate(
     K = computed if given is None else given
     records = None if store is None else open_store(store, model, samples, seed)
     depth_one = np.asarray(model.gram(samples, depth=1).matrix, dtype=np.float64)
-    plan = make_plan(model, samples, gram, depth_one, seed, given)
+    variates = control_of(model, samples, depth_one)
+    plan = make_plan(model, samples, gram, variates, seed, given)
     networks = NetworkStatistics(K, plan.directions)
-    for network in simulate(model, samples, depth_one, plan.coefficients, design, store=records, progress=progress):
+    for network in simulate(model, samples, variates, plan.coefficients, design, store=records, progress=progress):
         networks.add(*network)
     fit, raw = extrapolate(networks.entries), extrapolate(networks.raw_entries)
     tests = direction_tests(extrapolate(networks.functionals), plan.directions, K, alpha, NETWORK_SHARE)
     entries = entry_tests(fit, K, alpha, NETWORK_SHARE, plan.slopes.get("sigma_w"))
     noise_left = _noise_left(fit.standard_error, raw.standard_error)
-    control = _control(model, samples, depth_one, plan, design, alpha, noise_left)
+    control = _control(model, samples, depth_one, variates.names, plan, design, alpha, noise_left)
     comparisons = compare(model, samples, computed, given, fit, alpha)
     # The networks judge the matrix under test by their own tests, above.
     binding = tuple(pair for pair in comparisons if {pair.first, pair.second} == {CLOSED_FORM, NUMERIC})
@@ -141,11 +144,18 @@ def validate(
 
 
 def _control(
-    model: WideModel, X: Array, depth_one: Array, plan: Plan, design: Design, alpha: float, noise_left: float
+    model: WideModel,
+    X: Array,
+    depth_one: Array,
+    names: tuple[str, ...],
+    plan: Plan,
+    design: Design,
+    alpha: float,
+    noise_left: float,
 ) -> ControlFindings:
     functionals, entries = depth_one_fits(model, X, depth_one, plan.directions, design.neurons, design.seed)
     return ControlFindings(
-        coefficients=dict(zip(NAMES, map(float, plan.coefficients), strict=True)),
+        coefficients=dict(zip(names, map(float, plan.coefficients), strict=True)),
         noise_left=noise_left,
         neurons=neurons_of(design.neurons),
         directions=direction_tests(functionals, plan.directions, depth_one, alpha, CONTROL_SHARE),

@@ -12,29 +12,67 @@ Both are unbiased for every width, activation and data. Neither knows the kernel
 K(1).
 """
 
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, cast
+
 import numpy as np
 
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.finite import DrawnMatrix, FiniteDEQ, FiniteMLP
+from hermite_dual.validation.layer_control import LayerControl
+from hermite_dual.validation.wide_model import WideModel, layers_of
 
 Weights = Array | DrawnMatrix
 
-NAMES = ("depth 1", "recurrence")
+
+class Control(Protocol):
+    """The control variates of a model's networks on samples."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each variate is, in order."""
+
+    def read(self, net: FiniteDEQ | FiniteMLP, gram: Array | None = None) -> tuple[Array, Array]:
+        """Return the Gram matrix of a network, shape (n, n), and its variates, shape (number, n, n).
+
+        Args:
+            net: the network.
+            gram: its Gram matrix, where that is known.
+        """
 
 
-def network_variates(net: FiniteDEQ | FiniteMLP, X: Array, depth_one: Array) -> Array:
-    """Compute the control variates of a network on samples X, shape (2, n, n); without recurrence the second is 0.
+@dataclass(frozen=True, eq=False)
+class EquilibriumControl:
+    """The control of a deep equilibrium model.
 
-    Args:
-        net: the network.
+    Attributes:
         X: samples, shape (n, d).
         depth_one: `K(1)`, shape (n, n).
     """
-    if isinstance(net, FiniteDEQ):
-        return control_variates(net.activation, net.W, net.U @ X.T + net.b[:, None], net.sigma_w, depth_one)
-    values = np.asarray(net.first_values(X), dtype=np.float64)
-    return np.stack([values.T @ values / len(values) - depth_one, np.zeros_like(depth_one)])
+
+    X: Array
+    depth_one: Array
+    names: ClassVar[tuple[str, ...]] = ("depth 1", "recurrence")
+
+    def read(self, net: FiniteDEQ | FiniteMLP, gram: Array | None = None) -> tuple[Array, Array]:
+        """Return the Gram matrix and the two variates of a network; see `Control`."""
+        net = cast(FiniteDEQ, net)
+        drive = net.U @ self.X.T + net.b[:, None]
+        variates = control_variates(net.activation, net.W, drive, net.sigma_w, self.depth_one)
+        return (np.asarray(net.gram(self.X)) if gram is None else gram), variates
+
+
+def control_of(model: WideModel, X: Array, depth_one: Array) -> Control:
+    """Return the control that belongs to a model.
+
+    Args:
+        model: the model of infinite width.
+        X: samples, shape (n, d).
+        depth_one: `K(1)`, shape (n, n).
+    """
+    layers = layers_of(model)
+    return EquilibriumControl(X, depth_one) if layers is None else LayerControl(model, layers, X)
 
 
 def control_variates(activation: Activation, W: Weights, drive: Array, sigma_w: float, depth_one: Array) -> Array:

@@ -1,5 +1,6 @@
 """What a validation asks of a model: its kernel in the limit of infinite width, and networks of finite width."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,6 +42,19 @@ class WideModel(Protocol):
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters, for reports."""
+
+
+class HasWideModel(Protocol):
+    """A model whose own names are others, such as `MLP`."""
+
+    def wide_model(self) -> WideModel:
+        """Return it as a `WideModel`."""
+
+
+def wide_model(model: WideModel | HasWideModel) -> WideModel:
+    """Return a model by the names of a `WideModel`."""
+    convert: Callable[[], WideModel] | None = getattr(model, "wide_model", None)
+    return model if convert is None else convert()  # type: ignore[return-value]
 
 
 def layers_of(model: WideModel) -> tuple[LayerRule, ...] | None:
