@@ -21,7 +21,6 @@ def control_of(network, samples=X):
 def test_means_of_products_are_those_of_quadrature(size):
     # 24 nodes integrate the products of two polynomials of degree 8 exactly.
     layer = control_of(hd.MLP("gelu", 1))._layers[0]
-    variances = np.diagonal(layer.covariance)
     nodes, weights = np.polynomial.hermite_e.hermegauss(24)
     u, v = np.meshgrid(nodes, nodes, indexing="ij")
     mass = np.outer(weights, weights) / weights.sum() ** 2
@@ -36,7 +35,7 @@ def test_means_of_products_are_those_of_quadrature(size):
         for mu in means:
             arguments = (mu[i] + root * u, mu[j] + slant * u + left * v)
             values = [
-                np.polynomial.hermite_e.hermeval(h / np.sqrt(variances[k]), layer.weights[k])
+                np.polynomial.hermite_e.hermeval(h / layer.roots[k], layer.weights[k])
                 for k, h in zip((i, j), arguments, strict=True)
             ]
             total += (mass * values[0] * values[1]).sum() / len(means)
@@ -73,6 +72,13 @@ def test_rows_of_zeros_have_a_control():
     assert np.isfinite(variates).all()
     assert not G[4].any()
     assert not variates[0, 4].any()
+
+
+def test_an_activation_that_is_integrable_at_its_own_variances_alone_has_a_control():
+    control = control_of(hd.MLP("exp(x**2/6)", 1, 1.0), np.ones((1, 3)))
+    G, variates = control.read(hd.MLP("exp(x**2/6)", 1, 1.0).sample(64, 3, 0))
+    assert np.isfinite(variates).all()
+    assert G.shape == (1, 1)
 
 
 @pytest.mark.slow
