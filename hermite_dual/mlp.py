@@ -203,10 +203,15 @@ class MLP(Shown):
         samples = check_samples(X, "X")
         if Y is not None:
             others = other_samples(Y, samples)
-            return population_cross_gram(self._model(np.concatenate([samples, others])), len(samples), tangent)
-        return (population_ntk if tangent else population_gram)(self._model(samples))
+            return population_cross_gram(self.model(np.concatenate([samples, others])), len(samples), tangent)
+        return (population_ntk if tangent else population_gram)(self.model(samples))
 
-    def _model(self, samples: Array) -> Model:
+    def model(self, samples: Array) -> Model:
+        """Return what kernels are computed from.
+
+        Args:
+            samples: checked samples, shape (n, d).
+        """
         first, hidden = self.activations[0], self.sigma_w[-1]
         return Model(first, samples, hidden, self.sigma_w[0], self.sigma_b[0], self.depth, layers=self.layers)
 
