@@ -1,6 +1,5 @@
 """The model users hold: an infinitely wide deep equilibrium model, its finite networks, and their comparison."""
 
-import contextlib
 import dataclasses
 import math
 import os
@@ -28,9 +27,9 @@ from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import Shown, shortened
 from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
 from hermite_dual.population.entries.inputs import other_samples
-from hermite_dual.population.entries.model import Model
+from hermite_dual.population.entries.model import NO_SAMPLES, Model
 from hermite_dual.population.entries.trained import PARAMETERS, check_parameters
-from hermite_dual.population.gram import FloatType, Gram, population_gram
+from hermite_dual.population.gram import FloatType, Gram, float_type, population_gram
 from hermite_dual.population.ntk import population_ntk
 from hermite_dual.progress import Progress
 from hermite_dual.validation import validate
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from hermite_dual.population.theorem.hypotheses import TheoremCheck
 
 
-_NO_SAMPLES = np.zeros((0, 0))
 _MOST_LAYERS = 100_000
 """Layers are computed one after the other."""
 
@@ -169,7 +167,7 @@ class DEQ(Shown):
             return self._former_spelling(X, Y, stored | {"depth": depth, "dtype": dtype})
         if isinstance(X, (str, os.PathLike)):
             raise InvalidInputError(f"X = {os.fspath(X)!r}: store_gram reads paths; or pass numpy.load(path)")
-        return self._kernel(X, Y, depth, _float_type(dtype), tangent=False)
+        return self._kernel(X, Y, depth, float_type(dtype), tangent=False)
 
     def _former_spelling(self, X: Any, Y: Any, stored: dict[str, Any]) -> "StoredGram":
         """Pass `gram(X, out=...)` on to `store_gram`; in the next release it is an error."""
@@ -224,12 +222,10 @@ class DEQ(Shown):
             DataFileError: a file cannot be read or written, or the folder is something else.
             ClusterError: the cluster stopped answering; what is finished is kept.
         """
-        if not isinstance(out, (str, os.PathLike)):
-            raise InvalidInputError(f"out = {out!r}: allowed is the path of a folder, such as 'K.zarr'")
         from hermite_dual.outofcore.gram_run import stored_gram
 
-        model, kind = self._model(_NO_SAMPLES, depth), _float_type(dtype)
-        return stored_gram(model, X, out, dtype=kind, block=block, client=client, memory=memory, progress=progress)
+        model = self._model(NO_SAMPLES, depth)
+        return stored_gram(model, X, out, dtype=dtype, block=block, client=client, memory=memory, progress=progress)
 
     def gram_cost(
         self,
@@ -271,9 +267,9 @@ class DEQ(Shown):
         from hermite_dual.outofcore.cost import gram_cost
 
         return gram_cost(
-            self._model(_NO_SAMPLES, depth),
+            self._model(NO_SAMPLES, depth),
             X,
-            dtype=_float_type(dtype),
+            dtype=float_type(dtype),
             block=block,
             client=client,
             memory=memory,
@@ -499,12 +495,3 @@ def _layers(depth: int) -> int:
             f"depth = {shown_count(depth)}: allowed are whole numbers from 0 to {_MOST_LAYERS}, or None for the limit"
         )
     return int(depth)
-
-
-def _float_type(dtype: DTypeLike) -> FloatType:
-    with contextlib.suppress(TypeError):  # of what names no type
-        if np.dtype(dtype) == np.float32:
-            return np.float32
-        if np.dtype(dtype) == np.float64:
-            return np.float64
-    raise InvalidInputError(f"dtype = {dtype!r}: a Gram matrix is kept in float64 or float32")

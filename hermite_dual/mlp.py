@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from hermite_dual.activation import Activation, ActivationLike, activation
 from hermite_dual.arrays import Array
@@ -22,13 +22,15 @@ from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import MOST, Shown, shortened
 from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
 from hermite_dual.population.entries.inputs import other_samples
-from hermite_dual.population.entries.model import Model
+from hermite_dual.population.entries.model import NO_SAMPLES, Model
 from hermite_dual.population.entries.recursion import LayerRule
 from hermite_dual.population.gram import Gram, population_gram
 from hermite_dual.population.ntk import population_ntk
+from hermite_dual.progress import Progress
 from hermite_dual.validation import validate
 
 if TYPE_CHECKING:
+    from hermite_dual.outofcore.stored_gram import StoredGram
     from hermite_dual.population.theorem.hypotheses import TheoremCheck
 
 Scale = float | Sequence[float]
@@ -196,6 +198,39 @@ class MLP(Shown):
             NotIntegrableError: phi or phi' is not square-integrable at the variances that arise.
         """
         return self._kernel(X, Y, tangent=True)
+
+    def store_gram(
+        self,
+        X: "ArrayLike | str | os.PathLike[str]",
+        out: "str | os.PathLike[str]",
+        *,
+        dtype: DTypeLike = np.float64,
+        block: int | None = None,
+        client: Any = None,
+        memory: str | float | None = None,
+        progress: Progress | None = None,
+    ) -> "StoredGram":
+        """Write the matrix of `gram` to disk in blocks, for matrices beyond memory, as `DEQ.store_gram`.
+
+        Args:
+            X: samples, shape (n, d), a sample per row; or the path of a `.npy` file, or a Zarr array.
+            out: folder of a Zarr group, made where it is missing; the same call again computes what is missing there.
+            dtype: of the entries on disk, float64 or float32.
+            block: rows and columns of a block.
+            client: a `dask.distributed.Client`; by default threads of this process.
+            memory: bytes, or a size such as "4GB", for this process or for each worker.
+            progress: called with what is done and how many of how many blocks.
+
+        Returns:
+            The matrix on disk, of shape (n, n), with the proofs of a `Gram`.
+
+        Raises:
+            InvalidInputError, NotIntegrableError, DataFileError, ClusterError: as for `DEQ.store_gram`.
+        """
+        from hermite_dual.outofcore.gram_run import stored_gram
+
+        model = self.model(NO_SAMPLES)
+        return stored_gram(model, X, out, dtype=dtype, block=block, client=client, memory=memory, progress=progress)
 
     def _kernel(self, X: ArrayLike, Y: ArrayLike | None, *, tangent: bool) -> Gram | CrossGram:
         if isinstance(X, (str, os.PathLike)):

@@ -115,7 +115,7 @@ class DualKernel(_PopulationKernel):
         sigma_u_bounds: the same of sigma_u.
         sigma_b_bounds: the same of sigma_b.
 
-    Rows of equal norm (`SphereScaler`) are much cheaper than others. Rows of zeros need a bias. The bounds are meant for
+    Rows of equal norm (`SphereScaler`) are much cheaper than others. Rows of zeros need a bias. The bounds are for
     rows of norms around sqrt(d). Variances are at least `sigma_u^2 |x|^2 / d`; where they are large, phi is close to a
     step on their scale and takes thousands of Hermite coefficients, seconds for each value of the scales.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from hermite_dual._version import __version__
 from hermite_dual.errors import DataFileError, InvalidInputError
@@ -28,10 +28,10 @@ from hermite_dual.outofcore.samples import (
 )
 from hermite_dual.outofcore.stored_gram import StoredGram
 from hermite_dual.outofcore.tasks import Count, Runner, Task, run_tasks
-from hermite_dual.population.entries.model import Model, entries_for
+from hermite_dual.population.entries.model import Model, block_entries
 from hermite_dual.population.entries.narrow_values import narrow_error
 from hermite_dual.population.entries.zero_rows import check_variances
-from hermite_dual.population.gram import storage_error
+from hermite_dual.population.gram import float_type, storage_error
 from hermite_dual.population.proof.input_rows import InputRows
 from hermite_dual.progress import Progress, silent
 
@@ -44,7 +44,7 @@ def stored_gram(
     X: ArrayLike | str | os.PathLike[str] | Samples,
     out: str | os.PathLike[str],
     *,
-    dtype: type[np.float64] | type[np.float32] = np.float64,
+    dtype: DTypeLike = np.float64,
     block: int | None = None,
     client: Any = None,
     memory: str | float | None = None,
@@ -75,6 +75,7 @@ def stored_gram(
         NotIntegrableError: phi is not square-integrable at the variances that arise.
     """
     check_folder(out)
+    dtype = float_type(dtype)
     cluster = None if client is None else Cluster(client)
     samples = samples_of(X)
     n, d = samples.shape
@@ -87,7 +88,7 @@ def stored_gram(
     if model.depth != 0 and variances.any():
         check_variances(variances, facts.zero)  # before anything is written
     folder = open_folder(out, _key(model, samples, facts, size, dtype))
-    entries = entries_for(model, variances, facts.zero, everywhere=True)
+    entries = block_entries(model, variances, facts.zero)
     narrow = 0.0 if model.depth == 0 else narrow_error(model.recursion, variances)
     file, scaled = file_of(samples)
     if file is None and not (finished and client is None):
@@ -162,10 +163,18 @@ def _run(job: GramJob, runner: Runner, progress: Progress) -> tuple[int, float]:
 
 
 def _key(model: Model, samples: Samples, facts: Scan, block: int, dtype: type[Any]) -> dict[str, Any]:
+    layers = model.layers or ()
+    of_layers = {
+        "layers": [identity(layer.activation).get("formula") or str(identity(layer.activation)) for layer in layers],
+        "weights": [layer.weight for layer in layers],
+        "biases": [layer.bias for layer in layers],
+        "carries": [layer.carry for layer in layers],
+    }
     return {
         "contents": "population Gram matrix",
         "version": __version__,
         **identity(model.activation),
+        **(of_layers if layers else {}),
         "sigma_w": model.sigma_w,
         "sigma_u": model.sigma_u,
         "sigma_b": model.sigma_b,

@@ -41,6 +41,7 @@ from hermite_dual.outofcore.memory import machine_memory
 from hermite_dual.outofcore.stored_matrix import StoredMatrix, run_in_order
 from hermite_dual.outofcore.tasks import Count, Runner, Task
 from hermite_dual.population.entries.model import Model
+from hermite_dual.population.gram import shown_scales
 from hermite_dual.population.proof.entry_bounds import (
     EntrySums,
     ErrorTotal,
@@ -60,7 +61,7 @@ _CHECKED_RTOL = 1e-8
 @own_float_state
 @dataclass(frozen=True, eq=False, repr=False)
 class StoredGram(Shown):
-    """A population Gram matrix K on disk; made by `DEQ.store_gram`, opened by `hermite_dual.open_gram`.
+    """A population Gram matrix K on disk; made by `DEQ.store_gram` and `MLP.store_gram`, opened by `open_gram`.
 
     The Zarr array `gram` of the group `path` holds the blocks on and above the diagonal, what is below reads as NaN
     there; `G[rows, columns]` fills it in.
@@ -120,8 +121,8 @@ class StoredGram(Shown):
         rows: list[tuple[str, object]] = [
             ("path", self.path),
             ("shape", f"{self.shape[0]} x {self.shape[1]}, {self.dtype} in blocks of {self.block}"),
-            ("activation", model.activation.name),
-            ("sigma_w, sigma_u, sigma_b", ", ".join(map(number, (model.sigma_w, model.sigma_u, model.sigma_b)))),
+            ("activation", model.name),
+            shown_scales(model),
             ("depth", "limit" if self.depth is None else self.depth),
             ("estimated error of an entry", f"{self.estimated_error:.1e}"),
         ]

@@ -3,12 +3,13 @@
 Derivation: docs/theory/numerics.md, "Gram matrices".
 """
 
+import contextlib
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from hermite_dual import showing
 from hermite_dual.arrays import Array
@@ -79,7 +80,7 @@ class Gram(KernelArray):
         rows: list[tuple[str, object]] = [
             ("shape", f"{self.shape[0]} x {self.shape[1]}"),
             ("activation", model.name),
-            _scales(model),
+            shown_scales(model),
             ("depth", "limit" if self.depth is None else self.depth),
             ("estimated error of an entry", f"{self.estimated_error:.1e}"),
         ]
@@ -348,7 +349,7 @@ class Gram(KernelArray):
         return gram_lower_bounds(self, degrees)
 
 
-def _scales(model: Model) -> tuple[str, str]:
+def shown_scales(model: Model) -> tuple[str, str]:
     """The scales under their names, for notebooks; a multilayer network has those of its layers."""
     if model.layers is None:
         return "sigma_w, sigma_u, sigma_b", ", ".join(map(number, (model.sigma_w, model.sigma_u, model.sigma_b)))
@@ -406,3 +407,13 @@ def _in_panels(entries: GramEntries, samples: Array, factor: float, shift: float
 def storage_error(diagonal: Array, dtype: FloatType) -> float:
     """Rounding of the largest entry to the type in which the matrix is kept."""
     return 0.0 if np.dtype(dtype) == np.float64 else 0.5 * float(np.finfo(dtype).eps * diagonal.max())
+
+
+def float_type(dtype: DTypeLike) -> FloatType:
+    """Return the type in which a matrix is kept, refusing any but float64 and float32."""
+    with contextlib.suppress(TypeError):  # of what names no type
+        if np.dtype(dtype) == np.float32:
+            return np.float32
+        if np.dtype(dtype) == np.float64:
+            return np.float64
+    raise InvalidInputError(f"dtype = {dtype!r}: a Gram matrix is kept in float64 or float32")

@@ -11,10 +11,15 @@ from hermite_dual.notebook import Shown
 from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.entries.gram_entries import ConstantEntries, GramEntries
 from hermite_dual.population.entries.kernel_entries import kernel_entries
+from hermite_dual.population.entries.layered_entries import LayeredEntries
+from hermite_dual.population.entries.layered_gram import goes_by_layers
 from hermite_dual.population.entries.recursion import LayerRule, Recursion, equilibrium_layers
 from hermite_dual.population.entries.trained import PARAMETERS
+from hermite_dual.population.entries.zero_rows import check_variances
 
 _EPS = float(np.finfo(np.float64).eps)
+NO_SAMPLES = np.zeros((0, 0))
+"""Of a model whose rows stay where they are."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,6 +95,20 @@ class Model(Shown):
             inner += self.sigma_b**2
         np.fill_diagonal(inner, self.inputs_variances())
         return inner
+
+
+def block_entries(model: Model, inputs: Array, zero: Mask) -> GramEntries:
+    """Return the map from inner products to entries that serves any block of a matrix.
+
+    Args:
+        model: activation, scales and depth.
+        inputs: inputs' parts of the variances, shape (n,).
+        zero: which rows are zero without a bias, shape (n,).
+    """
+    if model.depth != 0 and goes_by_layers(model.recursion, inputs):
+        check_variances(inputs, zero)
+        return LayeredEntries(model.recursion, inputs, model.rounding)
+    return entries_for(model, inputs, zero, everywhere=True)
 
 
 def entries_for(model: Model, inputs: Array, zero: Mask, everywhere: bool = False) -> GramEntries:
