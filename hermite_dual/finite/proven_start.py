@@ -137,6 +137,7 @@ def proven_start(network: "FiniteDEQ", X: Array, y: Array, parameters: tuple[str
         lipschitz=lipschitz,
         curvature=curvature,
         parameters=parameters,
+        readout=float(norm_above(np.asarray(network.a))),
     )
 
 
