@@ -299,7 +299,7 @@ class SphereScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     `sigma_u^2 / d + sigma_b^2`, where phi is nearly linear. Rows of zeros stay zeros.
 
     >>> import numpy as np
-    >>> SphereScaler().fit_transform([[3.0, 4.0, 0.0, 0.0]]).tolist()
+    >>> SphereScaler().fit_transform([[3.0, 4.0, 0.0, 0.0]]).round(12).tolist()
     [[1.2, 1.6, 0.0, 0.0]]
     """
 
