@@ -6,7 +6,7 @@ Derivation: docs/theory/layers.md, "Recursion", "Tangent kernel".
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -24,12 +24,14 @@ from hermite_dual.population.cross_gram import CrossGram, population_cross_gram
 from hermite_dual.population.entries.inputs import other_samples
 from hermite_dual.population.entries.model import NO_SAMPLES, Model
 from hermite_dual.population.entries.recursion import LayerRule
-from hermite_dual.population.gram import Gram, population_gram
+from hermite_dual.population.gram import Gram, float_type, population_gram
 from hermite_dual.population.ntk import population_ntk
 from hermite_dual.progress import Progress
 from hermite_dual.validation import validate
 
 if TYPE_CHECKING:
+    from hermite_dual.outofcore.cost import GramCost
+    from hermite_dual.outofcore.rates import Rates
     from hermite_dual.outofcore.stored_gram import StoredGram
     from hermite_dual.population.theorem.hypotheses import TheoremCheck
 
@@ -231,6 +233,47 @@ class MLP(Shown):
 
         model = self.model(NO_SAMPLES)
         return stored_gram(model, X, out, dtype=dtype, block=block, client=client, memory=memory, progress=progress)
+
+    def gram_cost(
+        self,
+        X: "ArrayLike | str | os.PathLike[str] | tuple[int, int]",
+        *,
+        dtype: DTypeLike = np.float64,
+        block: int | None = None,
+        client: Any = None,
+        memory: str | float | None = None,
+        folder: "str | os.PathLike[str] | None" = None,
+        rates: "Rates | Literal['measure'] | None" = "measure",
+        proof: bool = True,
+    ) -> "GramCost":
+        """Say what `store_gram` and its proofs take before they start, as `DEQ.gram_cost`.
+
+        Args:
+            X: the samples, or their shape (n, d) as a tuple; times are then those of rows on the sphere.
+            dtype: as for `store_gram`, like the next three.
+            block: rows and columns of a block.
+            client: a `dask.distributed.Client`.
+            memory: for this process or for each worker.
+            folder: where the run is to write.
+            rates: "measure", None, or `cost.rates` of an earlier answer.
+            proof: whether to time what proofs take as well.
+
+        Raises:
+            InvalidInputError: as for `store_gram`.
+        """
+        from hermite_dual.outofcore.cost import gram_cost
+
+        return gram_cost(
+            self.model(NO_SAMPLES),
+            X,
+            dtype=float_type(dtype),
+            block=block,
+            client=client,
+            memory=memory,
+            folder=folder,
+            rates=rates,
+            proof=proof,
+        )
 
     def _kernel(self, X: ArrayLike, Y: ArrayLike | None, *, tangent: bool) -> Gram | CrossGram:
         if isinstance(X, (str, os.PathLike)):

@@ -296,7 +296,7 @@ class SphereScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     At this norm the preactivations of the first layer have the variance `sigma_u^2 + sigma_b^2` whatever d is, and
     entries of kernels cost one polynomial each. scikit-learn's `Normalizer` makes the norm 1, and the variance
-    `sigma_u^2 / d + sigma_b^2`, where phi is nearly linear. Rows of zeros stay zeros.
+    `sigma_u^2 / d + sigma_b^2`, where kernels are small and most phi nearly linear. Rows of zeros stay zeros.
 
     >>> import numpy as np
     >>> SphereScaler().fit_transform([[3.0, 4.0, 0.0, 0.0]]).round(12).tolist()
@@ -351,9 +351,9 @@ def _warn_of_small_rows(X: ArrayLike, sigma: float, sigma_b: float) -> None:
     largest = float(squares.max())
     if len(squares) > 1 and float(np.ptp(squares)) <= _EQUAL * largest and largest * max(sigma, 1.0) ** 2 < _SMALL:
         warnings.warn(
-            f"all rows of X have the norm {math.sqrt(largest * samples.shape[1]):.3g}, so that preactivations have the "
-            f"small variance {sigma**2 * largest + sigma_b**2:.2g} and phi is nearly linear on them: scale rows to "
-            f"norm sqrt(d) = {math.sqrt(samples.shape[1]):.3g} with SphereScaler() in place of Normalizer()",
+            f"all rows of X have the norm {math.sqrt(largest * samples.shape[1]):.3g}, so that preactivations have a "
+            f"variance of {sigma**2 * largest + sigma_b**2:.2g}, where kernels are small and most phi nearly linear: "
+            f"scale rows to norm sqrt(d) = {math.sqrt(samples.shape[1]):.3g} with SphereScaler() in place of Normalizer()",
             UserWarning,
             stacklevel=4,
         )

@@ -48,3 +48,9 @@ def test_a_run_goes_on_and_refuses_another_network(tmp_path):
         network.store_gram(X, 3)
     with pytest.raises(hd.InvalidInputError, match="float64 or float32"):
         network.store_gram(X, folder, dtype=int)
+
+
+def test_costs_are_known_beforehand(tmp_path):
+    cost = NETWORKS[1].gram_cost((50_000, 3072), block=4096, rates=None)
+    assert cost.tasks == hd.DEQ("relu", 0.3).gram_cost((50_000, 3072), block=4096, rates=None).tasks
+    assert NETWORKS[1].gram_cost(X, folder=tmp_path, proof=False).gram_seconds > 0.0
