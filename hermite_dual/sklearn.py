@@ -353,7 +353,7 @@ def _warn_of_small_rows(X: ArrayLike, sigma: float, sigma_b: float) -> None:
         warnings.warn(
             f"all rows of X have the norm {math.sqrt(largest * samples.shape[1]):.3g}, so that preactivations have a "
             f"variance of {sigma**2 * largest + sigma_b**2:.2g}, where kernels are small and most phi nearly linear: "
-            f"scale rows to norm sqrt(d) = {math.sqrt(samples.shape[1]):.3g} with SphereScaler() in place of Normalizer()",
+            f"scale rows to sqrt(d) = {math.sqrt(samples.shape[1]):.3g} with SphereScaler() in place of Normalizer()",
             UserWarning,
             stacklevel=4,
         )
