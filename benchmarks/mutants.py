@@ -29,7 +29,7 @@ SECOND, READER, PIECES = "test_certified_second_proof", "test_certified_certific
 CHECK, SPECTRUM, EXACT, ZERO = "test_theorem_check", "test_spectrum", "test_exact_proof", "test_zero_rows"
 TRAINING, PREDICTIONS, RANDOM, SPHERE = "test_convergence", "test_predictions", "test_width", "test_sphere"
 MEAN, NETWORKS, CROSS = "test_mean_field", "test_mlp", "test_cross_kernels"
-COSINE = "test_cosine_series"
+COSINE, CANCELLING = "test_cosine_series", "test_cancelling_sums"
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ MUTANTS = [
     Mutant(ROUNDING, "UP = 1.0 + 2.0**-40", "UP = 1.0", (SHARP,)),
     Mutant(ROUNDING, "TINY = 2.0**-1021", "TINY = 0.0", (SHARP,)),
     Mutant(ROUNDING, "return m * UNIT /", "return 0.5 * m * UNIT /", (SHARP,)),
+    Mutant("certified/balls/cancellation.py", "(1, ErrorTail(-g))", "(1, ErrorTail(g))", (CANCELLING,)),
     Mutant(PRECISION, "_neighbour(ball.upper(), upwards=True)", "float(ball.mid())", (SHARP, BALLS)),
     Mutant(PRECISION, "if upwards and arb(value) < ball:", "if not upwards and arb(value) < ball:", (SHARP, BALLS)),
     Mutant(PRECISION, "return value.abs_upper()", "return value.abs_lower()", (BALLS, COEFFICIENTS)),

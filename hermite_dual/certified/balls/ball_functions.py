@@ -18,6 +18,7 @@ import numpy as np
 import sympy as sp
 from flint import acb, arb
 
+from hermite_dual.certified.balls.cancellation import uncancelled
 from hermite_dual.certified.balls.elementary import COMPLEX_FUNCTIONS, REAL_FUNCTIONS, complex_power, real_power
 from hermite_dual.certified.balls.nonsmooth import complex_choice, complex_extremum, real_choice, real_extremum
 from hermite_dual.certified.balls.precision import interval, working_precision
@@ -170,6 +171,8 @@ def _compile_node(expr: sp.Expr, symbol: sp.Symbol) -> tuple[RealMap, ComplexMap
         return real, complex_
     if expr.is_Pow:
         return _compile_power(expr.base, expr.exp, symbol)
+    if (expr.is_Add or isinstance(expr, sp.log)) and (sharper := uncancelled(expr)) is not None:
+        return _compile(sharper, symbol)
     children = [_compile(argument, symbol) for argument in expr.args]
     reals, complexes = [c[0] for c in children], [c[1] for c in children]
     if expr.is_Add or expr.is_Mul:

@@ -148,6 +148,21 @@ def _complex_tanh(z: acb, _: bool) -> acb:
     return z.tanh()
 
 
+def _complex_logistic(z: acb, _: bool) -> acb:
+    """`1/(1 + exp(-z))`, on each side with the exponential that is small there."""
+    if z.real > 0:
+        return 1 / (1 + (-z).exp())
+    if z.real < 0:
+        e = z.exp()
+        return e / (1 + e)
+    return (1 + (z / 2).tanh()) / 2
+
+
+def _complex_log1p(z: acb, analytic: bool) -> acb:
+    """`log(1 + z)` on the principal branch, its digits kept where z is small."""
+    return not_analytic() if analytic and not _off_negative_axis(1 + z) else z.log1p()
+
+
 _MEROMORPHIC = ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "sech", "csch", "coth", "exp")
 """Analytic wherever they are finite."""
 _ENTIRE = ("erf", "erfc", "erfi", "sinc")  # analytic everywhere
@@ -165,6 +180,10 @@ REAL_FUNCTIONS: dict[str, Callable[[arb], arb]] = {
     "Abs": absolute_ball,
     "sign": lambda x: x.sgn(),
     "Heaviside": _real_heaviside,
+    "ErrorTail": lambda x: x.erfc(),
+    "Logistic": lambda x: 1 / (1 + (-x).exp()),
+    "ExpMinusOne": lambda x: x.expm1(),
+    "LogOnePlus": lambda x: x.log1p(),
 }
 """sympy class name -> function on real balls."""
 
@@ -181,5 +200,9 @@ COMPLEX_FUNCTIONS: dict[str, Callable[[Any, bool], Any]] = {
     "Abs": _absolute,
     "sign": _sign,
     "Heaviside": lambda z, analytic: (1 + _sign(z, analytic)) / 2,
+    "ErrorTail": _plain("erfc"),
+    "Logistic": _complex_logistic,
+    "ExpMinusOne": _plain("expm1"),
+    "LogOnePlus": _complex_log1p,
 }
 """sympy class name -> function on complex balls and the analytic flag."""

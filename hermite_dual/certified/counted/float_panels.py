@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 import sympy as sp
-from flint import arb, arb_mat, fmpz_poly
+from flint import acb, arb, arb_mat, fmpz_poly
 
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.ball_functions import BallFunction
@@ -101,11 +101,18 @@ def _cover(function: BallFunction, stack: list[tuple[float, float]], floor: floa
         middle = (low + high) / 2
         if len(panels) + len(stack) > _MOST or not low < middle < high or high - low < 2.0**-40 * max(-low, high):
             raise AccuracyError(
-                f"{function.expr} cannot be tabulated near {low:g}: rows of different norms need an activation that is "
-                "analytic but for a kink at 0; scale the rows with hermite_dual.on_sphere(X)"
+                f"{function.expr} cannot be tabulated near {low:g}, as rows of different norms need it: "
+                f"{_obstacle(function, low)}. Scale the rows with hermite_dual.on_sphere(X)"
             )
         stack += [(low, middle), (middle, high)]
     return panels
+
+
+def _obstacle(function: BallFunction, point: float) -> str:
+    """Why no panel next to a point is short enough."""
+    if not function(acb(point), analytic=True).is_finite():
+        return "it is not proven to be analytic there, and a kink is allowed at 0 alone"
+    return f"it varies too fast there for {_MOST} panels, or terms of it cancel beyond {_BITS} bits"
 
 
 def interpolation_error(size: arb, parameter: arb, degree: int) -> arb:
