@@ -32,7 +32,7 @@ from hermite_dual.certified.eigenvalues.theory_bounds import (
 )
 from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
 from hermite_dual.float_state import own_float_state
-from hermite_dual.notebook import Shown, facts, number
+from hermite_dual.notebook import Shown, facts
 from hermite_dual.numeric.spans import spans
 from hermite_dual.outcome import Outcome
 from hermite_dual.outofcore.gram_tiles import GramJob, Tile, bound_tile, power_tile

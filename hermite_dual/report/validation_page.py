@@ -54,7 +54,8 @@ def _body(report: ValidationReport, activation: str) -> Iterator[str]:
         _KINDS[report.verdict],
         report.verdict.value,
         _sentence(report.reason),
-        f"The probability of DISAGREE for a correct population is at most {report.error_probability:g}.",
+        f"The probability of DISAGREE for a correct population is at most {report.error_probability**2:g}: "
+        f"{report.error_probability:g} in each of two stages on independent networks.",
     )
     for note in report.notes:
         yield paragraph(f"Note: {note}.")
@@ -65,6 +66,8 @@ def _body(report: ValidationReport, activation: str) -> Iterator[str]:
         paragraph("Networks extrapolated to infinite width, minus the matrix under test; units as in the first table."),
         _tests("Tests of the networks", report.directions, report.entries),
     )
+    if report.confirmation:
+        yield section("Confirmation", *_confirmation(report))
     yield section(
         "Tests of the control's mean",
         paragraph(
@@ -131,6 +134,25 @@ def _test(name: str, test: DirectionTest | EntryTest, *, rejected: bool) -> tupl
     return name, answer, *numbers
 
 
+def _confirmation(report: ValidationReport) -> Iterator[str]:
+    yield paragraph("What the first networks rejected, tested again on fresh ones; DISAGREE takes both.")
+    yield table(
+        "Confirmation",
+        (
+            *("functional", "of", "answer", "p, first networks", "discrepancy", "standard error", "t"),
+            *("p, adjusted", "another seed says so too, probability"),
+        ),
+        [
+            (
+                *(test.name, test.family, holds(not test.rejected, yes="not rejected", no="rejected again")),
+                *(test.first_p_value, test.discrepancy, test.standard_error, test.statistic, test.p_value),
+                test.another_seed,
+            )
+            for test in report.confirmation
+        ],
+    )
+
+
 def _errors(report: ValidationReport) -> Iterator[str]:
     yield table(
         "Errors by width",
@@ -195,7 +217,8 @@ def _budget(report: ValidationReport) -> Iterator[str]:
         ("control, entries", report.control.entries.tests, control),
     )
     yield paragraph(
-        f"How the error probability {alpha:g} is shared; each family divides its share equally (Bonferroni)."
+        f"How the error probability {alpha:g} of the first stage is shared; each family divides its share equally "
+        "(Bonferroni). The second stage divides as much among what the first rejected."
     )
     yield table(
         "Error probability",
@@ -210,6 +233,7 @@ def _budget(report: ValidationReport) -> Iterator[str]:
             ("neurons in them", neurons),
             ("weights in them", weights),
             ("independent neurons", report.control.neurons),
+            ("networks per width for AGREE, with probability 0.9", report.replicas_needed),
             ("AGREE needs: error seen in the scale", report.scale_tolerance),
             ("AGREE needs: error seen in a typical entry", report.entry_tolerance),
         ]

@@ -2,6 +2,7 @@
 
 from hermite_dual.validation.findings import (
     Comparison,
+    ConfirmedTest,
     ControlFindings,
     DirectionTest,
     EntryTest,
@@ -17,6 +18,7 @@ from hermite_dual.validation.verdict import Verdict
 
 __all__ = [
     "Comparison",
+    "ConfirmedTest",
     "ControlFindings",
     "DirectionTest",
     "EntryTest",

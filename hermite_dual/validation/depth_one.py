@@ -26,7 +26,13 @@ def neurons_of(neurons: int) -> int:
 
 
 def depth_one_fits(
-    model: WideModel, X: Array, depth_one: Array, directions: Sequence[Direction], neurons: int, seed: int
+    model: WideModel,
+    X: Array,
+    depth_one: Array,
+    directions: Sequence[Direction],
+    neurons: int,
+    seed: int,
+    stage: int = 1,
 ) -> tuple[Extrapolation, Extrapolation]:
     """Estimate `E[phi(u) phi(u')] - K(1)`, `u = U x + b`, from independent neurons.
 
@@ -37,11 +43,12 @@ def depth_one_fits(
         directions: functionals to estimate.
         neurons: number of neurons of the networks that are controlled.
         seed: seed of the validation.
+        stage: 1, or 2 for neurons of which the first stage knows nothing.
 
     Returns:
         The mean and its standard error for the functionals and for the upper triangle.
     """
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0, 1))))
+    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0, stage))))
     size = neurons_of(neurons) // _BLOCKS
     functionals, entries = Moments(), Moments()
     upper = np.triu_indices(len(X))

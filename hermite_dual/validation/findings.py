@@ -125,6 +125,33 @@ class ControlFindings(Shown):
 
 
 @dataclass(frozen=True, repr=False)
+class ConfirmedTest(Shown):
+    """A test that rejected on the first networks, made again on fresh ones.
+
+    Attributes:
+        family: "networks" or "neurons of the first layer".
+        name: the functional, or the worst entry.
+        first_p_value: of the first networks, adjusted for the number of tests.
+        discrepancy: on the fresh ones, as all that follows.
+        standard_error: of the discrepancy.
+        statistic: Student's t.
+        p_value: one-sided, in the direction that was found, times the number of tests that are made again; at most 1.
+        rejected: whether it rejects again.
+        another_seed: estimated probability that networks of another seed reject in both stages.
+    """
+
+    family: str
+    name: str
+    first_p_value: float
+    discrepancy: float
+    standard_error: float
+    statistic: float
+    p_value: float
+    rejected: bool
+    another_seed: float
+
+
+@dataclass(frozen=True, repr=False)
 class LeastEigenvalueFrequency(Shown):
     """How often `lambda_min(Z^T Z) >= m lambda_* / 2` in the networks of one width.
 

@@ -1,70 +1,86 @@
 """The verdict that follows from the tests."""
 
-import numpy as np
-
 from hermite_dual.arrays import Array
-from hermite_dual.validation.findings import Comparison, ControlFindings, DirectionTest, EntryTest
+from hermite_dual.validation.confirmation import NETWORKS, NEURONS
+from hermite_dual.validation.findings import Comparison, ConfirmedTest, DirectionTest, EntryTest
+from hermite_dual.validation.power import seen
 from hermite_dual.validation.verdict import Verdict
+
+_SHOWN = 4
+"""Tests that the reason names; all of them are in the report."""
+_DIFFER = {NETWORKS: "networks and population", NEURONS: "neurons of the first layer and their kernel"}
 
 
 def judge(
     tests: tuple[DirectionTest, ...],
     entries: EntryTest,
-    control: ControlFindings,
+    confirmed: tuple[ConfirmedTest, ...],
     comparisons: tuple[Comparison, ...],
     K: Array,
     tolerances: tuple[float, float],
+    needed: int | None,
 ) -> tuple[Verdict, str]:
-    """Conclude: DISAGREE where a test rejected, AGREE where a discrepancy of the tolerances would have been seen.
+    """Conclude: DISAGREE where both stages rejected, AGREE where a discrepancy of the tolerances would have been seen.
 
     Args:
         tests: the tests of the directions.
         entries: the test of the entries.
-        control: the test of the mean of the control variates.
+        confirmed: what the first stage rejected, tested on fresh networks.
         comparisons: comparisons that must hold for AGREE.
         K: population Gram matrix, shape (n, n).
         tolerances: relative error in the scale that must have been visible; the same in the median entry, relative to
             the mean of the diagonal.
+        needed: networks per width that would do for AGREE.
 
     Returns:
         The verdict and its reason in one sentence.
     """
-    reasons = _rejections(tests, entries, control, comparisons)
-    if reasons:
-        return Verdict.DISAGREE, "; ".join(reasons)
-    size = float(np.abs(np.diag(K)).mean())
-    relative = entries.detectable_median / size if size else entries.detectable_median
-    scale = next((test.detectable for test in tests if test.name == "overall scale"), 0.0)
-    seen = f"an error of {scale:.2%} in the scale, or of {relative:.2%} of the mean of the diagonal in a typical entry"
-    if scale <= tolerances[0] and relative <= tolerances[1]:
-        return Verdict.AGREE, f"no test rejected, and {seen}, would have been seen"
-    return Verdict.INCONCLUSIVE, (
-        f"no test rejected, but only {seen}, would have been seen; the tolerances are {tolerances[0]:.2%} and "
-        f"{tolerances[1]:.2%}. Raise replicas or widths"
-    )
-
-
-def _rejections(
-    tests: tuple[DirectionTest, ...],
-    entries: EntryTest,
-    control: ControlFindings,
-    comparisons: tuple[Comparison, ...],
-) -> list[str]:
-    reasons = []
-    if rejected := _rejected(tests, entries):
-        reasons.append(f"networks and population differ in: {rejected}")
-    if rejected := _rejected(control.directions, control.entries):
-        reasons.append(f"neurons of the first layer and their kernel differ in: {rejected}")
+    reasons = _confirmed(confirmed)
     reasons += [
         f"{pair.first} and {pair.second} differ by {pair.difference:.3g} at {pair.at}"
         for pair in comparisons
         if pair.agree is False
     ]
+    if reasons:
+        return Verdict.DISAGREE, "; ".join(reasons)
+    scale, relative = seen(tests, entries, K)
+    accident = _accident(confirmed)
+    size = f"an error of {scale:.2%} in the scale, or of {relative:.2%} of the mean of the diagonal in a typical entry"
+    if scale <= tolerances[0] and relative <= tolerances[1]:
+        return Verdict.AGREE, f"no test rejected{accident}, and {size}, would have been seen"
+    more = (
+        "More than a million replicas would be needed: raise the widths"
+        if needed is None
+        else f"replicas = {needed} would do with probability 0.9, by the standard errors of these networks"
+    )
+    return Verdict.INCONCLUSIVE, (
+        f"no test rejected{accident}, but only {size}, would have been seen; the tolerances are {tolerances[0]:.2%} "
+        f"and {tolerances[1]:.2%}. {more}"
+    )
+
+
+def _confirmed(confirmed: tuple[ConfirmedTest, ...]) -> list[str]:
+    """What both stages rejected, the clearest first, with p of both and what another seed would say."""
+    reasons = []
+    for family in dict.fromkeys(test.family for test in confirmed):
+        again = [test for test in confirmed if test.family == family and test.rejected]
+        again.sort(key=lambda test: -abs(test.statistic))
+        if again:
+            names = ", ".join(_with_p(test) for test in again[:_SHOWN])
+            others = f" and {len(again) - _SHOWN} more" if len(again) > _SHOWN else ""
+            same = max(test.another_seed for test in again)
+            reasons.append(
+                f"{_DIFFER[family]} differ in: {names}{others}; another seed would say so too with probability "
+                f"{'over 0.99' if same > 0.99 else f'about {same:.2f}'}"
+            )
     return reasons
 
 
-def _rejected(tests: tuple[DirectionTest, ...], entries: EntryTest) -> str:
-    names = [test.name for test in tests if test.rejected]
-    if entries.rejected:
-        names.append(f"{entries.rejected} of {entries.tests} entries")
-    return ", ".join(names)
+def _accident(confirmed: tuple[ConfirmedTest, ...]) -> str:
+    if not confirmed:
+        return ""
+    return f" twice (the first networks did {', '.join(_with_p(test) for test in confirmed[:_SHOWN])})"
+
+
+def _with_p(test: ConfirmedTest) -> str:
+    return f"{test.name} (p = {test.first_p_value:.2g}, on fresh networks {test.p_value:.2g})"

@@ -11,6 +11,7 @@ from hermite_dual.data.json_files import plain
 from hermite_dual.notebook import Shown, Told, facts
 from hermite_dual.validation.findings import (
     Comparison,
+    ConfirmedTest,
     ControlFindings,
     DirectionTest,
     EntryTest,
@@ -36,6 +37,9 @@ class ValidationReport(Shown):
         entries: the simultaneous test of every entry.
         parameter_ranges: what the tests along sigma_w and sigma_u mean in sigma_w and sigma_u.
         control: the control variates and the test of their mean.
+        confirmation: what the first networks rejected, tested on fresh ones; empty where they rejected nothing.
+        replicas_needed: networks per width with which AGREE is said of a correct population with probability 0.9, as
+            far as these networks tell; None beyond a million.
         comparisons: closed form, numeric Gram matrix, given matrix and networks, pairwise.
         least_eigenvalues: how often `lambda_min(Z^T Z) >= m lambda_* / 2`.
         errors_by_width: relative errors of the networks of each width.
@@ -46,7 +50,7 @@ class ValidationReport(Shown):
         frobenius_slope: the same of the relative Frobenius error, which few eigenvectors dominate: far noisier.
         frobenius_slope_error: its standard error.
         frobenius_slope_interval: its confidence interval at 95 %.
-        error_probability: largest probability of DISAGREE for a correct population.
+        error_probability: of each stage; DISAGREE for a correct population has at most the square of it.
         scale_tolerance: relative error in the scale that had to be visible for AGREE.
         entry_tolerance: the same in the median entry, relative to the mean of the diagonal.
         widths: widths of the networks.
@@ -67,6 +71,8 @@ class ValidationReport(Shown):
     entries: EntryTest
     parameter_ranges: tuple[ParameterRange, ...]
     control: ControlFindings
+    confirmation: tuple[ConfirmedTest, ...]
+    replicas_needed: int | None
     comparisons: tuple[Comparison, ...]
     least_eigenvalues: LeastEigenvalues
     errors_by_width: tuple[WidthError, ...]
@@ -117,7 +123,7 @@ class ValidationReport(Shown):
             ("widths", ", ".join(map(str, self.widths))),
             ("networks per width", self.replicas),
             ("exponent of the error in the width", f"{self.slope:.3f} +- {self.slope_error:.3f}"),
-            ("probability of a false DISAGREE", self.error_probability),
+            ("probability of a false DISAGREE", self.error_probability**2),
             ("seed", self.seed),
         ]
         return facts(f"{self.verdict.value}: {self.reason}", rows)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,11 +23,18 @@ class Design:
         widths: widths.
         replicas: networks per width.
         seed: seed.
+        first: number of the first replica.
     """
 
     widths: tuple[int, ...]
     replicas: int
     seed: int
+    first: int = 0
+
+    @property
+    def fresh(self) -> "Design":
+        """The same number of networks, the replicas that follow these."""
+        return replace(self, first=self.first + self.replicas)
 
     @property
     def networks(self) -> int:
@@ -41,7 +48,7 @@ class Design:
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Give width and number of each network."""
-        return ((m, r) for m in self.widths for r in range(self.replicas))
+        return ((m, r) for m in self.widths for r in range(self.first, self.first + self.replicas))
 
 
 def replica_seed(seed: int, width: int, replica: int) -> np.random.SeedSequence:
@@ -105,7 +112,8 @@ def simulate(
         coefficients: theirs.
         design: which networks.
         store: where finished networks are kept.
-        progress: called after each network with "networks", and how many of how many are done.
+        progress: called after each network with "networks", or "fresh networks" of a second stage, and how many of how
+            many are done.
 
     Yields:
         The width m, `Z^T Z / m` and the combination of the control variates, shapes (n, n).
@@ -122,7 +130,7 @@ def simulate(
                 store.save(name, record)
         yield width, _symmetric(record["gram"], upper), _symmetric(record["control"], upper)
         if progress is not None:
-            progress("networks", done, design.networks)
+            progress("fresh networks" if design.first else "networks", done, design.networks)
 
 
 def _symmetric(values: Array, upper: tuple[Indices, Indices]) -> Array:

@@ -5,7 +5,8 @@ With `G(m) = G_inf + B / m + noise`, the noise of variance proportional to `1/m`
 weighted least squares and compared with the population Gram matrix K by t tests: along a family of directions fixed in
 advance, and in every entry. Two further families test the mean of the control. Each family has its share of the error
 probability, shared equally within it (Bonferroni), so that a correct K is rejected with at most the stated
-probability, up to terms `1/m^2` of the bias and the departure of averages over neurons from the normal law.
+probability, up to terms `1/m^2` of the bias and the departure of averages over neurons from the normal law. What is
+rejected is tested once more on fresh networks, at the same level; DISAGREE takes both.
 """
 
 import os
@@ -20,14 +21,16 @@ from hermite_dual.data.store import RecordStore, digest_of_array
 from hermite_dual.exact_numbers import check_count
 from hermite_dual.progress import Progress
 from hermite_dual.validation.comparison import CLOSED_FORM, GIVEN, NUMERIC, compare
+from hermite_dual.validation.confirmation import NETWORKS, NEURONS, Family, confirm
 from hermite_dual.validation.depth_one import depth_one_fits, neurons_of
-from hermite_dual.validation.directions import Plan, make_plan
+from hermite_dual.validation.directions import Direction, Plan, make_plan
 from hermite_dual.validation.findings import ControlFindings
 from hermite_dual.validation.inputs import check_population, check_probability, check_tolerance, check_widths
 from hermite_dual.validation.judgement import judge
 from hermite_dual.validation.least_eigenvalues import least_eigenvalues
 from hermite_dual.validation.networks import NetworkStatistics
 from hermite_dual.validation.parameter_range import parameter_ranges
+from hermite_dual.validation.power import replicas_needed
 from hermite_dual.validation.regression import extrapolate, interval
 from hermite_dual.validation.report import ValidationReport
 from hermite_dual.validation.simulation import Design, open_store, simulate
@@ -61,13 +64,15 @@ def validate(
         seed: a whole number; the same seed gives the same numbers. Replica r of width m has the seed
             `replica_seed(seed, m, r)`, whatever else is run.
         population: a symmetric (n, n) matrix to hold against the networks in place of `gram(X).matrix`.
-        error_probability: largest probability of DISAGREE where population and networks do agree.
+        error_probability: of each of two stages on independent networks, both of which must reject: where population
+            and networks do agree, DISAGREE has at most the square of it as its probability.
         scale_tolerance: AGREE is said only if a relative error of this size in the scale would have been seen.
         entry_tolerance: AGREE is said only if an error of this size in a typical entry, in units of the mean diagonal,
             would have been seen.
         store: a folder that keeps every finished network, so that an interrupted run goes on where it stopped; widths
             and replicas may grow, and other populations may be tested, in the same folder.
-        progress: called with "networks", and how many of how many are done.
+        progress: called after each network with "networks", then "fresh networks" where a test rejected, and how
+            many of how many are done.
 
     Returns:
         The report, its verdict first.
@@ -96,9 +101,14 @@ def validate(
     depth_one = np.asarray(model.gram(samples, depth=1).matrix, dtype=np.float64)
     variates = control_of(model, samples, depth_one)
     plan = make_plan(model, samples, gram, variates, seed, given)
-    networks = NetworkStatistics(K, plan.directions)
-    for network in simulate(model, samples, variates, plan.coefficients, design, store=records, progress=progress):
-        networks.add(*network)
+
+    def drawn(chosen: Design, directions: list[Direction]) -> NetworkStatistics:
+        statistics = NetworkStatistics(K, directions)
+        for network in simulate(model, samples, variates, plan.coefficients, chosen, store=records, progress=progress):
+            statistics.add(*network)
+        return statistics
+
+    networks = drawn(design, plan.directions)
     fit, raw = extrapolate(networks.entries), extrapolate(networks.raw_entries)
     tests = direction_tests(extrapolate(networks.functionals), plan.directions, K, alpha, NETWORK_SHARE)
     entries = entry_tests(fit, K, alpha, NETWORK_SHARE, plan.slopes.get("sigma_w"))
@@ -107,7 +117,30 @@ def validate(
     comparisons = compare(model, samples, computed, given, fit, alpha)
     # The networks judge the matrix under test by their own tests, above.
     binding = tuple(pair for pair in comparisons if {pair.first, pair.second} == {CLOSED_FORM, NUMERIC})
-    verdict, reason = judge(tests, entries, control, binding, K, tolerances)
+    confirmed = confirm(
+        [
+            Family(
+                NETWORKS,
+                plan.directions,
+                tests,
+                entries,
+                NETWORK_SHARE,
+                lambda chosen: extrapolate(drawn(design.fresh, chosen).functionals),
+            ),
+            Family(
+                NEURONS,
+                plan.directions,
+                control.directions,
+                control.entries,
+                CONTROL_SHARE,
+                lambda chosen: depth_one_fits(model, samples, depth_one, chosen, design.neurons, seed, stage=2)[0],
+            ),
+        ],
+        K,
+        alpha,
+    )
+    needed = replicas_needed(tests, entries, K, tolerances, alpha, design)
+    verdict, reason = judge(tests, entries, confirmed, binding, K, tolerances, needed)
     slope, slope_error = networks.slope("normalized")
     frobenius_slope, frobenius_slope_error = networks.slope("frobenius")
     degrees = design.networks - 2
@@ -118,6 +151,8 @@ def validate(
         entries=entries,
         parameter_ranges=parameter_ranges(model, samples, computed, plan.directions, tests),
         control=control,
+        confirmation=confirmed,
+        replicas_needed=needed,
         comparisons=comparisons,
         least_eigenvalues=least_eigenvalues(K, networks.least, alpha),
         errors_by_width=networks.errors_by_width(),
