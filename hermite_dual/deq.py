@@ -32,6 +32,7 @@ from hermite_dual.population.entries.trained import PARAMETERS, check_parameters
 from hermite_dual.population.gram import FloatType, Gram, float_type, population_gram
 from hermite_dual.population.ntk import population_ntk
 from hermite_dual.progress import Progress
+from hermite_dual.scale_names import translating
 from hermite_dual.validation import validate
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class DEQ(Shown):
     sigma_u: float
     sigma_b: float
 
+    @translating("DEQ")
     def __init__(self, phi: ActivationLike, sigma_w: float, sigma_u: float = 1.0, sigma_b: float = 0.0) -> None:
         object.__setattr__(self, "activation", activation(phi))
         for name, value in (("sigma_w", sigma_w), ("sigma_u", sigma_u), ("sigma_b", sigma_b)):
@@ -85,6 +87,7 @@ class DEQ(Shown):
         return f"DEQ({shortened(self.activation.name)!r}, {scales})"
 
     @classmethod
+    @translating("DEQ.paper")
     def paper(cls, phi: ActivationLike, sigma_w2: float) -> "DEQ":
         """Return the model in the papers' convention: `W ~ N(0, 2 s^2 / m)`, `U ~ N(0, 2 / d)`, no bias.
 

@@ -27,6 +27,7 @@ from hermite_dual.population.entries.recursion import LayerRule
 from hermite_dual.population.gram import Gram, float_type, population_gram
 from hermite_dual.population.ntk import population_ntk
 from hermite_dual.progress import Progress
+from hermite_dual.scale_names import translating
 from hermite_dual.validation import validate
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class MLP(Shown):
     readout: bool
     layers: tuple[LayerRule, ...] = field(repr=False)
 
+    @translating("MLP")
     def __init__(
         self,
         activations: ActivationLike | Sequence[ActivationLike],

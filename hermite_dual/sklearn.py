@@ -23,6 +23,7 @@ from hermite_dual.population.entries.inputs import check_nonzero_rows, on_sphere
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.gram_gradient import gram_gradient
 from hermite_dual.population.kernel_diagonal import kernel_diagonal
+from hermite_dual.scale_names import translating
 
 try:
     from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
@@ -131,6 +132,7 @@ class DualKernel(_PopulationKernel):
     True
     """
 
+    @translating("DualKernel")
     def __init__(
         self,
         activation: ActivationLike = "tanh",
