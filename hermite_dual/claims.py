@@ -13,11 +13,11 @@ import numpy as np
 from hermite_dual.arrays import Array
 from hermite_dual.certified.balls.rounding import UNIT
 from hermite_dual.certified.counted.inner_products import squared_norms
-from hermite_dual.certified.eigenvalues.eigenvalues import LowerBoundCheck
 from hermite_dual.certified.second_proof.certificate import STATEMENTS, make_certificate
 from hermite_dual.certified.second_proof.rebuild import SCALED_ROWS, parameters_of, rebuild
 from hermite_dual.deq import DEQ
 from hermite_dual.errors import AccuracyError, InvalidInputError
+from hermite_dual.mlp import MLP
 from hermite_dual.notebook import Shown
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.entries.inputs import on_sphere
@@ -92,20 +92,35 @@ def check_claim(
     Raises:
         InvalidInputError: the value is not finite, both or neither scale is given, or as `DEQ` raises.
     """
+    result = check_claim_of(_model(activation, sigma_w2, sigma_w), samples, value, depth=None, sphere=sphere)
+    if result.outcome is Outcome.UNDECIDED:
+        return result
+    parameters = parameters_of(activation, sigma_w2, sigma_w, sphere)
+    return replace(result, certificate=make_certificate(_claim(result.outcome, value), samples, parameters))
+
+
+def check_claim_of(model: DEQ | MLP, samples: Array, value: float, *, depth: int | None, sphere: bool) -> ClaimResult:
+    """Decide `lambda_* >= value` for any model, its scales meant as the floats they are; without a certificate.
+
+    Args:
+        model: the model.
+        samples: X as it lies in the file, shape (n, d).
+        value: the claimed bound.
+        depth: layers of an equilibrium model, or None.
+        sphere: whether rows are scaled to norm sqrt(d), exactly.
+
+    Raises:
+        InvalidInputError: the value is not finite, or as the model's `gram` raises.
+    """
     if not math.isfinite(value):
         raise InvalidInputError(f"the claimed bound {value} is not a finite number; give a positive one, such as 1e-4")
-    model = _model(activation, sigma_w2, sigma_w)
     rows = on_sphere(samples) if sphere else samples
-    gram = model.gram(rows)
+    gram = model.gram(rows, depth=depth) if isinstance(model, DEQ) else model.gram(rows)
     source = replace(gram.model, row_error=scaling_error(rows)) if sphere else gram.model
     entries = entry_bounds(source, gram.matrix, gram.variances)
     check = gram_check_lower_bound(gram.matrix, entries, value)
-    certificate = None
-    if check.outcome is not Outcome.UNDECIDED:
-        parameters = parameters_of(activation, sigma_w2, sigma_w, sphere)
-        certificate = make_certificate(_claim(check, value), samples, parameters)
     estimate = gram_least_eigenvalue(gram.matrix, entries).estimate
-    return ClaimResult(check.outcome, value, check.reason, check.margin, estimate, entries, certificate)
+    return ClaimResult(check.outcome, value, check.reason, check.margin, estimate, entries, None)
 
 
 def rebuild_beside_floats(data: Array, parameters: Mapping[str, Any]) -> tuple[Array, float]:
@@ -139,9 +154,8 @@ def _model(activation: str, sigma_w2: float | None, sigma_w: float | None) -> DE
     )
 
 
-def _claim(check: LowerBoundCheck, value: float) -> dict[str, Any]:
-    statement = STATEMENTS[check.outcome.value]
-    return {"statement": statement, "value": value, "outcome": check.outcome.value}
+def _claim(outcome: Outcome, value: float) -> dict[str, Any]:
+    return {"statement": STATEMENTS[outcome.value], "value": value, "outcome": outcome.value}
 
 
 def scaling_error(rows: Array) -> float:

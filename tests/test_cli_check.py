@@ -158,8 +158,8 @@ def test_parameters_that_no_check_wrote_are_bad_input(folder, least, parameters)
     [
         (["tanhh", "data.npy", "--sigma-w2", "0.08", "--at-least", "1e-4"], "tanhh"),
         (["tanh", "none.npy", "--sigma-w2", "0.08", "--at-least", "1e-4"], "cannot be read"),
-        (["tanh", "data.npy", "--at-least", "1e-4"], "neither is given"),
-        (["tanh", "data.npy", "--sigma-w2", "0.08", "--sigma-w", "0.4", "--at-least", "1e-4"], "both are given"),
+        (["tanh", "data.npy", "--at-least", "1e-4"], "--sigma-w2 and --sigma-w neither is given"),
+        (["tanh", "data.npy", "--sigma-w2", "0.08", "--sigma-w", "0.4", "--at-least", "1e-4"], "are both given"),
         (["tanh", "data.npy", "--sigma-w2", "0.6", "--at-least", "1e-4"], "sigma_w L = "),
         (["tanh", "data.npy", "--sigma-w2", "0.08", "--at-least", "nan"], "not a finite number"),
     ],

@@ -90,14 +90,14 @@ def test_flags_reach_the_model(tmp_path):
         (["--activation", "tanhh"], "tanhh"),
         (["--activation", "__import__('os').system('true')"], "error: "),
         (["--widths", "256,x"], "--widths '256,x': allowed are whole numbers separated by commas"),
-        (["--widths", "0,64"], "width=0: allowed are whole numbers >= 1"),
+        (["--widths", "0,64"], "--widths 0: allowed are whole numbers >= 1"),
         (["--widths", "64"], "at least two different widths"),
-        (["--replicas", "1"], "replicas=1: allowed are whole numbers >= 2"),
-        (["--seed", "-1"], "seed=-1"),
+        (["--replicas", "1"], "--replicas 1: allowed are whole numbers >= 2"),
+        (["--seed", "-1"], "--seed -1"),
         (["--samples", "0"], "--samples 0: allowed are whole numbers from 1 to 1797"),
         (["--sigma-w", "0.3", "--sigma-w2", "0.1"], "--sigma-w 0.3 and --sigma-w2 0.1 are both given"),
-        (["--sigma-w", "1.5"], "sigma_w"),
-        (["--sigma-w2", "-1"], "sigma_w2"),
+        (["--sigma-w", "1.5"], "--sigma-w 1.5 is too large for tanh"),
+        (["--sigma-w2", "-1"], "--sigma-w2 -1"),
     ],
 )
 def test_errors_are_one_message_and_exit_code_two(flags, message, tmp_path):
@@ -121,7 +121,7 @@ def test_disagreement_has_the_exit_code_one(tmp_path, monkeypatch):
 
 def test_help_lists_every_flag():
     result = CliRunner().invoke(app, ["demo", "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
-    for flag in ("activation", "data", "sigma-w", "sigma-w2", "samples", "widths", "replicas", "seed", "output"):
+    for flag in ("sigma-w", "sigma-w2", "sigma-u", "sigma-b", "samples", "widths", "replicas", "seed", "output"):
         assert f"--{flag}" in result.stdout
 
 

@@ -102,7 +102,8 @@ def test_a_limit_alone_chooses_blocks(tmp_path, data, monkeypatch):
     ("arguments", "said"),
     [
         (["--out", "K.npy", "--memory", "1GB"], "with --memory 1GB: blocks are written to a folder"),
-        (["--memory", "much"], "memory = 'much'"),
+        (["--memory", "much"], "--memory 'much'"),
+        (["--memory", "4"], "--memory '4' has no unit: give a size such as '4GB'"),
         (["--memory", "300MB"], "too little"),
         (["--out", "K.txt"], "as .npy, or in blocks as .zarr"),
     ],

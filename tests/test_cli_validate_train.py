@@ -193,11 +193,11 @@ def test_ctrl_c_within_a_run_ends_the_study():
     [
         ("validate", ["--output", "report.pdf"], "allowed are .html and .json"),
         ("validate", ["--output", "/dev/null/report.html"], "cannot be written"),
-        ("validate", ["--sigma-w2", "0.6"], "L = 1.12838 gives sigma_w L = 1.23608"),
-        ("validate", ["--sigma-w2", "0.6"], "take sigma_w below 0.886227"),
+        ("validate", ["--sigma-w2", "0.6"], "--sigma-w2 0.6 is too large for erf: the Lipschitz constant L = 1.12838"),
+        ("validate", ["--sigma-w2", "0.6"], "Take --sigma-w2 below 0.392699 (--sigma-w below 0.886227)"),
         ("validate", ["--widths", "16"], "at least two different widths"),
         ("validate", ["--population", "none.npy"], "data file 'none.npy' cannot be read"),
-        ("validate", ["--error-probability", "2"], "error_probability=2.0"),
+        ("validate", ["--error-probability", "2"], "--error-probability 2.0"),
         ("train", ["--output", "report.tex"], "allowed are .html and .json"),
         ("train", ["--activations", "tanh,,relu"], "error: "),
         ("train", ["--activations", "tanhh"], "tanhh"),
@@ -207,8 +207,8 @@ def test_ctrl_c_within_a_run_ends_the_study():
             "comes without targets; allowed are sphere and digits, or a file with --targets",
         ),
         ("train", ["--targets", "y.csv"], "the sphere has targets of its own"),
-        ("train", ["--sigma-w2", "-1"], "sigma_w2=-1.0"),
-        ("train", ["--step", "0"], "step=0.0"),
+        ("train", ["--sigma-w2", "-1"], "--sigma-w2 -1.0"),
+        ("train", ["--step", "0"], "--step 0.0"),
         ("train", ["--widths", "x"], "--widths 'x'"),
     ],
 )
@@ -237,4 +237,4 @@ def test_commas_in_parentheses_belong_to_a_formula():
 def test_help_has_an_example(command):
     result = run(command, "--help")
     assert result.exit_code == 0
-    assert f"hermite-dual {command} --activation" in " ".join(result.stdout.replace("│", " ").split())
+    assert f"hermite-dual {command} gelu --" in " ".join(result.stdout.replace("│", " ").split())

@@ -24,7 +24,7 @@ def run(model=None, **changes):
 
 
 def estimates(generator, count, size=0.0):
-    """Independent estimates, the first of `size` standard deviations and others of 0, with estimated standard errors."""
+    """Independent estimates, the first of `size` standard deviations, others of 0, with estimated standard errors."""
     error = np.sqrt(generator.chisquare(DEGREES, count) / DEGREES)
     discrepancy = generator.standard_normal(count)
     discrepancy[0] += size

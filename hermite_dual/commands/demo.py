@@ -8,14 +8,20 @@ import typer
 from hermite_dual.commands.shared import (
     EXIT_DISAGREE,
     ActivationName,
+    DataName,
     FirstRows,
+    FormerActivation,
+    FormerData,
+    ModelOptions,
     Replicas,
     Seed,
+    SigmaB,
+    SigmaU,
     SigmaW,
     SigmaW2,
     Widths,
+    activation_and_data,
     errors_to_exit_codes,
-    model_of,
     progress_bar,
     samples_of,
     widths_of,
@@ -23,20 +29,25 @@ from hermite_dual.commands.shared import (
 
 
 def demo(
+    activation: ActivationName = None,
+    data: DataName = None,
     *,
-    activation: ActivationName = "tanh",
-    data: Annotated[
-        Path | None, typer.Option(help="Samples, one per row: .npy, .npz or .csv. Default: digits.")
-    ] = None,
-    sigma_w: SigmaW = None,
+    former_activation: FormerActivation = None,
+    former_data: FormerData = None,
     sigma_w2: SigmaW2 = None,
+    sigma_w: SigmaW = None,
+    sigma_u: SigmaU = None,
+    sigma_b: SigmaB = None,
     samples: FirstRows = None,
     widths: Widths = "256,512,1024",
     replicas: Replicas = 8,
     seed: Seed = 0,
     output: Annotated[Path, typer.Option(help="Folder for figures and demo.json.")] = Path("hermite-dual-demo"),
 ) -> None:
-    """Go from an activation to a verdict: dual kernel, population Gram matrix, finite networks."""
+    """Go from an activation to a verdict: dual kernel, population Gram matrix, finite networks.
+
+    Example: `hermite-dual demo gelu X.npy --output folder`
+    """
     with errors_to_exit_codes():
         from rich.console import Console
 
@@ -44,14 +55,15 @@ def demo(
         from hermite_dual.report.demo import run_demo, write_demo
         from hermite_dual.report.summary import print_summary
 
-        model = model_of(activation, sigma_w, sigma_w2)
-        X, source = samples_of(data, samples)
+        phi, path = activation_and_data(activation, data, former_activation, former_data)
+        model = ModelOptions(sigma_w2, sigma_w, sigma_u, sigma_b).equilibrium(phi)
+        X, source = samples_of(path, samples)
         with progress_bar() as progress:
             result = run_demo(
-                hd.dual(activation),
+                hd.dual(phi),
                 model,
                 hd.on_sphere(X),
-                data=source,
+                data=f"{source}, rows scaled to norm sqrt(d)",
                 widths=widths_of(widths),
                 replicas=replicas,
                 seed=seed,

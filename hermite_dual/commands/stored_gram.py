@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hermite_dual.commands.shared import EXIT_ERROR, errors_to_exit_codes, print_json, read_data, say, what_was_read
+from hermite_dual.commands.shared import (
+    EXIT_ERROR,
+    errors_to_exit_codes,
+    model_text,
+    print_json,
+    read_data,
+    say,
+    what_was_read,
+)
 
 if TYPE_CHECKING:
     from hermite_dual.arrays import Array
@@ -50,7 +58,7 @@ class StoredOptions:
 def stored_gram(
     data: Path,
     out: Path,
-    model_of_options: "Callable[[], DEQ]",
+    model_of_options: "Callable[[], Any]",
     options: StoredOptions,
     *,
     sphere: bool,
@@ -70,6 +78,8 @@ def stored_gram(
             )
         _check_extra(options)
         model = model_of_options()
+        if not hasattr(model, "store_gram"):
+            raise InvalidInputError("--mlp: a multilayer network's matrix is not written in blocks; give --out in .npy")
         X: Any = _samples(data, sphere=sphere)
         with _client(options.scheduler) as client:
             chosen = known_block(out, X.shape[0]) if options.block is None else options.block
@@ -83,6 +93,7 @@ def stored_gram(
                 stored = model.store_gram(X, out, progress=progress, **how)
                 if not as_json:
                     progress.say(_written(out, stored, cost))
+                    progress.say(model_text(model, depth))
                     progress.say(what_was_read(data, X, sphere=sphere))
                 rows = "scaled to norm sqrt(d)" if sphere else "as given"
                 facts = _facts(out, stored, cost, model) | {"samples": list(X.shape), "rows": rows}

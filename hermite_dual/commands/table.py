@@ -8,6 +8,10 @@ import typer
 
 from hermite_dual.commands.shared import (
     Force,
+    ModelOptions,
+    SigmaB,
+    SigmaU,
+    SigmaW,
     SigmaW2,
     Sphere,
     check_outputs,
@@ -52,6 +56,9 @@ def table(
         Path | None, typer.Option(help="Samples for lambda and the theory's bounds; - reads standard input.")
     ] = None,
     sigma_w2: SigmaW2 = None,
+    sigma_w: SigmaW = None,
+    sigma_u: SigmaU = None,
+    sigma_b: SigmaB = None,
     sphere: Sphere = True,
     coefficients: Annotated[int, typer.Option(help="How many Hermite coefficients.", min=0, max=64)] = 4,
     digits: Annotated[int, typer.Option(help="Significant digits.", min=1, max=12)] = 6,
@@ -78,7 +85,7 @@ def table(
                 names,
                 None if columns is None else [key.strip() for key in columns.split(",")],
                 data=samples,
-                sigma_w2=sigma_w2,
+                **_scales(sigma_w2, sigma_w, sigma_u, sigma_b),
                 coefficients=coefficients,
                 digits=digits,
                 progress=progress,
@@ -96,3 +103,13 @@ def table(
         with atomic_path(output) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")
         say(f"wrote {output}")
+
+
+def _scales(
+    sigma_w2: float | None, sigma_w: float | None, sigma_u: float | None, sigma_b: float | None
+) -> dict[str, float]:
+    """The scales of the model, by default the papers'; with others than theirs all three are named."""
+    if sigma_w is None and sigma_u is None and sigma_b is None:
+        return {} if sigma_w2 is None else {"sigma_w2": sigma_w2}
+    model = ModelOptions(sigma_w2, sigma_w, sigma_u, sigma_b, depth=0).equilibrium("tanh")
+    return {"sigma_w": model.sigma_w, "sigma_u": model.sigma_u, "sigma_b": model.sigma_b}

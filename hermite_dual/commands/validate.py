@@ -6,22 +6,31 @@ from typing import Annotated
 import typer
 
 from hermite_dual.commands.shared import (
+    DIGITS,
     EXIT_DISAGREE,
     EXIT_UNDECIDED,
     ActivationName,
+    DataName,
     FirstRows,
     Force,
+    FormerActivation,
+    FormerData,
     Json,
+    Layers,
+    ModelOptions,
     Replicas,
     Results,
     Seed,
+    SigmaB,
+    SigmaU,
     SigmaW,
     SigmaW2,
     Sphere,
     Widths,
+    activation_and_data,
     check_results,
     errors_to_exit_codes,
-    model_of,
+    model_text,
     progress_bar,
     read_data,
     samples_of,
@@ -34,23 +43,27 @@ _CODES = {"AGREE": 0, "DISAGREE": EXIT_DISAGREE, "INCONCLUSIVE": EXIT_UNDECIDED}
 
 
 def validate(
+    activation: ActivationName = None,
+    data: DataName = None,
     *,
-    activation: ActivationName = "tanh",
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Samples, one per row: .npy, .npz or .csv; - reads standard input. Default: digits."),
-    ] = None,
+    former_activation: FormerActivation = None,
+    former_data: FormerData = None,
     samples: FirstRows = None,
     sphere: Sphere = True,
-    sigma_w: SigmaW = None,
     sigma_w2: SigmaW2 = None,
+    sigma_w: SigmaW = None,
+    sigma_u: SigmaU = None,
+    sigma_b: SigmaB = None,
+    mlp: Layers = None,
     population: Annotated[
         Path | None, typer.Option(help="A matrix to hold against the networks in place of the model's own.")
     ] = None,
     widths: Widths = "256,512,1024",
     replicas: Replicas = 8,
     seed: Seed = 0,
-    error_probability: Annotated[float, typer.Option(help="Of DISAGREE where the matrix is right.")] = 0.01,
+    error_probability: Annotated[
+        float, typer.Option(help="Of each of two stages, which both must reject for DISAGREE.")
+    ] = 0.01,
     store: Annotated[
         Path | None, typer.Option(help="Folder that keeps finished networks, so that an interrupted run goes on.")
     ] = None,
@@ -62,14 +75,15 @@ def validate(
 
     With `--store`, the same command goes on where an interrupted one stopped, with the same numbers.
 
-    Example: `hermite-dual validate --activation gelu --store networks --output report.html`
+    Example: `hermite-dual validate gelu --store networks --output report.html`
     """
     with errors_to_exit_codes(_after_interrupt(store)):
         import hermite_dual as hd
 
-        files = check_results(output, [data, population], force=force)
-        model = model_of(activation, sigma_w, sigma_w2)
-        X, _ = samples_of(data, samples)
+        phi, source = activation_and_data(activation, data, former_activation, former_data)
+        files = check_results(output, [source, population], force=force)
+        model = ModelOptions(sigma_w2, sigma_w, sigma_u, sigma_b, layers=mlp).model(phi)
+        X, _ = samples_of(source, samples)
         matrix = None if population is None else read_data(population)
         with progress_bar() as progress:
             report = model.validate(
@@ -85,7 +99,8 @@ def validate(
         for file in files:
             report.save(file)
         say(report.to_json() if as_json else str(report))
-        say(what_was_read("digits" if data is None else data, X, sphere=sphere), err=as_json)
+        say(model_text(model), err=as_json)
+        say(what_was_read(source or DIGITS, X, sphere=sphere), err=as_json)
         for file in files:
             say(f"wrote {file}", err=as_json)
         if code := _CODES[report.verdict.value]:

@@ -88,7 +88,7 @@ class TrainingCertificate(Shown):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the statement as JSON, and beside it, in .npz, the weights and data that it is about.
 
-        `hermite-dual verify PATH --data NPZ` proves it again from them.
+        `hermite-dual verify PATH NPZ` proves it again from them.
 
         Args:
             path: ends in .json.

@@ -38,11 +38,13 @@ def parse_memory(value: str | float) -> float:
         InvalidInputError: it is no positive size.
     """
     if isinstance(value, str):
+        if value.strip().replace(".", "", 1).isdigit():
+            raise InvalidInputError(f"memory = {value!r} has no unit: give a size such as '{value.strip()}GB'")
         try:
             value = float(library("dask.utils").parse_bytes(value))
         except ValueError:
             raise InvalidInputError(
-                f"memory = {value!r}: give a number of bytes, or a size such as '4GB' or '512MiB'"
+                f"memory = {value!r}: give a size with its unit, such as '4GB' or '512MiB'"
             ) from None
     if not (isinstance(value, (int, float)) and 0 < value < math.inf):
         raise InvalidInputError(f"memory = {value!r}: give a positive number of bytes")

@@ -28,7 +28,8 @@ def print_summary(result: DemoResult, files: list[Path], console: Console) -> No
     console.print(_errors(result.report))
     console.print(_tests(result.report))
     report = result.report
-    text = f"[bold]{report.verdict.value}[/bold] (error probability {report.error_probability:g} twice): {report.reason}."
+    level = f"error probability {report.error_probability:g} in each of two stages"
+    text = f"[bold]{report.verdict.value}[/bold] ({level}): {report.reason}."
     console.print(Panel(text, title="Finite networks against theory", border_style=_COLOURS[report.verdict]))
     for file in files:
         console.print(f"wrote {file}", highlight=False, soft_wrap=True, markup=False)

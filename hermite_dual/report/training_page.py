@@ -88,7 +88,7 @@ def _study(study: TrainingStudy, checks: Sequence[TheoremCheck]) -> Iterator[str
     yield "<h1>Training deep equilibrium models</h1>"
     yield (
         f'<p class="under">Gradient descent on {escape(study.data)}; {study.samples} samples in {study.inputs} '
-        f"dimensions; s² = {study.sigma_w2:g}; {study.epochs} epochs</p>"
+        f"dimensions, {study.rows}; s² = {study.sigma_w2:g}; {study.epochs} epochs</p>"
     )
     yield _study_verdict(study)
     svg = inline_svg(plot_training(study)[0, 0], "training", f"Training curves. {_head(study)[1]}.")
@@ -226,6 +226,7 @@ def _origin(study: TrainingStudy) -> str:
             ("data", study.data),
             ("samples, n", study.samples),
             ("inputs, d", study.inputs),
+            ("rows", study.rows),
             ("s²", study.sigma_w2),
             ("epochs asked for", study.epochs),
             ("seed", study.seed),

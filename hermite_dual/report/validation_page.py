@@ -250,6 +250,7 @@ def _origin(report: ValidationReport) -> str:
         ("seed", report.seed),
         ("samples, n", report.samples),
         ("inputs, d", report.inputs),
+        ("rows", report.rows),
         ("SHA-256 of the samples", Markup(f"<code>{escape(report.data_digest)}</code>")),
         *((f"coefficient of control “{name}”", value) for name, value in report.control.coefficients.items()),
         *report.versions.items(),

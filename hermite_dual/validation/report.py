@@ -58,6 +58,7 @@ class ValidationReport(Shown):
         seed: seed of the networks.
         samples: number n of samples.
         inputs: number d of input coordinates.
+        rows: whether the samples have norm sqrt(d), or which norms they have.
         population: "model.gram(X)" or "given".
         parameters: parameters of the model.
         data_digest: SHA-256 of the samples, their shape and their type.
@@ -90,6 +91,7 @@ class ValidationReport(Shown):
     seed: int
     samples: int
     inputs: int
+    rows: str
     population: str
     parameters: dict[str, Any]
     data_digest: str
@@ -119,7 +121,7 @@ class ValidationReport(Shown):
         rows = [
             ("activation", self.parameters.get("activation", "")),
             ("population", self.population),
-            ("samples, inputs", f"{self.samples}, {self.inputs}"),
+            ("samples, inputs", f"{self.samples}, {self.inputs}; {self.rows}"),
             ("widths", ", ".join(map(str, self.widths))),
             ("networks per width", self.replicas),
             ("exponent of the error in the width", f"{self.slope:.3f} +- {self.slope_error:.3f}"),

@@ -19,7 +19,8 @@ def describe(report: "ValidationReport") -> str:
     entries = report.entries
     lines = [
         f"{report.verdict.value}: {report.reason}",
-        f"  error probability {report.error_probability:g} in each of two stages; {networks}; {report.samples} samples, seed {report.seed}",
+        f"  error probability {report.error_probability:g} in each of two stages; {networks}, seed {report.seed}",
+        f"  {report.samples} samples, {report.rows}",
         f"  would have been seen with probability 0.95: {entries.detectable:.3g} in any one entry, "
         f"{entries.detectable_median:.3g} in half of them{_entry_in_sigma(report)}",
         *(_range(one) for one in report.parameter_ranges),

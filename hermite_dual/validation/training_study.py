@@ -27,7 +27,7 @@ from hermite_dual.exact_numbers import check_count
 from hermite_dual.finite import FiniteDEQ, sample_network
 from hermite_dual.finite.training_run import TrainingRun
 from hermite_dual.notebook import Shown
-from hermite_dual.population.entries.inputs import on_sphere
+from hermite_dual.population.entries.inputs import on_sphere, rows_text
 from hermite_dual.progress import Progress
 from hermite_dual.versions import versions
 
@@ -79,6 +79,7 @@ class TrainingStudy(Shown):
         data: what the samples are.
         samples: number n of samples.
         inputs: number d of inputs.
+        rows: whether the samples have norm sqrt(d), or which norms they have.
         sigma_w2: the papers' `s^2`.
         epochs: steps asked for.
         seed: seed of data and networks.
@@ -92,6 +93,7 @@ class TrainingStudy(Shown):
     data: str
     samples: int
     inputs: int
+    rows: str
     sigma_w2: float
     epochs: int
     seed: int
@@ -119,7 +121,7 @@ class TrainingStudy(Shown):
 
     def __str__(self) -> str:
         """Return all runs, a paragraph each."""
-        head = f"{self.data}, n = {self.samples}, d = {self.inputs}, s^2 = {self.sigma_w2:g}"
+        head = f"{self.data}, n = {self.samples}, d = {self.inputs}, {self.rows}, s^2 = {self.sigma_w2:g}"
         end = ["interrupted: these are the runs done before"] if self.interrupted else []
         return "\n".join([head, *map(str, self.runs), *self.lessons, *end])
 
@@ -129,6 +131,7 @@ class TrainingStudy(Shown):
             "data": self.data,
             "samples": self.samples,
             "inputs": self.inputs,
+            "rows": self.rows,
             "sigma_w2": self.sigma_w2,
             "epochs": self.epochs,
             "seed": self.seed,
@@ -256,6 +259,7 @@ def training_study(
         data=name,
         samples=X.shape[0],
         inputs=X.shape[1],
+        rows=rows_text(X),
         sigma_w2=float(sigma_w2),
         epochs=epochs,
         seed=seed,

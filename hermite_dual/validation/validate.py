@@ -19,6 +19,7 @@ from hermite_dual.arrays import Array
 from hermite_dual.data.files import check_samples
 from hermite_dual.data.store import RecordStore, digest_of_array
 from hermite_dual.exact_numbers import check_count
+from hermite_dual.population.entries.inputs import rows_text
 from hermite_dual.progress import Progress
 from hermite_dual.validation.comparison import CLOSED_FORM, GIVEN, NUMERIC, compare
 from hermite_dual.validation.confirmation import NETWORKS, NEURONS, Family, confirm
@@ -170,6 +171,7 @@ def validate(
         seed=seed,
         samples=samples.shape[0],
         inputs=samples.shape[1],
+        rows=rows_text(samples),
         population=NUMERIC if given is None else GIVEN,
         parameters=dict(model.parameters()),
         data_digest=digest_of_array(samples),

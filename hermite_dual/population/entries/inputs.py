@@ -11,6 +11,9 @@ from hermite_dual.float_state import own_float_state
 EQUAL_NORMS = 1e-14
 """Largest relative spread of squared norms that counts as equal: what scaling to the sphere leaves in float64."""
 
+_ROUNDED_NORM = 1e-12
+"""Relative distance from sqrt(d) that roundings of any way of scaling leave."""
+
 
 @own_float_state
 def on_sphere(X: ArrayLike) -> Array:
@@ -37,6 +40,16 @@ def on_sphere(X: ArrayLike) -> Array:
         )
     scaled = samples / size[:, None]  # first to magnitude 1, so that no square over- or underflows
     return np.asarray(scaled * (np.sqrt(samples.shape[1]) / np.linalg.norm(scaled, axis=1))[:, None])
+
+
+def rows_text(samples: Array) -> str:
+    """Say whether rows have norm sqrt(d), and if not which norms they have: bounds and kernels depend on it."""
+    root = float(np.sqrt(samples.shape[1]))
+    size = np.abs(samples).max(axis=1)
+    norms = size * np.linalg.norm(samples / np.where(size > 0.0, size, 1.0)[:, None], axis=1)  # no square overflows
+    if np.abs(norms / root - 1.0).max() <= _ROUNDED_NORM:
+        return "rows scaled to norm sqrt(d)"
+    return f"rows as they are, of norms {norms.min():.4g} to {norms.max():.4g} (sqrt(d) = {root:.4g})"
 
 
 def other_samples(Y: ArrayLike, samples: Array) -> Array:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from hermite_dual.activation import ActivationLike, activation
@@ -21,6 +20,7 @@ from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import check_count
 from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import Shown, Told
+from hermite_dual.population.entries.inputs import rows_text
 from hermite_dual.progress import Progress
 from hermite_dual.report.tables import cells, html, latex, markdown, plain
 from hermite_dual.report.tables.cells import Cell, Heading, Text
@@ -210,7 +210,8 @@ class Table(Shown):
             f"${latex.GREEK[key]} = {value:.6g}$" for key, value in self.parameters.items() if key in latex.GREEK
         ]
         data = self.parameters.get("samples")
-        ending = f"; data of {data[0]} rows and {data[1]} columns, {self.parameters['rows']}" if data else ""
+        rows = str(self.parameters.get("rows")).replace("sqrt(d)", r"$\sqrt{d}$")
+        ending = f"; data of {data[0]} rows and {data[1]} columns, {rows}" if data else ""
         return f"Activations and their dual kernels; {', '.join(numbers)}{ending}."
 
 
@@ -295,12 +296,6 @@ def _model(
     return DEQ(phi, sigma_w, 1.0 if sigma_u is None else sigma_u, sigma_b)
 
 
-def _rows(samples: Array) -> str:
-    """Which of the two ways to scale rows the samples have, for captions in LaTeX."""
-    on_sphere = np.allclose(np.linalg.norm(samples, axis=1), math.sqrt(samples.shape[1]))
-    return r"rows of norm $\sqrt{d}$" if on_sphere else "rows as given"
-
-
 def _parameters(model: DEQ, samples: Array | None, digits: int) -> dict[str, Any]:
     return {
         "sigma_w": model.sigma_w,
@@ -308,6 +303,6 @@ def _parameters(model: DEQ, samples: Array | None, digits: int) -> dict[str, Any
         "sigma_b": model.sigma_b,
         "s2": model.sigma_w**2 / 2 if math.isclose(model.sigma_u**2, 2.0) and not model.sigma_b else None,
         "samples": None if samples is None else list(samples.shape),
-        "rows": None if samples is None else _rows(samples),
+        "rows": None if samples is None else rows_text(samples),
         "digits": digits,
     }
