@@ -324,16 +324,16 @@ def commands(folder: Path, found: Counter[str]) -> Iterator[str]:
         ),
         (
             ["gram", data, "--out", str(folder / "K.npy"), "--force"],
-            ["--activation", "--sigma-w", "--sigma-w2", "--depth", "--memory"],
+            ["--activation", "--sigma-w", "--sigma-w2", "--sigma-u", "--sigma-b", "--depth", "--mlp", "--memory"],
         ),
         (["check", "tanh", data, "--sigma-w2", "0.08", "--at-least", "1e-4"], ["--at-least", "--sigma-w2"]),
         (["verify", str(folder / "none.json")], ["--data"]),
         (
-            ["validate", "--data", data, "--widths", "8,16", "--replicas", "2"],
-            ["--widths", "--replicas", "--seed", "--sigma-w2", "--data"],
+            ["validate", "tanh", data, "--widths", "8,16", "--replicas", "2"],
+            ["--widths", "--replicas", "--seed", "--sigma-w2", "--mlp"],
         ),
         (
-            ["train", "--activations", "relu", "--epochs", "1", "--samples", "4", "--widths", "16"],
+            ["train", "relu", "--epochs", "1", "--samples", "4", "--widths", "16"],
             ["--widths", "--epochs", "--step", "--data"],
         ),
     ]

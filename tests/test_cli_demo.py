@@ -77,7 +77,7 @@ def test_flags_reach_the_model(tmp_path):
     assert result.exit_code == 0
     content = json.loads((tmp_path / "out" / "demo.json").read_text())
     assert content["activation"] == "relu"
-    assert content["data"] == {"source": "data.csv, on the sphere", "samples": 9, "inputs": 4}
+    assert content["data"] == {"source": "data.csv, rows scaled to norm sqrt(d)", "samples": 9, "inputs": 4}
     assert content["model"]["sigma_w"] == 0.25
     assert content["validation"]["seed"] == 7
     assert content["validation"]["widths"] == [32, 64]
