@@ -29,7 +29,7 @@ SECOND, READER, PIECES = "test_certified_second_proof", "test_certified_certific
 CHECK, SPECTRUM, EXACT, ZERO = "test_theorem_check", "test_spectrum", "test_exact_proof", "test_zero_rows"
 TRAINING, PREDICTIONS, RANDOM, SPHERE = "test_convergence", "test_predictions", "test_width", "test_sphere"
 MEAN, NETWORKS, CROSS = "test_mean_field", "test_mlp", "test_cross_kernels"
-COSINE, CANCELLING = "test_cosine_series", "test_cancelling_sums"
+COSINE, SERIES, CANCELLING = "test_cosine_series", "test_proven_series", "test_cancelling_sums"
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,9 @@ LIMIT, LAYERS, INPUTS, TANGENTS = (
 )
 WAY, START, RESOLVENT = "population/theorem/convergence.py", "finite/proven_start.py", "finite/resolvent.py"
 HARMONICS = "sphere_spectrum.py"
-POWERS = "population/proof/cosine_powers.py"
-FIELD = "mean_fields/proven.py"
+POWERS, OF_COSINE = "population/proof/cosine_powers.py", "population/proof/cosine_balls.py"
+COMPOSED = "certified/enclosures/ball_series.py"
+FIELD, SIGNS = "mean_fields/proven.py", "certified/enclosures/proven_root.py"
 SLOPE, TESTS = "population/proof/certified_slope.py", "population/theorem/hypothesis_tests.py"
 NUMBERS, DEVIATION, WIDTHS = (f"population/theorem/{name}.py" for name in ("limit_numbers", "gram_deviation", "width"))
 
@@ -259,6 +260,12 @@ MUTANTS = [
     Mutant(HARMONICS, "/ ((r - degree + 2) * (d + r + degree))", "/ ((r + 2) * (d + r))", (SPHERE,)),
     # series in the cosine
     Mutant(POWERS, "degree * error + _POWER", "error + _POWER", (COSINE,)),
+    Mutant(POWERS, "ball.lower() for p, ball", "ball.mid() for p, ball", (SHARP,)),
+    Mutant(POWERS, "remainder.lower().max(arb(0)) * arb(float(bounds[-1]))", "remainder.lower()", (SERIES,)),
+    Mutant(COMPOSED, "arb((total * least).upper())", "arb((total * least).upper()) / 2", (SHARP,)),
+    Mutant(COMPOSED, "share / place for share", "share for share", (SERIES,)),
+    Mutant(COMPOSED, "inverse(1 - weight * slope.compose", "inverse(1 - slope.compose", (SERIES,)),
+    Mutant(OF_COSINE, "Fraction(model.sigma_w) ** 2, ", "Fraction(model.sigma_w), ", (SERIES,)),
     # the second proof and its reader
     Mutant(PLAIN, "_below(shift, residual, error)", "_below(shift, 0.0, error)", (SECOND, READER, SHARP)),
     Mutant(PLAIN, "sums += product.rows * float(product.columns.sum())", "sums *= 0.5", (SHARP, SECOND)),
@@ -386,10 +393,10 @@ MUTANTS = [
     Mutant(WIDTHS, "(s - Y * (1 + s / Y).log())", "(s - Y * (s / Y).log())", (SHARP,)),
     Mutant(WIDTHS, "kappa / L * (s - Y", "1 / L * (s - Y", (SHARP,)),
     # mean fields
-    Mutant(FIELD, "radius = q * arb(10) ** -digits / 2", "radius = q * arb(10) ** -digits / 20", (SHARP,)),
-    Mutant(FIELD, "return low.union(high)", "return low", (MEAN,)),
+    Mutant(SIGNS, "radius = q * arb(10) ** -digits / 2", "radius = q * arb(10) ** -digits / 20", (SHARP,)),
+    Mutant(SIGNS, "return low.union(high)", "return low", (MEAN,)),
     Mutant(
-        FIELD,
+        SIGNS,
         "if (signs[0] < 0 and signs[1] > 0) or (signs[0] > 0 and signs[1] < 0):",
         "if signs[0].is_finite():",
         (MEAN,),

@@ -6,6 +6,7 @@ Derivation: docs/theory/layers.md, "Recursion", "Tangent kernel".
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -98,7 +99,7 @@ class MLP(Shown):
         branch = 1.0 if alpha is None else alpha**2
         carry = 0.0 if alpha is None else 1.0
         layers = [
-            LayerRule(phi, branch * weight**2, branch * bias**2, carry)
+            LayerRule(phi, branch * weight**2, branch * bias**2, carry, squares=_squares(alpha, weight, bias))
             for phi, weight, bias in zip(phis, weights[1:], biases[1:], strict=False)
         ]
         if not readout:
@@ -380,6 +381,12 @@ class _WideMLP:
 
     def parameters(self) -> dict[str, Any]:
         return self.network.parameters()
+
+
+def _squares(alpha: float | None, weight: float, bias: float) -> tuple[Fraction, Fraction]:
+    """Return the factors of a layer's kernel and of 1, exactly."""
+    branch = Fraction(1 if alpha is None else alpha) ** 2
+    return branch * Fraction(weight) ** 2, branch * Fraction(bias) ** 2
 
 
 def _activations(given: Any, depth: int | None) -> tuple[Activation, ...]:

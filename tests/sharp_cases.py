@@ -14,7 +14,7 @@ from functools import lru_cache
 import mpmath as mp
 import numpy as np
 import sympy as sp
-from flint import acb, arb
+from flint import acb, arb, arb_poly
 
 from hermite_dual.activation import activation
 from hermite_dual.arrays import Array
@@ -40,17 +40,17 @@ from hermite_dual.certified.eigenvalues import (
     spectrum,
     theory_bounds,
 )
-from hermite_dual.certified.enclosures import hermite_sums, lattice, panels, trapezoid
+from hermite_dual.certified.enclosures import ball_series, hermite_sums, lattice, panels, trapezoid
 from hermite_dual.certified.enclosures.kernel import mehler_ball
+from hermite_dual.certified.enclosures.proven_root import proven_root
 from hermite_dual.certified.growth import monomials
 from hermite_dual.certified.second_proof import plain_bounds
 from hermite_dual.certified.suprema.envelope import Envelope
 from hermite_dual.certified.suprema.slope_regularity import slope_regularity
-from hermite_dual.mean_fields import proven
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.proof import limit_bounds, prediction_bounds
 from hermite_dual.population.proof.certified_slope import certified_slope
-from hermite_dual.population.proof.cosine_powers import cosine_power_bounds
+from hermite_dual.population.proof.cosine_powers import cosine_lower_bound, cosine_power_bounds
 from hermite_dual.population.proof.input_rows import InputRows
 from hermite_dual.population.theorem.convergence import Start
 from hermite_dual.population.theorem.gram_deviation import deviation
@@ -970,7 +970,7 @@ def _proven_root():
     digits, share = 20, 0.99
     with working_precision(200):
         error = arb(10) ** -digits / 2 * share
-        ball = proven._proven_root(lambda q, _: q - 1 + arb(0, error), 1.0, digits)
+        ball = proven_root(lambda q, _: q - 1 + arb(0, error), 1.0, digits)
         return float(ball.rad()), float(error)
 
 
@@ -1057,3 +1057,18 @@ def _outputs():
 def _cosine_powers():
     # two samples at cosine 3/5; a lower bound: the exact one is what may be claimed
     return float(1 - mp.mpf("0.6") ** 7), float(cosine_power_bounds(np.array([[5.0, 0.0], [3.0, 4.0]]), [7])[0])
+
+
+@case("terms left out of a composition", "layers: Proven series", 1.0 + 1e-5)
+def _left_out_of_a_composition():
+    # all of what is left out in the one term f^40, f = 1/2 + xi/2, and its constant coefficient
+    with working_precision(200):
+        (bound,) = ball_series._left_out(arb_poly([0.5, 0.5]), 1, 40, arb(1))
+    return float(bound), 2.0**-40
+
+
+@case("a least eigenvalue from balls of a series", "layers: Proven series", 1.0 + 1e-8)
+def _series_bound():
+    # orthogonal samples, and the lower ends .5 and 1 of two balls; a lower bound: the exact one is what may be claimed
+    with working_precision(100):
+        return 1.5, cosine_lower_bound((arb(1), arb(0.75, 0.25)), arb(1.25, 0.25), np.eye(3))

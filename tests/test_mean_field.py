@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 import hermite_dual as hd
 from hermite_dual.certified.balls.precision import working_precision
+from hermite_dual.certified.enclosures.proven_root import proven_root
 from hermite_dual.cli import app
-from hermite_dual.mean_fields import proven
 from hermite_dual.mean_fields.edge_equations import SEARCHED, _table
 from hermite_dual.mean_fields.fixed_points import Stability
 from hermite_dual.mean_fields.moment_table import moment_table
@@ -341,12 +341,12 @@ def test_balls_hold_the_doubly_critical_points():
 
 @pytest.mark.usefixtures("precise")
 def test_no_root_is_proven_where_no_sign_changes():
-    ball = proven._proven_root(lambda q, _: q * q - 2, 1.4142135623730951, 30)
+    ball = proven_root(lambda q, _: q * q - 2, 1.4142135623730951, 30)
     assert ball.overlaps(arb(2).sqrt())
     assert ball.rad() < 1e-30
     for touching in (lambda q, _: (q - 2) ** 2, lambda q, _: (q - 2) ** 2 + arb(10) ** -90):
         with pytest.raises(hd.AccuracyError, match="no change of sign is proven near q = 2"):
-            proven._proven_root(touching, 2.0000000001, 5)
+            proven_root(touching, 2.0000000001, 5)
 
 
 @pytest.mark.usefixtures("precise")

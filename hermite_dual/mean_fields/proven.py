@@ -6,8 +6,7 @@ evaluated on the whole ball, so that it holds at the root wherever it lies in th
 Derivation: docs/theory/mean_field.md, "Proofs".
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from hermite_dual.activation import Activation
 from hermite_dual.certified.balls.ball_functions import BallFunction, to_ball
 from hermite_dual.certified.balls.precision import bits_for, working_precision
 from hermite_dual.certified.enclosures.coefficients import check_digits, coefficient_balls, value_ball
+from hermite_dual.certified.enclosures.proven_root import proven_root
 from hermite_dual.certified.enclosures.second_moment import second_moment_ball
 from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.mean_fields.fixed_points import Stability, VarianceRoot
@@ -27,11 +27,6 @@ from hermite_dual.shape.shape import Shape, shape_of
 
 _GUARD = 6
 """Digits to which roots are known beyond those asked for of the values on their balls."""
-_STEP, _STEP_DIGITS = 1e-9, 30
-"""Relative distance, and digits, of slopes taken as differences: they steer the iteration and prove nothing."""
-_STEPS = 40
-"""Each gains more than `_GAIN` unless two roots are close."""
-_GAIN = 1e-6
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,7 +101,7 @@ def enclose_fixed_point(phi: Activation, sigma_w: Any, sigma_b: Any, root: Varia
         def excess(q: arb, accuracy: int) -> arb:
             return weight * _variance(shape, q, accuracy)[0] + bias - q
 
-        q = _proven_root(excess, root.q, digits + _GUARD)
+        q = proven_root(excess, root.q, digits + _GUARD)
         return Enclosure(q, weight * _variance(shape, q, digits)[1], _gradient(phi, q, digits, weight))
 
 
@@ -155,43 +150,11 @@ def enclose_edge(
                 steep = _gradient(phi, at, accuracy)
                 return at * (slope / steep - 1) if bias is None else at - value / steep - bias
 
-            variance = _proven_root(condition, place, digits + _GUARD)
+            variance = proven_root(condition, place, digits + _GUARD)
         value, slope = _variance(shape, variance, digits)
         steep = _gradient(phi, variance, digits)
         biases = variance - value / steep if sigma_b is None else _square(sigma_b, "sigma_b")
         return EdgeEnclosure(variance, 1 / steep, biases, arb(1) if doubly else slope / steep)
-
-
-def _proven_root(function: Callable[[arb, int], arb], start: float, digits: int) -> arb:
-    """Enclose a root of a function of q to `10^-digits q`: a secant that only steers, then a proven change of sign.
-
-    Args:
-        function: of an exact q and the digits to which its terms, of the size of q, are wanted.
-        start: the root to about float64's accuracy.
-        digits: significant digits.
-    """
-    q = arb(start)
-    ends = [function(q * (1 + sign * arb(_STEP)), _STEP_DIGITS).mid() for sign in (-1, 1)]
-    slope = (ends[1] - ends[0]) / (2 * arb(_STEP) * q)
-    lost = max(0, math.ceil(-math.log10(max(abs(float(slope)), 1e-300))))
-    accuracy = digits + lost + 3
-    radius = q * arb(10) ** -digits / 2
-    for _ in range(_STEPS):
-        step = (function(q, accuracy) / slope).mid()
-        if not step.is_finite() or abs(step) > abs(q) / 2:
-            break
-        q = (q - step).mid()
-        if abs(step) * _GAIN < radius / 8:
-            low, high = (q - radius).mid(), (q + radius).mid()
-            signs = function(low, accuracy), function(high, accuracy)
-            if (signs[0] < 0 and signs[1] > 0) or (signs[0] > 0 and signs[1] < 0):
-                return low.union(high)
-            if abs(step) < radius / 8:
-                break
-    raise AccuracyError(
-        f"no change of sign is proven near q = {start:.10g} to {digits} digits; ask for fewer digits, or move "
-        "the scales away from where two fixed points meet"
-    )
 
 
 def _bits(digits: int) -> int:

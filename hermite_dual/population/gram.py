@@ -284,18 +284,22 @@ class Gram(KernelArray):
         size = None if step is None else checked.step
         return training_rate(self.least_eigenvalue().lower, self.eigenvalues(), size, checked.noise)
 
-    def series(self, n: int = 16) -> "CosineSeries":
+    def series(self, n: int = 16, *, digits: int | None = None) -> "CosineSeries":
         """Return the kernel as a power series in the cosine `xi = x_i.x_j/|x|^2` of samples of equal norm.
 
-        `K_ij = sum_p kappa_p xi_ij^p`, all `kappa_p >= 0`, in float64 with an estimated error.
+        `K_ij = sum_p kappa_p xi_ij^p`, all `kappa_p >= 0`, in float64 with an estimated error; or proven, with the
+        bounds that follow.
 
         Args:
             n: number of coefficients, 1 to 1,024.
+            digits: those of proven enclosures `CosineSeries.enclosure`, each within `10^-digits K(1)`; scales and the
+                norm are then the binary numbers that the floats are. It takes about a second.
 
         Raises:
             InvalidInputError: n is out of range, a row is zero, or the norms differ and phi is not homogeneous or
-                there is a bias: `hermite_dual.on_sphere` makes them equal.
+                there is a bias: `hermite_dual.on_sphere` makes them equal; or with digits, phi is a Python function.
             ConvergenceError: the series of the limit is not found to rounding.
+            AccuracyError: the enclosures cannot be proven to so many digits.
 
         >>> import numpy as np, hermite_dual as hd
         >>> hd.DEQ.paper("tanh", 0.08).gram(hd.on_sphere(np.eye(2))).series(4)
@@ -303,7 +307,7 @@ class Gram(KernelArray):
         """
         from hermite_dual.population.cosine_series import cosine_series
 
-        return cosine_series(self.model, n, self.tangent)
+        return cosine_series(self.model, n, self.tangent, digits)
 
     def plot(self, axes: "Axes | None" = None, *, theory: bool = False) -> "Axes":
         """Draw the eigenvalues and the least one; see `hermite_dual.plot_spectrum`.

@@ -3,21 +3,37 @@
 Derivation: docs/theory/layers.md, "Series in the cosine".
 """
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
+from hermite_dual.certified.enclosures.ball_series import BallSeries
 from hermite_dual.errors import ConvergenceError
 from hermite_dual.numeric.gaussian import coefficients
 from hermite_dual.numeric.mehler import EPS, hermite_series
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.narrow_values import narrow_error, narrow_tangent_error
 from hermite_dual.population.entries.price_dual import slope_of
-from hermite_dual.population.entries.recursion import LayerRule, Recursion
+from hermite_dual.population.entries.recursion import LayerRule
 from hermite_dual.population.entries.truncated_series import TruncatedSeries, compose, product, resolvent
 from hermite_dual.population.entries.variances import layer_variances
+
+Series = TypeVar("Series", TruncatedSeries, BallSeries)
+Slope = Callable[[Activation, Series], Series]
+"""The series of kdot at a covariance."""
+
+
+class Dual(Protocol[Series]):
+    """A dual kernel at one variance."""
+
+    def of(self, covariance: Series) -> Series:
+        """Return `k(q, q, c)` for a series c with `c(1) = q`."""
+        ...
+
 
 _MAX_STEPS = 100
 """Of Newton's method for one length of the series; it takes some ten."""
@@ -114,15 +130,30 @@ def cosine_coefficients(model: Model, top: float, n: int, tangent: bool) -> Trun
     """
     recursion, bias = model.recursion, model.sigma_b**2
     variances = layer_variances(recursion, top)
-    duals = [_series(phi, q, n) for phi, q in zip(recursion.activations, variances, strict=True)]
     cosine = np.zeros(n)
     cosine[1:2] = top - bias
     plain = TruncatedSeries(cosine, top - bias, 4.0 * EPS * top)
-    inner, trained = plain + bias, ("U" in model.trained) * plain + ("b" in model.trained) * bias
-    make = _limit if recursion.limit else _layers
-    series = make(model, recursion, duals, (inner, trained), tangent)
+    duals = [_series(phi, q, n) for phi, q in zip(recursion.activations, variances, strict=True)]
+    inputs = inputs_series(model, plain, bias)
+    if recursion.limit:
+        weight = recursion.weight
+        covariance = duals[0].solve(weight, inputs[0], weight * recursion.last.lipschitz**2)
+        series = limit_series(model, recursion.layers[0], duals[0], _slope if tangent else None, covariance, inputs)
+    else:
+        series = layers_series(model, recursion.layers, duals, _slope if tangent else None, inputs)
     narrow = narrow_tangent_error if tangent else narrow_error
     return TruncatedSeries(series.coefficients, series.at_one, series.error + narrow(recursion, np.array([top])))
+
+
+def inputs_series(model: Model, plain: Series, bias: Any) -> tuple[Series, Series]:
+    """Return P, and the part of it that belongs to trained parameters.
+
+    Args:
+        model: which parameters are trained.
+        plain: `sigma_u^2 |x|^2 / d xi`.
+        bias: sigma_b^2.
+    """
+    return plain + bias, ("U" in model.trained) * plain + ("b" in model.trained) * bias
 
 
 def _series(activation: Activation, variance: float, n: int) -> DualSeries:
@@ -142,43 +173,42 @@ def _slope(activation: Activation, covariance: TruncatedSeries) -> TruncatedSeri
     return _series(slope_of(activation), covariance.at_one, len(covariance.coefficients)).of(covariance)
 
 
-def _limit(
+def limit_series(
     model: Model,
-    recursion: Recursion,
-    duals: list[DualSeries],
-    inputs: tuple[TruncatedSeries, TruncatedSeries],
-    tangent: bool,
-) -> TruncatedSeries:
-    weight, phi = recursion.weight, recursion.last
-    covariance = duals[0].solve(weight, inputs[0], weight * phi.lipschitz**2)
-    kernel = duals[0].of(covariance)
-    if not tangent:
+    layer: LayerRule,
+    dual: Dual[Series],
+    slope_of_layer: Slope[Series] | None,
+    covariance: Series,
+    inputs: tuple[Series, Series],
+) -> Series:
+    """Return the series of the limit's kernel, or where slopes are given of its tangent kernel, from S."""
+    kernel = dual.of(covariance)
+    if slope_of_layer is None:
         return kernel
-    slope = _slope(phi, covariance)
-    passed = _trained(model, recursion.layers[0], kernel, inputs) * slope * (weight * slope).resolvent()
+    slope = slope_of_layer(layer.activation, covariance)
+    passed = _trained(model, layer, kernel, inputs) * slope * (layer.weight * slope).resolvent()
     return passed + kernel if "a" in model.trained else passed
 
 
-def _layers(
+def layers_series(
     model: Model,
-    recursion: Recursion,
-    duals: list[DualSeries],
-    inputs: tuple[TruncatedSeries, TruncatedSeries],
-    tangent: bool,
-) -> TruncatedSeries:
+    layers: Sequence[LayerRule],
+    duals: Iterable[Dual[Series]],
+    slope_of_layer: Slope[Series] | None,
+    inputs: tuple[Series, Series],
+) -> Series:
+    """Return the series of the kernel above the layers, or where slopes are given of the tangent kernel."""
     covariance, passed = inputs
-    for layer, dual in zip(recursion.layers, duals, strict=True):
+    for layer, dual in zip(layers, duals, strict=True):
         kernel = dual.of(covariance)
-        if tangent:
-            slope = layer.weight * _slope(layer.activation, covariance) + layer.carry
+        if slope_of_layer is not None:
+            slope = layer.weight * slope_of_layer(layer.activation, covariance) + layer.carry
             passed = slope * passed + _trained(model, layer, kernel, inputs)
         covariance = layer.above(covariance, kernel, inputs[0])
-    return passed if tangent else covariance
+    return covariance if slope_of_layer is None else passed
 
 
-def _trained(
-    model: Model, layer: LayerRule, kernel: TruncatedSeries, inputs: tuple[TruncatedSeries, TruncatedSeries]
-) -> TruncatedSeries:
+def _trained(model: Model, layer: LayerRule, kernel: Series, inputs: tuple[Series, Series]) -> Series:
     """The parts of what a layer adds that belong to trained parameters; inputs are P and the trained part of it."""
     if model.trains_all:
         return (1.0 if layer.trained else 0.0) * layer.own(kernel, inputs[0])

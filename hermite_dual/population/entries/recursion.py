@@ -16,14 +16,16 @@ Derivation: docs/theory/layers.md, "Recursion", "Tangent kernel".
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeVar
 
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
+from hermite_dual.certified.enclosures.ball_series import BallSeries
 from hermite_dual.notebook import Shown
 from hermite_dual.population.entries.truncated_series import TruncatedSeries
 
-Number = TypeVar("Number", float, Array, TruncatedSeries)
+Number = TypeVar("Number", float, Array, TruncatedSeries, BallSeries)
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,6 +39,7 @@ class LayerRule(Shown):
         carry: factor of S, at least 0.
         inputs: factor of P, 0 or 1.
         trained: whether the layer's own weights and biases count in a tangent kernel.
+        squares: weight and bias before they were rounded, or None where they are exact.
     """
 
     activation: Activation
@@ -45,6 +48,7 @@ class LayerRule(Shown):
     carry: float = 0.0
     inputs: float = 0.0
     trained: bool = True
+    squares: tuple[Fraction, Fraction] | None = None
 
     def above(self, covariance: Number, kernel: Number, inner: Number) -> Number:
         """Return `carry S + weight k(S) + bias + inputs P`, from S, k(S) and P."""

@@ -1,14 +1,17 @@
-"""Proven lower bounds of the least eigenvalues of entrywise powers of the samples' cosines.
+"""Proven lower bounds of the least eigenvalues of entrywise powers of the samples' cosines, and of their sums.
 
-Derivation: docs/theory/layers.md, "Series in the cosine".
+Derivation: docs/theory/layers.md, "Series in the cosine", "Proven series".
 """
 
 from collections.abc import Sequence
 
 import numpy as np
+from flint import arb
 
 from hermite_dual.arrays import Array
+from hermite_dual.certified.balls.precision import lower_float, working_precision
 from hermite_dual.certified.balls.rounding import UNIT, gamma
+from hermite_dual.certified.counted.inner_products import squared_norms
 from hermite_dual.certified.eigenvalues.eigenvalues import least_eigenvalue
 
 _POWER_ROUNDINGS = 64
@@ -43,3 +46,29 @@ def cosine_power_bounds(samples: Array, degrees: Sequence[int]) -> Array:
         power_error = degree * error + _POWER_ROUNDINGS * UNIT
         bounds[position] = least_eigenvalue(cosines**degree, power_error).lower if m > 1 else 1.0
     return np.asarray(np.maximum.accumulate(np.maximum(bounds, 0.0)))
+
+
+@working_precision(128)
+def cosine_lower_bound(coefficients: Sequence[arb], remainder: arb, samples: Array, factor: float = 1.0) -> float:
+    """Return a lower bound of `factor lambda_min(sum_p kappa_p C^(op))`, rounded down.
+
+    Args:
+        coefficients: balls of the first `kappa_p`, none of them negative.
+        remainder: a ball of the sum of all others.
+        samples: rows x_i, none of them zero, shape (m, d).
+        factor: at least 0.
+    """
+    kept = {p: ball.lower() for p, ball in enumerate(coefficients) if ball.lower() > 0}
+    if not kept:
+        return 0.0
+    bounds = cosine_power_bounds(samples, list(kept))
+    total = sum((kappa * arb(bound) for kappa, bound in zip(kept.values(), bounds.tolist(), strict=True)), arb(0))
+    # the terms left out are of a degree at least as high as the last that is kept
+    total += remainder.lower().max(arb(0)) * arb(float(bounds[-1]))
+    return max(lower_float(total * arb(factor)), 0.0)
+
+
+def least_mean_square(samples: Array) -> float:
+    """Return a lower bound of `|x_i|^2/d` over the rows."""
+    squares, errors = squared_norms(samples)
+    return max(float((squares - errors).min()) / samples.shape[1] * (1.0 - 4.0 * UNIT), 0.0)

@@ -247,9 +247,9 @@ def unprovable(model: Model) -> str | None:
     for activation in (model.activation, *(layer.activation for layer in layers)):
         if activation.expr is None:
             return f"{activation.name} is a Python function, of which nothing can be proven: give it as a formula"
-    squares = [s**2 for s in (model.sigma_w, model.sigma_u, model.sigma_b)]
-    squares += [factor for layer in layers for factor in (layer.weight, layer.bias, layer.carry)]
-    if min((square for square in squares if square), default=1.0) < SMALLEST_SQUARE:
+    squares = [s**2 for s in (model.sigma_w, model.sigma_u, model.sigma_b) if s]
+    squares += [factor for layer in layers for factor in (layer.weight, layer.bias, layer.carry) if factor]
+    if min(squares, default=1.0) < SMALLEST_SQUARE:
         return f"a scale below {SMALLEST_SQUARE**0.5:.0e} underflows when squared: set it to 0"
     return None
 
