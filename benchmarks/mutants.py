@@ -29,6 +29,7 @@ SECOND, READER, PIECES = "test_certified_second_proof", "test_certified_certific
 CHECK, SPECTRUM, EXACT, ZERO = "test_theorem_check", "test_spectrum", "test_exact_proof", "test_zero_rows"
 TRAINING, PREDICTIONS, RANDOM, SPHERE = "test_convergence", "test_predictions", "test_width", "test_sphere"
 MEAN, NETWORKS, CROSS = "test_mean_field", "test_mlp", "test_cross_kernels"
+PROVEN_MEAN = "test_proven_mean_field"
 COSINE, SERIES, CANCELLING = "test_cosine_series", "test_proven_series", "test_cancelling_sums"
 
 
@@ -82,6 +83,9 @@ WAY, START, RESOLVENT = "population/theorem/convergence.py", "finite/proven_star
 HARMONICS = "sphere_spectrum.py"
 POWERS, OF_COSINE = "population/proof/cosine_powers.py", "population/proof/cosine_balls.py"
 COMPOSED = "certified/enclosures/ball_series.py"
+CELL, ENDS, LISTED, TOWARDS = (
+    f"mean_fields/{name}.py" for name in ("moment_taylor", "variance_ends", "completeness", "proven_correlation")
+)
 FIELD, SIGNS = "mean_fields/proven.py", "certified/enclosures/proven_root.py"
 SLOPE, TESTS = "population/proof/certified_slope.py", "population/theorem/hypothesis_tests.py"
 NUMBERS, DEVIATION, WIDTHS = (f"population/theorem/{name}.py" for name in ("limit_numbers", "gram_deviation", "width"))
@@ -410,6 +414,16 @@ MUTANTS = [
         "return at * (slope / steep - 2) if bias is None",
         (MEAN,),
     ),
+    Mutant(CELL, "x**n / (1 - x)", "x ** (n + 4) / (1 - x)", (SHARP,)),
+    Mutant(CELL, "second_moment_ball(shape, end)", "second_moment_ball(shape, centre)", (SHARP,)),
+    Mutant(CELL, "x ** (n - 1) *", "x ** (n + 4) *", (SHARP,)),
+    Mutant(ENDS, "* arb(3).sqrt()", "* arb(2).sqrt()", (SHARP,)),
+    Mutant(ENDS, "between_kinks=True) / 2 + sides", "between_kinks=True) / 4 + sides", (SHARP,)),
+    Mutant(ENDS, "/ (4 * abs(place))", "/ (8 * abs(place))", (PROVEN_MEAN,)),
+    Mutant(ENDS, "(at_zero + steep * start) ** 2", "arb(0)", (PROVEN_MEAN,)),
+    Mutant(LISTED, "if interval is not None and sign != last:", "if interval is not None:", (PROVEN_MEAN,)),
+    Mutant(LISTED, "+ slope * (u - middle)", "", (PROVEN_MEAN,)),
+    Mutant(TOWARDS, "if not chi_1 > 1:", "if chi_1 < 1:", (PROVEN_MEAN,)),
 ]
 EQUIVALENT = {
     f"{ENVELOPE}: if value.is_finite(): nearest -> if True: nearest": "the magnitude of a ball that is not finite is "

@@ -47,6 +47,8 @@ from hermite_dual.certified.growth import monomials
 from hermite_dual.certified.second_proof import plain_bounds
 from hermite_dual.certified.suprema.envelope import Envelope
 from hermite_dual.certified.suprema.slope_regularity import slope_regularity
+from hermite_dual.mean_fields import moment_taylor
+from hermite_dual.mean_fields.variance_ends import lower_end, upper_end
 from hermite_dual.outcome import Outcome
 from hermite_dual.population.proof import limit_bounds, prediction_bounds
 from hermite_dual.population.proof.certified_slope import certified_slope
@@ -972,6 +974,44 @@ def _proven_root():
         error = arb(10) ** -digits / 2 * share
         ball = proven_root(lambda q, _: q - 1 + arb(0, error), 1.0, digits)
         return float(ball.rad()), float(error)
+
+
+@case("second moments over a cell of variances", "mean_field: Completeness", 60)
+def _moment_cell():
+    cell, exact, _ = _cell_of_a_power()
+    return float(cell.error), float(abs(cell.polynomial(arb(0.25)) - exact))
+
+
+@case("second moments over a cell: slopes", "mean_field: Completeness", 60)
+def _moment_cell_slope():
+    cell, _, slope = _cell_of_a_power()
+    return float(cell.slope_error), float(abs(cell.slope(arb(0.25)) - slope))
+
+
+def _cell_of_a_power():
+    # V = E[Z^100] q^50 around q = 1, and V and its slope at the end 5/4
+    with working_precision(400):
+        cell = moment_taylor.moment_cell(activation("x^50").shape, arb(1))
+        moment, end = arb(100).fac() / (arb(2) ** 50 * arb(50).fac()), arb(1.25)
+        return cell, moment * end**50, 50 * moment * end**49
+
+
+@case("no fixed point near 0", "mean_field: Completeness", 1.1)
+def _lower_end():
+    # V = q + E|x|^3 + 3 q^2/4 of |x| + x^2/2; a lower bound: the exact one is what may be claimed
+    with working_precision(192):
+        end = lower_end(activation("Abs(x) + x^2/2"), arb(0.25), arb(0))
+    moment = 2 * mp.sqrt(2 / mp.pi)
+    return float(mp.findroot(lambda s: (1 + moment * s + 0.75 * s**2) / 4 - 1, 1.2) ** 2), float(end.q)
+
+
+@case("no fixed point beyond a Lipschitz bound", "mean_field: Completeness", 1.3)
+def _upper_end():
+    # V = q + 2 E|x| + 1 of |x| + 1
+    with working_precision(192):
+        end = upper_end(activation("Abs(x) + 1"), arb(0.25), arb(0))
+    mean = mp.sqrt(2 / mp.pi)
+    return float(end.q), float(mp.findroot(lambda s: (s**2 + 2 * mean * s + 1) / 4 - s**2, 0.9) ** 2)
 
 
 # The second proof

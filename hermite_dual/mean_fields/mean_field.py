@@ -19,6 +19,7 @@ from hermite_dual.notebook import Shown, Told
 from hermite_dual.population.entries.price_dual import slope_of
 
 if TYPE_CHECKING:
+    from hermite_dual.mean_fields.completeness import Completeness
     from hermite_dual.mean_fields.proven import Enclosure
 
 Phase = Literal["ordered", "critical", "chaotic", "divergent"]
@@ -126,6 +127,7 @@ class MeanField(Shown):
             every variance is fixed (ReLU at sigma_w^2 = 2 without biases) one at q = 1, `neutral`, stands for all.
         searched: the interval of variances outside of which fixed points other than 0 are not known of; [0, inf) where
             a bound of phi or its Lipschitz constant excludes them, and less where phi ceases to be square-integrable.
+            `completeness` is the proof that none is missing.
     """
 
     activation: Activation
@@ -133,6 +135,18 @@ class MeanField(Shown):
     sigma_b: float
     fixed_points: tuple[FixedPoint, ...]
     searched: tuple[float, float]
+    _scales: tuple[Any, Any] = field(repr=False)
+
+    @cached_property
+    def completeness(self) -> "Completeness":
+        """Whether `fixed_points` has every fixed point, 0 and infinity included, proven in balls, which takes seconds.
+
+        PROVEN, REFUTED, or UNDECIDED with the reason, as where two fixed points meet, where chi at 0 is 1, for
+        functions in Python, and where the growth of phi is not understood.
+        """
+        from hermite_dual.mean_fields.completeness import completeness
+
+        return completeness(self.activation, self._scales, [point.q for point in self.fixed_points])
 
     def _told(self) -> Told:
         points = ", ".join(f"q = {point.q:.10g} ({point.stability})" for point in self.fixed_points)
@@ -247,7 +261,8 @@ def mean_field(phi: ActivationLike, sigma_w: Any, sigma_b: Any = 0.0, *, digits:
         )
         for root, enclosure in zip(search.roots, enclosures, strict=True)
     )
-    return MeanField(act, w, b, points, search.searched)
+    exact = (sigma_w, sigma_b) if digits is not None else (w, b)
+    return MeanField(act, w, b, points, search.searched, exact)
 
 
 def susceptibilities(phi: Activation, weight: float, q: float) -> tuple[float, float]:

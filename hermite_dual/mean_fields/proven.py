@@ -7,13 +7,14 @@ Derivation: docs/theory/mean_field.md, "Proofs".
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
 from flint import arb
 
 from hermite_dual.activation import Activation
+from hermite_dual.cached_property import cached_property
 from hermite_dual.certified.balls.ball_functions import BallFunction, to_ball
 from hermite_dual.certified.balls.precision import bits_for, working_precision
 from hermite_dual.certified.enclosures.coefficients import check_digits, coefficient_balls, value_ball
@@ -21,12 +22,13 @@ from hermite_dual.certified.enclosures.proven_root import proven_root
 from hermite_dual.certified.enclosures.second_moment import second_moment_ball
 from hermite_dual.errors import AccuracyError, InvalidInputError
 from hermite_dual.mean_fields.fixed_points import Stability, VarianceRoot
+from hermite_dual.mean_fields.proven_correlation import enclose_correlation, enclose_correlation_slope
 from hermite_dual.notebook import Shown
 from hermite_dual.population.entries.price_dual import slope_of
 from hermite_dual.shape.shape import Shape, shape_of
 
-_GUARD = 6
-"""Digits to which roots are known beyond those asked for of the values on their balls."""
+_GUARD = 12
+"""Digits to which roots are known beyond those asked for of values on their balls, kernels between kinks included."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,6 +44,32 @@ class Enclosure(Shown):
     q: arb
     chi_par: arb
     chi_1: arb
+    _network: tuple[Activation, arb, arb, int] = field(repr=False, compare=False)
+
+    @cached_property
+    def c_star(self) -> arb:
+        """Holds the stable fixed point c* of the correlation map; NaN at q = 0 and where every correlation is fixed.
+
+        Computed when it is first asked for, in about a second where `chi_1 > 1`.
+
+        Raises:
+            AccuracyError: `chi_1` is not told from 1, or no change of sign is proven.
+        """
+        phi, weight, bias, digits = self._network
+        linear = phi.shape.homogeneous and phi.parity == "odd" and bias.is_zero()
+        if self.q.is_zero() or linear:
+            return arb("nan")
+        return enclose_correlation(phi, (weight, bias), self.q, self.chi_1, digits)
+
+    @cached_property
+    def chi_c(self) -> arb:
+        """Holds the slope of the correlation map at c*.
+
+        Raises:
+            AccuracyError: as `c_star`; or phi jumps.
+        """
+        phi, weight, _, digits = self._network
+        return enclose_correlation_slope(phi, weight, self.q, self.c_star, self.chi_1, digits)
 
     @property
     def is_only_one(self) -> bool:
@@ -88,21 +116,24 @@ def enclose_fixed_point(phi: Activation, sigma_w: Any, sigma_b: Any, root: Varia
     """
     shape = _formula(phi, digits)
     with working_precision(_bits(digits)):
-        weight, bias = _square(sigma_w, "sigma_w"), _square(sigma_b, "sigma_b")
+        weight, bias = square_ball(sigma_w, "sigma_w"), square_ball(sigma_b, "sigma_b")
+        network = (phi, weight, bias, digits)
         if weight.is_zero():
-            return Enclosure(bias, arb(0), arb(0))
+            return Enclosure(bias, arb(0), arb(0), network)
         if root.q == 0.0:
             _check_zero(phi, shape, bias)
-            chi = weight * _slope_at_zero(phi, shape)
-            return Enclosure(arb(0), chi, chi)
+            chi = weight * slope_at_zero_ball(phi, shape)
+            return Enclosure(arb(0), chi, chi, network)
         if shape.homogeneous:
-            return _homogeneous(shape, weight, bias)
+            chi = weight * unit_moment_ball(shape)
+            # 1 stands for all variances where every one is fixed
+            return Enclosure(arb(1) if chi.contains(1) else bias / (1 - chi), chi, chi, network)
 
         def excess(q: arb, accuracy: int) -> arb:
             return weight * _variance(shape, q, accuracy)[0] + bias - q
 
         q = proven_root(excess, root.q, digits + _GUARD)
-        return Enclosure(q, weight * _variance(shape, q, digits)[1], _gradient(phi, q, digits, weight))
+        return Enclosure(q, weight * _variance(shape, q, digits)[1], _gradient(phi, q, digits, weight), network)
 
 
 def refuse_double_roots(phi: Activation, roots: Sequence[VarianceRoot]) -> None:
@@ -136,14 +167,14 @@ def enclose_edge(
     with working_precision(_bits(digits)):
         if place == 0.0:
             _check_zero(phi, shape, arb(0))
-            return EdgeEnclosure(arb(0), 1 / _slope_at_zero(phi, shape), arb(0), arb(1))
+            return EdgeEnclosure(arb(0), 1 / slope_at_zero_ball(phi, shape), arb(0), arb(1))
         if shape.homogeneous:
             variance = to_ball(1 if q is None else q, "q")
-            return EdgeEnclosure(variance, 1 / _unit(shape), arb(0), arb(1))
+            return EdgeEnclosure(variance, 1 / unit_moment_ball(shape), arb(0), arb(1))
         if q is not None:
             variance = to_ball(q, "q")
         else:
-            bias = None if sigma_b is None else _square(sigma_b, "sigma_b")
+            bias = None if sigma_b is None else square_ball(sigma_b, "sigma_b")
 
             def condition(at: arb, accuracy: int) -> arb:
                 value, slope = _variance(shape, at, accuracy)
@@ -153,7 +184,7 @@ def enclose_edge(
             variance = proven_root(condition, place, digits + _GUARD)
         value, slope = _variance(shape, variance, digits)
         steep = _gradient(phi, variance, digits)
-        biases = variance - value / steep if sigma_b is None else _square(sigma_b, "sigma_b")
+        biases = variance - value / steep if sigma_b is None else square_ball(sigma_b, "sigma_b")
         return EdgeEnclosure(variance, 1 / steep, biases, arb(1) if doubly else slope / steep)
 
 
@@ -171,7 +202,8 @@ def _formula(phi: Activation, digits: int) -> Shape:
     return phi.shape
 
 
-def _square(scale: Any, name: str) -> arb:
+def square_ball(scale: Any, name: str) -> arb:
+    """Return the square of an exact scale."""
     return to_ball(sp.expand(scale**2), name) if isinstance(scale, sp.Expr) else to_ball(scale, name) ** 2
 
 
@@ -191,8 +223,8 @@ def _check_zero(phi: Activation, shape: Shape, bias: arb) -> None:
         raise AccuracyError(f"phi(0) = 0 is not proven of {phi.name}: simplify its formula, or leave out digits=")
 
 
-def _slope_at_zero(phi: Activation, shape: Shape) -> arb:
-    """Return `(phi'(0-)^2 + phi'(0+)^2)/2`."""
+def slope_at_zero_ball(phi: Activation, shape: Shape) -> arb:
+    """Return `(phi'(0-)^2 + phi'(0+)^2)/2`, the limit of `V(q)/q` at 0."""
     if phi.jumps or not shape.complete:
         raise AccuracyError(f"the slopes of {phi.name} on both sides of 0 are not proven finite: leave out digits=")
     pieces = shape.pieces
@@ -202,13 +234,7 @@ def _slope_at_zero(phi: Activation, shape: Shape) -> arb:
     return (slopes[0] ** 2 + slopes[1] ** 2) / 2
 
 
-def _unit(shape: Shape) -> arb:
+def unit_moment_ball(shape: Shape) -> arb:
     """Return V(1) of a homogeneous phi."""
     function = BallFunction(shape.formula, shape.symbol)
     return (function(arb(1)) ** 2 + function(arb(-1)) ** 2) / 2
-
-
-def _homogeneous(shape: Shape, weight: arb, bias: arb) -> Enclosure:
-    """Return the fixed point `sigma_b^2/(1 - chi)`, `chi = sigma_w^2 V(1)`; 1 stands for all where `chi = 1`."""
-    chi = weight * _unit(shape)
-    return Enclosure(arb(1) if chi.contains(1) else bias / (1 - chi), chi, chi)
