@@ -71,7 +71,7 @@ SLOPES, MONOMIALS = "certified/suprema/slope_regularity.py", "certified/growth/m
 CHOLESKY, BOUNDS = "certified/eigenvalues/float_cholesky.py", "certified/eigenvalues/cholesky_bounds.py"
 RAYLEIGH, NORM = "certified/eigenvalues/rayleigh.py", "certified/eigenvalues/entry_norm.py"
 WHOLE, THEORY, BALL = (f"certified/eigenvalues/{n}.py" for n in ("spectrum", "theory_bounds", "ball_eigenvalues"))
-PREDICTION = "population/proof/prediction_bounds.py"
+PREDICTION, FLOW = "population/proof/prediction_bounds.py", "population/proof/flow_bounds.py"
 VALUES, INTEGERS = "certified/eigenvalues/eigenvalues.py", "certified/eigenvalues/exact_proof.py"
 PLAIN, REBUILD, BENT = (f"certified/second_proof/{n}.py" for n in ("plain_bounds", "rebuild", "rebuild_kinks"))
 AGAIN, FILES = "certified/second_proof/rebuild_rows.py", "certified/second_proof/certificate.py"
@@ -396,6 +396,13 @@ MUTANTS = [
     Mutant(WIDTHS, "readout = 1 + tail / root", "readout = arb(1)", (RANDOM,)),
     Mutant(WIDTHS, "(s - Y * (1 + s / Y).log())", "(s - Y * (s / Y).log())", (SHARP,)),
     Mutant(WIDTHS, "kappa / L * (s - Y", "1 / L * (s - Y", (SHARP,)),
+    # predictions before the end of training
+    Mutant(FLOW, "np.outer(unanswered * gain, ", "0.5 * np.outer(unanswered * gain, ", (SHARP,)),
+    Mutant(FLOW, "+ norm_above(defect.T) @ reach", "", (SHARP,)),
+    Mutant(FLOW, "+ defect @ (bound[:, None] * np.abs(z)) * up", "", (SHARP,)),
+    Mutant(FLOW, "arb(self.t).min(1 / least)", "arb(self.t).min(1 / (1 + least))", (SHARP,)),
+    Mutant(FLOW, "whole.min(h / (1 - rate))", "whole.min(h)", (SHARP,)),
+    Mutant(FLOW, "(np.abs(cross[0]) + cross[1]) @ (off * up)", "0", ("test_proven_flow",)),
     # mean fields
     Mutant(SIGNS, "radius = q * arb(10) ** -digits / 2", "radius = q * arb(10) ** -digits / 20", (SHARP,)),
     Mutant(SIGNS, "return low.union(high)", "return low", (MEAN,)),

@@ -50,7 +50,7 @@ from hermite_dual.certified.suprema.slope_regularity import slope_regularity
 from hermite_dual.mean_fields import moment_taylor
 from hermite_dual.mean_fields.variance_ends import lower_end, upper_end
 from hermite_dual.outcome import Outcome
-from hermite_dual.population.proof import limit_bounds, prediction_bounds
+from hermite_dual.population.proof import flow_bounds, limit_bounds, prediction_bounds
 from hermite_dual.population.proof.certified_slope import certified_slope
 from hermite_dual.population.proof.cosine_powers import cosine_lower_bound, cosine_power_bounds
 from hermite_dual.population.proof.input_rows import InputRows
@@ -875,6 +875,34 @@ def _regression_errors():
 @case("kernel regression: errors with noise", "predictions: Errors", 1.001)
 def _regression_noise():
     return _regression(0.75, 0.25, 1.0, 0.125, 0.25), 1.125 / 0.75 - 1.0
+
+
+def _flow(duration: flow_bounds.Duration) -> tuple[float, float]:
+    """Kernels 1 +- .1 and 1 +- .05 of one sample: the bound, and the mean that is furthest off."""
+    response = float(duration.response(arb(1))[0])
+    one = np.ones((1, 1))
+    bounds = flow_bounds.flow_bounds(
+        (one, 0.1 * one),
+        (one, 0.05 * one),
+        0.0,
+        (0.9, 1.1),
+        duration,
+        (np.ones(1), one),
+        (one, response * one),
+        response * one,
+    )
+    furthest = max(abs(c * float(duration.response(arb(k))[0]) - response) for c in (0.95, 1.05) for k in (0.9, 1.1))
+    return bounds.largest, furthest
+
+
+@case("gradient flow: errors of both kernels", "predictions: Errors before the end", 1.05)
+def _flow_errors():
+    return _flow(flow_bounds.Duration(50.0, None, 0.0))
+
+
+@case("gradient descent: errors of both kernels", "predictions: Errors before the end", 1.05)
+def _descent_errors():
+    return _flow(flow_bounds.Duration(np.inf, 60, 0.8))
 
 
 @case("kernel regression: roundings of residuals", "predictions: Errors", 60)

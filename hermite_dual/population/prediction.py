@@ -1,8 +1,9 @@
 """What an infinitely wide model answers after training: kernel regression, gradient flow, gradient descent.
 
-Derivation: docs/theory/predictions.md, "Gradient flow", "Covariances", "Errors".
+Derivation: docs/theory/predictions.md, "Gradient flow", "Covariances", "Errors", "Errors before the end".
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from hermite_dual.notebook import Shown
 from hermite_dual.population.kernel_solver import KernelSolver, Training
 from hermite_dual.population.prediction_input import read_block, read_cross, read_targets, read_test_covariance
 from hermite_dual.population.prior import Prior
+from hermite_dual.population.proof.flow_bounds import Duration, flow_bounds
 from hermite_dual.population.proof.prediction_bounds import MeanBounds, regression_bounds, undecided_mean
 
 if TYPE_CHECKING:
@@ -123,27 +125,26 @@ class Prediction(Shown):
 
     @cached_property
     def mean_bounds(self) -> MeanBounds:
-        """Proven bounds of `|mean - exact|` at the end of training, every error of the entries and of rounding counted.
+        """Proven bounds of `|mean - exact|`, every error of the entries and of rounding counted.
 
         *Exact* are the kernels of the samples in exact arithmetic, and targets and noise as the floats they are. It
         takes the proofs of the entries, of the least eigenvalue and, as they need it, the square kernel of training and
-        test samples together. UNDECIDED with the reason before the end of training, and where an entry has no proof.
+        test samples together; steps of gradient descent take the proven largest eigenvalue as well. UNDECIDED with the
+        reason where an entry has no proof, and where a step is not proven stable.
         """
-        if not self.training.ends:
-            return undecided_mean("only the end of training, t = inf, has a proof")
         entries, cross = self.kernel.entry_bounds, self.prior.cross_bounds()
         if entries.errors is None or cross.errors is None:
             return undecided_mean(entries.reason if entries.errors is None else cross.reason)
-        least = self.kernel.least_eigenvalue()
-        shape = (len(self.targets), -1)
-        bounds = regression_bounds(
-            (self.solver.matrix, entries.errors),
-            (self.cross, cross.errors),
-            self.training.noise,
-            least.lower,
-            (self.targets.reshape(shape), self.weights.reshape(shape), self._responses),
-            self.mean.reshape(len(self.mean), -1),
-        )
+        known = (self.solver.matrix, entries.errors), (self.cross, cross.errors)
+        solved = self.targets.reshape(len(self.targets), -1), self.weights.reshape(len(self.targets), -1)
+        mean = self.mean.reshape(len(self.mean), -1)
+        least, noise = self.kernel.least_eigenvalue().lower, self.training.noise
+        if self.training.ends:
+            bounds = regression_bounds(*known, noise, least, (*solved, self._responses), mean)
+        else:
+            largest = math.inf if self.training.steps is None else float(self.kernel.eigenvalues().upper[-1])
+            duration = Duration(self.training.t, self.training.steps, self.training.step)
+            bounds = flow_bounds(*known, noise, (least, largest), duration, self.solver.decomposition, solved, mean)
         return bounds.shaped(self.mean.shape)
 
 

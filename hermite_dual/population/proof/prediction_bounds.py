@@ -130,8 +130,8 @@ def regression_bounds(
     floor = math.nextafter(max(least, 0.0) + noise, 0.0)
     if not floor > 0.0:
         return undecided_mean(f"lambda_min > 0 is not proven: its lower bound is {least:.3g}; pass noise > 0")
-    missed = _residuals(kernel, noise, weights, targets)
-    unanswered = _residuals(kernel, noise, responses, cross[0].T) + cross[1].T
+    missed = residual_bounds(kernel, noise, weights, targets)
+    unanswered = residual_bounds(kernel, noise, responses, cross[0].T) + cross[1].T
     n = len(targets)
     units = product_units(n)
     moved = np.abs(chunked_product(cross[0], weights) - mean) * (1 + 2 * UNIT)
@@ -144,7 +144,7 @@ def regression_bounds(
     return MeanBounds(errors, Outcome.PROVEN, "residuals over the least eigenvalue, every rounding counted")
 
 
-def _residuals(kernel: Enclosed, noise: float, solutions: Array, right: Array) -> Array:
+def residual_bounds(kernel: Enclosed, noise: float, solutions: Array, right: Array) -> Array:
     """Upper bounds of `|right - (K + noise) solutions|` for all K within the errors, shape (n, k)."""
     matrix, errors = kernel
     n = len(matrix)
