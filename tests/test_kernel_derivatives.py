@@ -17,6 +17,8 @@ MOMENTS = [
     ("step", lambda q: 1 / 2, lambda q: 0.0),
     ("sign", lambda q: 1.0, lambda q: 0.0),
     ("exp", lambda q: np.exp(2 * q), lambda q: 2 * np.exp(2 * q)),
+    # a derivative that is not square-integrable
+    ("sqrt(abs(x))", lambda q: np.sqrt(2 * q / np.pi), lambda q: 1 / np.sqrt(2 * np.pi * q)),
     ("cos", lambda q: (1 + np.exp(-2 * q)) / 2, lambda q: -np.exp(-2 * q)),
     ("x**3", lambda q: 15 * q**3, lambda q: 45 * q**2),
     (

@@ -10,12 +10,10 @@ import numpy as np
 
 from hermite_dual.activation import Activation
 from hermite_dual.errors import InvalidInputError, NotIntegrableError
-from hermite_dual.numeric.gaussian import at_nodes, nodes, normal_density, radii, second_moment
-from hermite_dual.population.entries import variances
+from hermite_dual.numeric.gaussian import second_moment
+from hermite_dual.population.entries import variance_map, variances
 from hermite_dual.population.entries.price_dual import slope_of
 
-_NODES = 24
-"""Nodes per panel, as for second moments."""
 _TINY, _SMALL = 1e-32, 1e-24
 """Variances at which `V(q)/q` stands for its limit at 0, and at which it is seen whether there is one."""
 _MOVES = 1.05
@@ -30,21 +28,9 @@ def moment(phi: Activation, q: float) -> float:
 
 @lru_cache(maxsize=16384)
 def moment_slope(phi: Activation, q: float) -> float:
-    """Return `V'(q) = E[(Z^2 - 1) (phi(sqrt(q) Z)^2 - phi(0)^2)]/(2q)`, q > 0, which needs no derivative of phi.
-
-    Where phi is integrated over `|z| <= R` only, the constant's part there is `int (z^2 - 1) dN = -2 R n(R)`.
-    """
+    """Return `V'(q)`, q > 0, which needs no second derivative of phi, and at jumps no first."""
     unit = unit_moment(phi)
-    if unit is not None:
-        return unit
-    z, weights = nodes(phi, q, 1.0, _NODES, False)
-    values = at_nodes(phi, np.sqrt(q) * z)
-    origin = float(phi(np.array(0.0)))
-    origin = origin if math.isfinite(origin) else 0.0
-    terms = weights * normal_density(z) * (z * z - 1.0) * (values - origin) * (values + origin)
-    reach = radii(phi, q)[1]  # beyond it phi is negligible, and the constant is not
-    beyond = 2.0 * reach * origin**2 * float(normal_density(np.array(reach)))
-    return (float(terms.sum()) - beyond) / (2.0 * q)
+    return variance_map.moment_slope(phi, variance_map.derivative_of(phi), q) if unit is None else unit
 
 
 @lru_cache(maxsize=16384)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
-from hermite_dual.errors import AccuracyError, InvalidInputError
+from hermite_dual.errors import AccuracyError, InvalidInputError, NotIntegrableError
 from hermite_dual.exact_numbers import float_array
 from hermite_dual.numeric.chebyshev import interpolate
 from hermite_dual.numeric.gaussian import (
@@ -102,10 +102,10 @@ def variance_map_slope(phi: Activation, q: ArrayLike) -> tuple[Array, Array]:
 
 
 def derivative_of(phi: Activation) -> Activation | None:
-    """Return phi' where it is a function, None where phi jumps or its derivative is not known."""
+    """Return phi' where it is square-integrable, None where it is not, phi jumps or its derivative is not known."""
     try:
         return phi.derivative()
-    except InvalidInputError:
+    except (InvalidInputError, NotIntegrableError):
         return None
 
 
