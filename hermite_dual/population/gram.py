@@ -293,7 +293,7 @@ class Gram(KernelArray):
         Args:
             n: number of coefficients, 1 to 1,024.
             digits: those of proven enclosures `CosineSeries.enclosure`, each within `10^-digits K(1)`; scales and the
-                norm are then the binary numbers that the floats are. It takes about a second.
+                norm are then the binary numbers that the floats are. It takes seconds.
 
         Raises:
             InvalidInputError: n is out of range, a row is zero, or the norms differ and phi is not homogeneous or
