@@ -9,6 +9,7 @@ from typing import Any
 from hermite_dual import __version__
 
 sys.path.insert(0, str(Path(__file__).parent))
+from atlas_pages import write_atlas
 from benchmark_figures import write_figures
 from gallery import write_gallery
 
@@ -27,6 +28,9 @@ highlight_language = "none"
 
 html_theme = "furo"
 html_title = f"hermite_dual {release}"
+html_static_path = ["_static"]
+html_css_files = ["atlas.css"]
+html_js_files = [("atlas.js", {"defer": "defer"})]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -115,3 +119,4 @@ def setup(app: Any) -> None:
     app.connect("builder-inited", write_catalogue)
     app.connect("builder-inited", write_benchmarks)
     app.connect("builder-inited", lambda _app: write_gallery())
+    app.connect("builder-inited", lambda _app: write_atlas())

@@ -44,6 +44,7 @@ from hermite_dual.symbols import x as x
 
 if TYPE_CHECKING:
     from hermite_dual.activation_design import DesignedActivation, activation_from_dual, activation_from_ntk
+    from hermite_dual.atlases.atlas import Atlas, AtlasRecord, atlas
     from hermite_dual.certified.eigenvalues.eigenvalues import (
         EigenvalueBounds,
         LowerBoundCheck,
@@ -81,6 +82,8 @@ if TYPE_CHECKING:
     from hermite_dual.validation import ValidationReport, Verdict
 
 _LOADED_ON_USE = {
+    "Atlas": "atlases.atlas",
+    "AtlasRecord": "atlases.atlas",
     "CrossGram": "population.cross_gram",
     "DEQ": "deq",
     "DesignedActivation": "activation_design",
@@ -115,6 +118,7 @@ _LOADED_ON_USE = {
     "Verdict": "validation",
     "activation_from_dual": "activation_design",
     "activation_from_ntk": "activation_design",
+    "atlas": "atlases.atlas",
     "check_lower_bound": "certified.eigenvalues.eigenvalues",
     "deep_kernel_shaping": "shaping",
     "doubly_critical": "mean_fields.edge",
@@ -147,6 +151,8 @@ __all__ = [
     "MLP",
     "AccuracyError",
     "Activation",
+    "Atlas",
+    "AtlasRecord",
     "BivariateNormalCDF",
     "CatalogueEntry",
     "ClusterError",
@@ -199,6 +205,7 @@ __all__ = [
     "activation",
     "activation_from_dual",
     "activation_from_ntk",
+    "atlas",
     "catalogue",
     "check_lower_bound",
     "deep_kernel_shaping",

@@ -9,6 +9,7 @@ import typer
 
 from hermite_dual._version import __version__
 from hermite_dual.commands import shared
+from hermite_dual.commands.atlas import atlas
 from hermite_dual.commands.bench import bench
 from hermite_dual.commands.check import check, verify
 from hermite_dual.commands.demo import demo
@@ -44,7 +45,7 @@ def options(
     shared.debugging = debug
 
 
-for command in (demo, show, table, phase, gram, check, verify, validate, train, bench):
+for command in (demo, show, table, phase, gram, check, verify, validate, train, bench, atlas):
     app.command()(command)
 
 

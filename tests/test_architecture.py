@@ -37,6 +37,7 @@ validation
 deq mlp
 claims sweeps sklearn
 report
+atlases
 commands
 cli __main__
 """
