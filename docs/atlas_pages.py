@@ -64,6 +64,11 @@ def write_atlas() -> None:
             file.write_text(text, encoding="utf-8", newline="")
 
 
+def _word(key: str) -> str:
+    """Return a property in words."""
+    return key.replace("_", " ").replace("lipschitz", "Lipschitz")
+
+
 def slug(name: str) -> str:
     """Return the name of a page."""
     return name.replace("^", "_power_")
@@ -165,7 +170,7 @@ def _page(one: dict[str, Any], scales: dict[str, Any]) -> str:
     named = "" if one["formula"] == one["name"] else f", `{one['formula']}`"
     properties = one["properties"]
     words = [word for word in (properties["parity"], properties["smoothness"]) if word != "none"]
-    words += [name.replace("_", " ") for name in CHOICES if properties[name]]
+    words += [_word(name) for name in CHOICES if properties[name]]
     published = "" if one["published"] is None else f" Closed dual: {one['published']}."
     text = [
         "---\norphan: true\n---\n",
@@ -292,7 +297,7 @@ def _drawings(one: dict[str, Any]) -> str:
         return ""
     count = len(drawing["phi"])
     places = [-4 + 8 * i / (count - 1) for i in range(count)]
-    pictures = _svg(places, drawing["phi"], (-4, 4), "phi(x)", "Graph of the activation on [-4, 4]", (-6.0, 6.0))
+    pictures = _svg(places, drawing["phi"], (-4, 4), "φ(x)", "Graph of the activation on [-4, 4]", (-6.0, 6.0))
     if drawing["dual"]:
         size = len(drawing["dual"])
         correlations = [2 * i / (size - 1) - 1 for i in range(size)]
@@ -307,7 +312,7 @@ def _svg(
     low, high = min([*ys, 0.0]), max([*ys, 0.0])
     if clip is not None:
         low, high = max(low, clip[0]), min(high, clip[1])
-    span = (high - low) or 1.0
+    span, shown = (high - low) or 1.0, f"{low:.3g} … {high:.3g}"
     low, high = low - 0.06 * span, high + 0.06 * span
 
     def place(x: float, y: float) -> str:
@@ -326,7 +331,7 @@ def _svg(
         f'<svg viewBox="0 0 320 200" role="img" aria-label="{title}"><title>{title}</title>'
         f'<path class="axes" d="{axes}"/><path class="curve" d="{path}"/>'
         f'<text x="20" y="196">{ends[0]}</text><text x="292" y="196">{ends[1]}</text>'
-        f'<text x="24" y="14">{label}, {low:.3g} … {high:.3g}</text></svg>'
+        f'<text x="24" y="14">{label}, {shown}</text></svg>'
     )
 
 
@@ -372,8 +377,7 @@ def _index(records: list[dict[str, Any]]) -> str:
         for key, label in (("parity", "parity"), ("smoothness", "class"))
     )
     boxes = "".join(
-        f'<label><input type="checkbox" data-filter="{key.replace("_", "-")}"> {key.replace("_", " ")}</label>'
-        for key in CHOICES
+        f'<label><input type="checkbox" data-filter="{key.replace("_", "-")}"> {_word(key)}</label>' for key in CHOICES
     )
     return (
         '<form class="atlas-filters" onsubmit="return false"><label>search '

@@ -1,7 +1,7 @@
 """How fast Hermite coefficients decay, from what breaks the smoothness of phi.
 
-Where the derivative of order k is the first that jumps, `a_r = O(r^(-k/2 - 3/4))`; where phi is analytic on the line,
-they decay faster than every power of r where phi grows at most like a polynomial on a strip.
+Where the derivative of order k is the first that jumps, `a_r = O(r^(-k/2 - 3/4))`. Where all derivatives are
+square-integrable, `|a_r| <= E[phi^(k)(Z)^2]^(1/2) ((r - k)!/r!)^(1/2)` for every k, faster than every power of r.
 """
 
 from fractions import Fraction
