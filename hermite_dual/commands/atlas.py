@@ -1,5 +1,6 @@
 """`hermite-dual atlas`: the data file of the atlas, made again."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -21,9 +22,9 @@ def atlas(
     Example: `hermite-dual atlas --output hermite_dual/data/atlas.json --cache build/atlas --force`
     """
     with errors_to_exit_codes():
-        from hermite_dual.atlases.build import build_atlas
+        from hermite_dual.atlases.build import build_atlas, digest
 
         check_outputs([output], [], force=force)
         with progress_bar() as progress:
             build_atlas(output, cache=cache, jobs=jobs, progress=progress)
-        say(f"wrote {output}")
+        say(f"wrote {output}; digest of the numbers: {digest(json.loads(output.read_text(encoding='utf-8')))}")
