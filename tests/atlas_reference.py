@@ -111,7 +111,7 @@ class Reference:
         phi, total = self.derivative(0), mpf(0)
         for r, w in composite([b for b in breaks if b >= 0], 2):
             weight = w * scale * r ** (d - 1) * mp.exp(-r * r / 2)
-            if weight < mpf(10) ** -20:
+            if weight < mpf(10) ** -30:
                 continue
             angles = [mp.asin(k / r) for k in self.kinks if abs(k) < r]
             inner = mpf(0)
@@ -132,13 +132,16 @@ def gegenbauer(d, degree, t):
     return value
 
 
-def ends(printed):
-    """The interval that a number of the atlas says: what rounds to a decimal, or between the two ends."""
+def ends(printed, short_is_exact=True):
+    """The interval that a number of the atlas says: what rounds to a decimal, or between the two ends.
+
+    Short decimals are exact numbers such as 1/2, but for eigenvalues of kinked activations, of which few digits are
+    known.
+    """
     if isinstance(printed, list):
         return mpf(printed[0]), mpf(printed[1])
     mantissa, _, exponent = printed.partition("e")
     places = len(mantissa.partition(".")[2]) - int(exponent or 0)
     count = len(mantissa.replace(".", "").lstrip("-0"))
-    # short decimals are exact numbers, such as 1/2
-    half = mpf(10) ** -places / 2 if count >= 10 else mpf(10) ** -17 * max(1, abs(mpf(printed)))
+    half = mpf(10) ** -places / 2 if count >= 10 or not short_is_exact else mpf(10) ** -17 * max(1, abs(mpf(printed)))
     return mpf(printed) - half, mpf(printed) + half

@@ -36,7 +36,6 @@ _LITERATURE = (
     ("lisht", "x*tanh(x)", "Roy et al. 2019"),
     ("tanhexp", "x*tanh(exp(x))", "Liu and Di 2020"),
     ("logish", "x*log(1 + sigmoid(x))", "Zhu et al. 2021"),
-    ("smish", "x*tanh(log(1 + sigmoid(x)))", "Wang, Ren and Wang 2022"),
     ("dsilu", "sigmoid(x)*(1 + x*(1 - sigmoid(x)))", "Elfwing, Uchibe and Doya 2018"),
     ("sgelu", "x*erf(x/sqrt(2))", "Yu and Su 2019"),
     ("pflu", "x*(1 + x/sqrt(1 + x**2))/2", "Zhu et al. 2021"),
