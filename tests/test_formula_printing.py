@@ -1,9 +1,11 @@
 """LaTeX of formulas: as papers print it, and the same numbers."""
 
+import math
 import re
 from fractions import Fraction
 
 import pytest
+import scipy.stats
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +26,89 @@ def _read_back(expr: sp.Expr) -> sp.Expr:
         if (match := ROOT.fullmatch(symbol.name))
     }
     return expr.subs(values)
+
+
+_TOKEN = re.compile(r"\\[a-zA-Z]+_2|\\[a-zA-Z]+|\d+\.\d+|\d+|[a-z]|[-+^_{}();,]")
+_SILENT = {r"\left", r"\right", r"\bigl", r"\bigr", r"\cdot"}
+_FUNCTIONS = {
+    r"\arccos": math.acos,
+    r"\arcsin": math.asin,
+    r"\sinh": math.sinh,
+    r"\cosh": math.cosh,
+    r"\exp": math.exp,
+    r"\Phi": lambda h: float(scipy.stats.norm.cdf(h)),
+    r"\Phi_2": lambda h, k, r: float(scipy.stats.multivariate_normal.cdf([h, k], cov=[[1, r], [r, 1]])),
+}
+
+
+class _Reader:
+    """Evaluates the LaTeX of closed forms: sums, products side by side, fractions, roots, powers, functions."""
+
+    def __init__(self, latex: str, values: dict[str, float]) -> None:
+        self.tokens = [token for token in _TOKEN.findall(latex) if token not in _SILENT]
+        self.values = values | {r"\pi": math.pi, "e": math.e}
+
+    def evaluate(self) -> float:
+        value = self.sum()
+        assert not self.tokens
+        return value
+
+    def sum(self) -> float:
+        total = 0.0
+        while self.tokens and self.tokens[0] not in "});,":
+            sign = 1.0
+            while self.tokens[0] in "+-":
+                sign = -sign if self.tokens.pop(0) == "-" else sign
+            product = sign
+            while self.tokens and self.tokens[0] not in "+-});,":
+                product *= self.power()
+            total += product
+        return total
+
+    def power(self) -> float:
+        base = self.atom()
+        if self.tokens and self.tokens[0] == "^":
+            self.tokens.pop(0)
+            base **= self.atom()
+        return base
+
+    def group(self) -> list[float]:
+        self.tokens.pop(0)
+        inside = [self.sum()]
+        while self.tokens.pop(0) in ";,":
+            inside.append(self.sum())
+        return inside
+
+    def atom(self) -> float:
+        if self.tokens[0] in "{(":
+            return self.group()[0]
+        token = self.tokens.pop(0)
+        if token == r"\frac":
+            return self.group()[0] / self.group()[0]
+        if token == r"\sqrt":
+            return math.sqrt(self.group()[0])
+        if token in _FUNCTIONS:
+            if self.tokens[0] == "{":
+                return _FUNCTIONS[token](self.group()[0])
+            return _FUNCTIONS[token](*self.group())
+        return float(token) if token[0].isdigit() else self.values[token]
+
+
+@pytest.mark.parametrize("phi", ["relu", "erf", "gelu", "sin", "elu", "leaky_relu", "step", "x*Phi(x)*exp(-x)", "selu"])
+def test_the_printed_formula_is_the_kernel(phi):
+    k = hd.dual(phi)
+    letters: dict[str, Fraction] = {}
+    printed = latex(k.closed_form, letters)
+    values = {latex(sp.Symbol(name)): float(value) for name, value in letters.items()}
+    for correlation in (-0.6, 0.3, 0.8):
+        read = _Reader(printed, values | {r"\rho": correlation}).evaluate()
+        assert read == pytest.approx(k(correlation), rel=1e-6)
+
+
+def test_rho_is_met_by_its_name():
+    form = hd.dual("relu").closed_form
+    assert form.subs("rho", 1) == sp.S.Half
+    assert sp.N(form.diff("rho").subs("rho", 0), 12) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from hermite_dual.symbolic.terms import FormTooLongError, OutsideClassError, Ter
 _LARGEST_INTEGER, _DIGITS = 2**53, 30
 LONG_NUMBER = 10**6
 """Rational numbers with a larger numerator or denominator are carried as symbols, so that forms keep their shape."""
-_RESERVED = {symbols.q1, symbols.q2, symbols.c, symbols.rho}
+_RESERVED = {"q1", "q2", "c", "rho"}
 MAX_PAIRS = 1600
 """Most pairs of terms that are integrated."""
 _MOST_SIGNS = 2
@@ -191,7 +191,7 @@ def _same(first: sp.Expr | None, second: sp.Expr | None) -> bool:
 @lru_cache(maxsize=512)
 def _cached(left: sp.Expr, right: sp.Expr, symbol: sp.Symbol, derivative: bool) -> DualForm:
     """Derive once; first with long numbers as symbols, then, if that leaves something open, with the numbers."""
-    clash = (left.free_symbols | right.free_symbols) & _RESERVED - {symbol}
+    clash = {name for name in (left.free_symbols | right.free_symbols) - {symbol} if name.name in _RESERVED}
     if clash:
         taken = ", ".join(sorted(str(name) for name in clash))
         return DualForm(None, None, f"The parameter {taken} has the name of an argument of the kernel: rename it.")
