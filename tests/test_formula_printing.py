@@ -3,6 +3,7 @@
 import math
 import re
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import scipy.stats
@@ -103,6 +104,11 @@ def test_the_printed_formula_is_the_kernel(phi):
     for correlation in (-0.6, 0.3, 0.8):
         read = _Reader(printed, values | {r"\rho": correlation}).evaluate()
         assert read == pytest.approx(k(correlation), rel=1e-6)
+
+
+def test_the_readme_shows_the_formula_that_its_lines_make():
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    assert readme.split("$$")[1].strip() == hd.dual("x*Phi(x)*exp(-x)").to_latex()
 
 
 def test_rho_is_met_by_its_name():
