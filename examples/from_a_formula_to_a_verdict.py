@@ -1,4 +1,4 @@
-"""The picture of the README: an activation that is in no table, its dual kernel, and networks that approach the limit."""
+"""The picture of the README: an activation in no table, its dual kernel, and networks that approach the limit."""
 
 import matplotlib.pyplot as plt
 

@@ -196,9 +196,7 @@ def test_snippets_give_the_proven_value(name):
     proven = float(record["values"]["dual"]["1/2"])
     scope = {}
     exec(record.to_sympy(), scope)
-    assert float(sp.N(scope["k"].subs(sp.Symbol("rho", real=True), sp.Rational(1, 2)), 20)) == pytest.approx(
-        proven, rel=1e-14
-    )
+    assert float(sp.N(scope["k"].subs(sp.Symbol("rho"), sp.Rational(1, 2)), 20)) == pytest.approx(proven, rel=1e-14)
     assert record.to_python().endswith(f"# {record['values']['dual']['1/2']}\n")
     exec(record.to_python().replace("k(0.5)", "value = k(0.5)"), scope)
     assert scope["value"] == pytest.approx(proven, rel=1e-13)

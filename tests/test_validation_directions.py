@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hermite_dual.validation.directions import make_plan
+from hermite_dual.validation.variates import control_of
 from tests.reference_model import ErfModel, points
 from tests.tolerances import OTHER_PATH
 
@@ -12,7 +13,8 @@ X = points()
 
 def plan(model=None, samples=X, seed=0, population=None):
     model = model or ErfModel()
-    return make_plan(model, samples, model.gram(samples), model.gram(samples, depth=1).matrix, seed, population)
+    variates = control_of(model, samples, model.gram(samples, depth=1).matrix)
+    return make_plan(model, samples, model.gram(samples), variates, seed, population)
 
 
 def family(*arguments, **keywords):

@@ -33,7 +33,7 @@ def sympy(record: dict[str, Any]) -> str:
     used = sorted(name for name in _OWN if name in form["sympy"])
     names = "".join(f", '{name}': hd.{name}" for name in used)
     first = "import hermite_dual as hd\nimport sympy as sp\n\nrho = hd.rho\n" if used else "import sympy as sp\n\n"
-    symbol = "" if used else "rho = sp.Symbol('rho', real=True)\n"
+    symbol = "" if used else "rho = sp.Symbol('rho')\n"
     return f"{first}{symbol}k = sp.sympify({form['sympy']!r}, {{'rho': rho{names}}})\n"
 
 

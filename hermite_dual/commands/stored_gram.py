@@ -78,12 +78,12 @@ def stored_gram(
             )
         _check_extra(options)
         model = model_of_options()
-        if not hasattr(model, "store_gram"):
-            raise InvalidInputError("--mlp: a multilayer network's matrix is not written in blocks; give --out in .npy")
         X: Any = _samples(data, sphere=sphere)
         with _client(options.scheduler) as client:
             chosen = known_block(out, X.shape[0]) if options.block is None else options.block
-            how: dict[str, Any] = {"depth": depth, "block": chosen, "client": client, "memory": options.memory}
+            how: dict[str, Any] = {"block": chosen, "client": client, "memory": options.memory}
+            if depth is not None:
+                how["depth"] = depth
             cost = replace(model.gram_cost(X, **how, rates=None), existing=_existing(out))
             if proof or cost.existing < cost.tasks:
                 rates = model.gram_cost(X, **how, folder=out.parent, proof=proof).rates

@@ -32,6 +32,7 @@ from hermite_dual.population.entries.model import Model, block_entries
 from hermite_dual.population.entries.narrow_values import narrow_error
 from hermite_dual.population.entries.zero_rows import check_variances
 from hermite_dual.population.gram import float_type, storage_error
+from hermite_dual.population.kernel_file import layer_numbers
 from hermite_dual.population.proof.input_rows import InputRows
 from hermite_dual.progress import Progress, silent
 
@@ -125,7 +126,9 @@ def known_block(out: str | os.PathLike[str], n: int) -> int | None:
 
 
 def check_folder(out: str | os.PathLike[str]) -> None:
-    """Refuse the name of a file, which a folder of blocks must not have."""
+    """Refuse what is no path, and the name of a file, which a folder of blocks must not have."""
+    if not isinstance(out, (str, os.PathLike)):
+        raise InvalidInputError(f"out = {out!r}: allowed is the path of a folder, such as 'K.zarr'")
     if Path(out).suffix.lower() in {".npy", ".npz", ".csv", ".h5"}:
         raise InvalidInputError(
             f"out = {os.fspath(out)!r}: blocks are written to a folder; name one such as 'K.zarr'. One file holds a "
@@ -163,18 +166,12 @@ def _run(job: GramJob, runner: Runner, progress: Progress) -> tuple[int, float]:
 
 
 def _key(model: Model, samples: Samples, facts: Scan, block: int, dtype: type[Any]) -> dict[str, Any]:
-    layers = model.layers or ()
-    of_layers = {
-        "layers": [identity(layer.activation).get("formula") or str(identity(layer.activation)) for layer in layers],
-        "weights": [layer.weight for layer in layers],
-        "biases": [layer.bias for layer in layers],
-        "carries": [layer.carry for layer in layers],
-    }
+    layers = [identity(layer.activation) | {"numbers": layer_numbers(layer)} for layer in model.layers or ()]
     return {
         "contents": "population Gram matrix",
         "version": __version__,
         **identity(model.activation),
-        **(of_layers if layers else {}),
+        **({"layers": layers} if layers else {}),
         "sigma_w": model.sigma_w,
         "sigma_u": model.sigma_u,
         "sigma_b": model.sigma_b,

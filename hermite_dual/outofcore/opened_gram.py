@@ -18,7 +18,7 @@ from hermite_dual.outofcore.stored_gram import StoredGram
 from hermite_dual.population.cross_gram import CrossGram
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.gram import Gram
-from hermite_dual.population.kernel_file import read_kernel
+from hermite_dual.population.kernel_file import layer_of, read_kernel
 from hermite_dual.population.ntk import TangentGram
 from hermite_dual.progress import Progress
 
@@ -86,14 +86,19 @@ def open_gram(
 
 def _model(key: dict[str, Any], path: str) -> Model:
     """The model that the key of a folder says."""
-    if "formula" not in key or not all(name in key for name in ("sigma_w", "sigma_u", "sigma_b", "depth")):
+    layers = key.get("layers", [])
+    if not all("formula" in one for one in (key, *layers)) or not all(
+        name in key for name in ("sigma_w", "sigma_u", "sigma_b", "depth")
+    ):
         raise InvalidInputError(
             f"{path!r}: what it says of its model, {key.get('activation')}, does not make it again: open it by the "
             "same call that wrote it, model.store_gram(X, path), which computes only what is missing"
         )
-    w, u, b = (float(key[name]) for name in ("sigma_w", "sigma_u", "sigma_b"))
+    w, u, b = (float(key[name]) for name in scales[:3])
     activation = named_activation({"formula": key["formula"]})
-    return Model(activation, np.zeros((0, key["samples"][1])), w, u, b, key["depth"])
+    rules = tuple(layer_of(named_activation({"formula": one["formula"]}), one["numbers"]) for one in layers)
+    samples = np.zeros((0, key["samples"][1]))
+    return Model(activation, samples, w, u, b, key["depth"], layers=rules or None)
 
 
 def _samples(key: dict[str, Any], path: str | os.PathLike[str]) -> Samples:

@@ -6,11 +6,13 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.data.atomic import atomic_path
 from hermite_dual.errors import DataFileError, InvalidInputError
@@ -111,20 +113,36 @@ def _digest(array: Array) -> str:
 
 def _model_facts(model: Model) -> dict[str, Any]:
     numbers = ("sigma_w", "sigma_u", "sigma_b", "depth", "trained", "row_error")
-    layers = None if model.layers is None else [_layer_facts(layer) for layer in model.layers]
+    layers = (
+        None
+        if model.layers is None
+        else [layer_numbers(layer) | {"activation": named_formula(layer.activation)} for layer in model.layers]
+    )
     activation = named_formula(model.activation)
     facts = {"activation": activation, "layers": layers, **{name: getattr(model, name) for name in numbers}}
     return facts | {"trained": list(model.trained)}
 
 
-def _layer_facts(layer: LayerRule) -> dict[str, Any]:
-    facts = {one.name: getattr(layer, one.name) for one in dataclasses.fields(layer)}
-    return facts | {"activation": named_formula(layer.activation)}
+def layer_numbers(layer: LayerRule) -> dict[str, Any]:
+    """Return what a layer is beside its activation, as JSON holds it."""
+    numbers = {one.name: getattr(layer, one.name) for one in dataclasses.fields(layer) if one.name != "activation"}
+    return numbers | {"squares": None if layer.squares is None else list(map(str, layer.squares))}
+
+
+def layer_of(activation: Activation, numbers: dict[str, Any]) -> LayerRule:
+    """Return the layer of an activation and what `layer_numbers` said."""
+    squares = numbers["squares"]
+    exact = None if squares is None else (Fraction(squares[0]), Fraction(squares[1]))
+    return LayerRule(activation, **(numbers | {"squares": exact}))
 
 
 def _model(facts: dict[str, Any], samples: Array) -> Model:
     layers = facts.pop("layers")
-    rules = None if layers is None else tuple(LayerRule(**_with_activation(layer)) for layer in layers)
+    rules = (
+        None
+        if layers is None
+        else tuple(layer_of(named_activation(layer.pop("activation")), layer) for layer in layers)
+    )
     facts["trained"] = tuple(facts["trained"])
     return Model(samples=samples, layers=rules, **_with_activation(facts))
 

@@ -19,7 +19,7 @@ from hermite_dual.symbolic.coefficient_integral import CoefficientIntegral
 
 _SHORT = 12
 """Operations up to which an exact coefficient is shown in place of its digits."""
-_NARROW = 40
+_NARROW = 24
 """Characters up to which it is."""
 
 

@@ -9,7 +9,7 @@ from hermite_dual.report.tables.notes import Note, Notes
 from hermite_dual.symbolic.printing import decimal
 from hermite_dual.symbolic.printing import latex as formula_latex
 
-_LONGEST = 60
+_LONGEST = 90
 """Characters of a formula, as SymPy writes it, from which on it stands below a wide table."""
 GREEK = {"sigma_w": r"\sigma_w", "sigma_u": r"\sigma_u", "sigma_b": r"\sigma_b"}
 _SPECIAL = {

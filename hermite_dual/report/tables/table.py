@@ -32,7 +32,7 @@ PaperLayout = Literal["wide", "long", "split"]
 
 DEFAULT_COLUMNS = ("name", "expression", "dual", "coefficients", "lipschitz", "second_derivative", "sigma_w_finite")
 _MOST_DIGITS = 12
-_NARROW = 100
+_NARROW = 130
 """Characters of a row that a page holds: formulas are set in about half of what SymPy writes."""
 _MOST_COEFFICIENTS = 64
 _PAPERS_SIGMA_W2 = 0.08
