@@ -87,9 +87,8 @@ def open_gram(
 def _model(key: dict[str, Any], path: str) -> Model:
     """The model that the key of a folder says."""
     layers = key.get("layers", [])
-    if not all("formula" in one for one in (key, *layers)) or not all(
-        name in key for name in ("sigma_w", "sigma_u", "sigma_b", "depth")
-    ):
+    scales = ("sigma_w", "sigma_u", "sigma_b", "depth")
+    if not all("formula" in one for one in (key, *layers)) or not all(name in key for name in scales):
         raise InvalidInputError(
             f"{path!r}: what it says of its model, {key.get('activation')}, does not make it again: open it by the "
             "same call that wrote it, model.store_gram(X, path), which computes only what is missing"
