@@ -131,7 +131,7 @@ def test_floats_and_bounds_are_those_of_the_estimate(name, tangent):
 
 @pytest.mark.slow
 @given(
-    sigma_w=st.floats(0.0, 0.9),
+    sigma_w=st.floats(0.0, 0.88),  # below 1/L of erf
     sigma_b=st.floats(0.0, 1.5),
     n=st.integers(1, 12),
     name=st.sampled_from(["tanh", "relu", "erf", "abs"]),

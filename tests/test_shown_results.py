@@ -83,6 +83,7 @@ def results(folder):
         "table": hd.table(["relu", "tanh"], ["name", "dual", "lipschitz", "coefficients"]),
         "sweep": hd.sweep(["tanh"], [0.3], (8, 16), X=X, out=folder / "sweep", replicas=2),
         "shape": [shape, shape.pieces, *shape.sides],
+        "atlas": [hd.atlas(), hd.atlas("gelu"), hd.atlas("tanh")],
     }
 
 

@@ -18,10 +18,11 @@ from hermite_dual.atlases.digits import is_missing
 from hermite_dual.dual import Dual, dual
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.expressions.catalogue import lookup
+from hermite_dual.notebook import Shown, Told
 
 
-@dataclass(frozen=True)
-class AtlasRecord(Mapping[str, Any]):
+@dataclass(frozen=True, repr=False)
+class AtlasRecord(Shown, Mapping[str, Any]):
     """What the atlas has of one activation: a mapping from fields to proven decimals, formulas and reasons.
 
     A number is a string, the decimal to which the exact number rounds, all of its digits proven; where not one digit is
@@ -55,9 +56,10 @@ class AtlasRecord(Mapping[str, Any]):
         """Return a hash of the name."""
         return hash(self.name)
 
-    def _repr_latex_(self) -> str:
-        """Return the dual for notebooks."""
-        return f"$\\displaystyle {self.to_latex()}$"
+    def _told(self) -> Told:
+        constants = self.content["constants"]
+        size = None if is_missing(constants) else constants["V"]
+        return [("name", self.name), ("phi", self.content["sympy"]), ("closed_form", self.closed_form), ("V(1)", size)]
 
     @property
     def name(self) -> str:
@@ -100,8 +102,8 @@ class AtlasRecord(Mapping[str, Any]):
         return snippets.python(self.content)
 
 
-@dataclass(frozen=True)
-class Atlas(Mapping[str, AtlasRecord]):
+@dataclass(frozen=True, repr=False)
+class Atlas(Shown, Mapping[str, AtlasRecord]):
     """The index: records by name, in the order of the file.
 
     Attributes:
