@@ -41,7 +41,10 @@ napoleon_use_rtype = False
 nitpicky = True
 # Names that autodoc finds in signatures; the pages of other projects are not fetched when the documentation is built.
 nitpick_ignore_regex = [
-    ("py:.*", r"(os|numpy|np|sklearn|sp|sympy|mpmath|flint|matplotlib|collections|typing|pathlib|enum)(\..*)?"),
+    (
+        "py:.*",
+        r"(os|fractions|numpy|np|sklearn|sp|sympy|mpmath|flint|matplotlib|collections|typing|pathlib|enum)(\..*)?",
+    ),
     (
         "py:.*",
         r"(.*\.)?(NDArray|ArrayLike|DTypeLike|Array|Any|Expr|Axes|Method|Model|Norm|ActivationLike|optional)",
@@ -53,16 +56,15 @@ nitpick_ignore_regex = [
 
 def write_catalogue(_app: object) -> None:
     """Write the table of named activations, each with what the package itself derives."""
-    import sympy as sp
-
     import hermite_dual as hd
+    from hermite_dual.symbolic.printing import latex_with_values
 
     rows = ["| name | $\\phi(x)$ | $L$ | closed | source |", "|---|---|---|---|---|"]
     for entry in hd.catalogue():
         k = hd.dual(entry.name)
         parameters = "".join(f" {key} = {value}" for key, value in entry.defaults.items())
         constant = "none" if k.activation.lipschitz == float("inf") else f"{k.activation.lipschitz:.6g}"
-        formula = sp.latex(sp.N(k.activation.expr, 6) if entry.name == "selu" else k.activation.expr)
+        formula = latex_with_values(k.activation.expr)
         # A bar would end the cell of the table.
         formula = formula.replace(r"\left|", r"\left\vert ").replace(r"\right|", r"\right\vert ")
         closed = "no" if k.closed_form is None else "yes"

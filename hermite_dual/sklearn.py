@@ -158,7 +158,7 @@ class DualKernel(_PopulationKernel):
 
     @property
     def hyperparameter_sigma_w(self) -> Hyperparameter:
-        """Specification of sigma_w: positive, and below `1/L` in the limit."""
+        """Specification of sigma_w, positive, and below `1/L` in the limit."""
         bounds = self.sigma_w_bounds
         if self.depth is None and not isinstance(bounds, str):
             low, high = bounds

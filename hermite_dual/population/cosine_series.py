@@ -91,7 +91,7 @@ class CosineSeries(Shown):
 
     @property
     def outcome(self) -> Outcome:
-        """PROVEN with an enclosure, otherwise UNDECIDED: the numbers are estimates, and nothing is claimed."""
+        """PROVEN with an enclosure, otherwise UNDECIDED, as estimates claim nothing."""
         return Outcome.UNDECIDED if self.enclosure is None else Outcome.PROVEN
 
     def value(self, xi: ArrayLike) -> Any:
