@@ -101,7 +101,7 @@ def shortened(text: str, most: int = _LONGEST) -> str:
 
 def formula(expression: sp.Basic) -> str:
     """Return an expression as notebooks set it, as its text where it would fill a page."""
-    latex = sp.latex(expression)
+    latex = sp.latex(expression, inv_trig_style="full")
     return f"$\\displaystyle {latex}$" if len(latex) <= _LONGEST_LATEX else shortened(str(expression))
 
 

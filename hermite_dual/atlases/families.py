@@ -6,6 +6,7 @@ from hermite_dual.activation import activation
 from hermite_dual.atlases.digits import Field
 from hermite_dual.atlases.forms import dual_forms
 from hermite_dual.dual import Dual
+from hermite_dual.symbolic.printing import latex_with_values
 from hermite_dual.symbols import x
 
 ALPHA, BETA, OMEGA = (sp.Symbol(name, positive=True) for name in ("alpha", "beta", "omega"))
@@ -34,6 +35,6 @@ def family(name: str) -> dict[str, Field]:
     return {
         "name": name,
         "sympy": str(expression),
-        "latex": sp.latex(expression),
+        "latex": latex_with_values(expression),
         "dual": dual_forms(Dual(activation(sp.Lambda(x, expression)))),
     }

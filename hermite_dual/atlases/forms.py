@@ -7,6 +7,7 @@ from hermite_dual.atlases.digits import Field, because
 from hermite_dual.cross_dual import CrossDual
 from hermite_dual.dual import Dual
 from hermite_dual.symbolic.closed_forms import DualForm
+from hermite_dual.symbolic.printing import latex_with_values
 
 _LONGEST = 4_000
 """Characters of a form that a page still shows; longer ones are left to `hermite_dual.dual`."""
@@ -26,8 +27,10 @@ def derivative_forms(dual: Dual) -> Field:
     form: DualForm = dual.derivative_closed_form()
     reason = form.reason or "no closed form"
     return {
-        "unit": _form(form.unit, reason, lambda: rf"\dot k\left(\rho\right) = {sp.latex(form.unit)}"),
-        "general": _form(form.general, reason, lambda: rf"\dot k\left(q_1, q_2, c\right) = {sp.latex(form.general)}"),
+        "unit": _form(form.unit, reason, lambda: rf"\dot k\left(\rho\right) = {latex_with_values(form.unit)}"),
+        "general": _form(
+            form.general, reason, lambda: rf"\dot k\left(q_1, q_2, c\right) = {latex_with_values(form.general)}"
+        ),
     }
 
 

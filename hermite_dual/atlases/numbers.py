@@ -7,6 +7,7 @@ from hermite_dual.atlases.digits import DIGITS, WORKING, Field, because, field, 
 from hermite_dual.certified.balls.precision import bits_for, working_precision
 from hermite_dual.dual import Dual
 from hermite_dual.symbolic.coefficient_integral import CoefficientIntegral
+from hermite_dual.symbolic.printing import latex_with_values
 
 DEGREES = 12
 """Coefficients in the atlas, degrees 0 to 11."""
@@ -26,7 +27,7 @@ def coefficients(dual: Dual) -> Field:
         "exact": exact,
         "formula": because("no short formula in the degree is derived for this class")
         if formula is None
-        else {"sympy": str(formula), "latex": f"a_r = {sp.latex(formula)}"},
+        else {"sympy": str(formula), "latex": f"a_r = {latex_with_values(formula)}"},
     }
 
 

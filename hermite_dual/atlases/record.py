@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-import sympy as sp
 
 from hermite_dual.activation import Activation, activation
 from hermite_dual.atlases.decay import smoothness
@@ -16,6 +15,7 @@ from hermite_dual.atlases.phases import doubly, edge, fixed_points, least_eigenv
 from hermite_dual.cross_dual import CrossDual
 from hermite_dual.dual import Dual
 from hermite_dual.errors import HermiteDualError
+from hermite_dual.symbolic.printing import latex_with_values
 
 _REACH = 4.0
 """The drawing of phi shows [-4, 4]."""
@@ -65,7 +65,7 @@ def record(subject: Subject, kept: dict[str, Field] | None = None) -> dict[str, 
         "name": subject.name,
         "formula": subject.formula,
         "sympy": str(phi.expr),
-        "latex": sp.latex(sp.N(phi.expr, 6) if subject.name == "selu" else phi.expr),
+        "latex": latex_with_values(phi.expr),
         "origin": subject.origin,
         "source": subject.source,
     }
