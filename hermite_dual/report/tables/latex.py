@@ -9,6 +9,8 @@ from hermite_dual.report.tables.notes import Note, Notes
 from hermite_dual.symbolic.printing import decimal
 from hermite_dual.symbolic.printing import latex as formula_latex
 
+_MANY = 6
+"""Columns from which on a table is set smaller."""
 _LONGEST = 90
 """Characters of a formula, as SymPy writes it, from which on it stands below a wide table."""
 GREEK = {"sigma_w": r"\sigma_w", "sigma_u": r"\sigma_u", "sigma_b": r"\sigma_b"}
@@ -45,10 +47,11 @@ def table(head: list[str], body: list[list[Cell]], caption: str, label: str | No
         fit: scale to the width of the text.
     """
     notes = Notes(body, _LONGEST)
+    size = r"\footnotesize\setlength{\tabcolsep}{3pt}" if len(head) > _MANY else r"\small\setlength{\tabcolsep}{4pt}"
     lines = [
         _packages(siunitx, "graphicx" if fit else None),
         r"\begin{table}",
-        r"\centering\small\setlength{\tabcolsep}{4pt}\renewcommand{\arraystretch}{1.3}",
+        r"\centering" + size + r"\renewcommand{\arraystretch}{1.3}",
         rf"\caption{{{caption}}}",
     ]
     if label is not None:
@@ -139,6 +142,8 @@ def _cell(cell: Cell, notes: Notes, siunitx: bool) -> str:
             return rf"{{\raggedright$\displaystyle {formula}$\par}}" if notes.tall else f"${formula}$"
         case Number(digits):
             return _number(digits, siunitx)
+        case Interval(low, high) if low == f"-{high}":
+            return rf"$0\pm{{}}${_number(high, siunitx)}"
         case Interval(low, high):
             return f"[{_number(low, siunitx)}, {_number(high, siunitx)}]"
         case LowerBound(digits, _, _, percent):
