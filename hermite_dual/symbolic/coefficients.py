@@ -132,6 +132,10 @@ def _affine_part(expr: sp.Expr, symbol: sp.Symbol, odd: int) -> sp.Expr | None:
     total = expr - mirrored if odd else expr + mirrored
     if total.count_ops() > _MOST_OPERATIONS:
         return None
+    if total.free_symbols <= {symbol}:  # simplifying is the costly part
+        one, two = (total.subs(symbol, point).evalf(30) for point in (sp.S.One, sp.Integer(2)))
+        if not (one.is_number and two.is_number and abs(two - (2 * one if odd else one)) <= sp.Float(10) ** -20):
+            return None
     total = sp.simplify(total)
     if not odd and not total.has(symbol):
         return total / 2
