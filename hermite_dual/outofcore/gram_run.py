@@ -28,7 +28,7 @@ from hermite_dual.outofcore.samples import (
 )
 from hermite_dual.outofcore.stored_gram import StoredGram
 from hermite_dual.outofcore.tasks import Count, Runner, Task, run_tasks
-from hermite_dual.population.entries.model import Model, block_entries
+from hermite_dual.population.entries.model import Model, entries_for
 from hermite_dual.population.entries.narrow_values import narrow_error
 from hermite_dual.population.entries.zero_rows import check_variances
 from hermite_dual.population.gram import float_type, storage_error
@@ -89,7 +89,7 @@ def stored_gram(
     if model.depth != 0 and variances.any():
         check_variances(variances, facts.zero)  # before anything is written
     folder = open_folder(out, _key(model, samples, facts, size, dtype))
-    entries = block_entries(model, variances, facts.zero)
+    entries = entries_for(model, variances, facts.zero, everywhere=True)
     narrow = 0.0 if model.depth == 0 else narrow_error(model.recursion, variances)
     file, scaled = file_of(samples)
     if file is None and not (finished and client is None):

@@ -20,7 +20,7 @@ from hermite_dual.float_state import own_float_state
 from hermite_dual.notebook import facts, number
 from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.entries.gram_entries import GramEntries
-from hermite_dual.population.entries.layered_gram import goes_by_layers, kernel_gram
+from hermite_dual.population.entries.layered_gram import kernel_gram
 from hermite_dual.population.entries.model import Model, entries_for
 from hermite_dual.population.entries.narrow_values import narrow_error
 from hermite_dual.population.entries.recursion import Recursion
@@ -372,20 +372,16 @@ def population_gram(model: Model, dtype: FloatType = np.float64) -> Gram:
     """
     samples = model.samples
     inputs = model.inputs_variances()
-    if model.depth != 0 and goes_by_layers(model.recursion, inputs):
-        matrix, variances, error = kernel_gram(model.recursion, model.inputs_covariance(), model.rounding)
-        diagonal = matrix.diagonal()
+    entries = entries_for(model, inputs, zero_rows(samples, model.sigma_b))
+    variances, diagonal = entries.variances, entries.diagonal
+    factor, shift = model.sigma_u**2 / samples.shape[1], model.sigma_b**2
+    if np.dtype(dtype) == np.float64:
+        matrix = upper_product(samples, factor)
+        entries.apply_symmetric(matrix, shift)
     else:
-        entries = entries_for(model, inputs, zero_rows(samples, model.sigma_b))
-        variances, diagonal = entries.variances, entries.diagonal
-        factor, shift = model.sigma_u**2 / samples.shape[1], model.sigma_b**2
-        if np.dtype(dtype) == np.float64:
-            matrix = upper_product(samples, factor)
-            entries.apply_symmetric(matrix, shift)
-        else:
-            matrix = _in_panels(entries, samples, factor, shift, dtype)
-        np.fill_diagonal(matrix, diagonal)
-        error = entries.error
+        matrix = _in_panels(entries, samples, factor, shift, dtype)
+    np.fill_diagonal(matrix, diagonal)
+    error = entries.error
     if model.depth != 0:
         error += narrow_error(model.recursion, inputs)
     error += storage_error(diagonal, dtype)

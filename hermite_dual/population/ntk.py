@@ -17,7 +17,8 @@ from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.entries.homogeneous_layers import all_homogeneous
 from hermite_dual.population.entries.identical_rows import identical_rows
 from hermite_dual.population.entries.kernel_entries import tangent_entries
-from hermite_dual.population.entries.layered_gram import goes_by_layers, kernel_gram, layer_gram
+from hermite_dual.population.entries.layered_entries import goes_by_layers
+from hermite_dual.population.entries.layered_gram import kernel_gram, layer_gram
 from hermite_dual.population.entries.model import Model
 from hermite_dual.population.entries.narrow_values import narrow_error, narrow_tangent_error
 from hermite_dual.population.entries.price_dual import slope_of

@@ -10,23 +10,10 @@ from hermite_dual.activation import Activation
 from hermite_dual.arrays import Array
 from hermite_dual.errors import InvalidInputError
 from hermite_dual.exact_numbers import float_array
-from hermite_dual.population.entries.kernel_entries import kernel_entries
-from hermite_dual.population.entries.kernel_slope import largest_slope
-from hermite_dual.population.entries.one_norm import has_one_map
+from hermite_dual.population.entries.layered_entries import entries_of
 from hermite_dual.population.entries.recursion import Recursion, one_layer
-from hermite_dual.population.entries.variances import naming_layer
 
 _EPS = float(np.finfo(np.float64).eps)
-
-
-def goes_by_layers(recursion: Recursion, inputs: Array) -> bool:
-    """Whether the layers are to be computed one after the other.
-
-    Homogeneous layers at different variances are maps of the correlation alone, and have no short series, so that where
-    other layers keep the norms from factoring out the single layers are the quicker ones.
-    """
-    homogeneous = [phi.shape.homogeneous for phi in recursion.activations]
-    return any(homogeneous) and not all(homogeneous) and not has_one_map(recursion, inputs)
 
 
 def kernel_gram(
@@ -41,9 +28,7 @@ def kernel_gram(
         smooth: as for `kernel_entries`.
     """
     inputs = np.diagonal(inner).copy()
-    if goes_by_layers(recursion, inputs):
-        return _by_layers(recursion, inner, rounding)
-    entries = kernel_entries(recursion, inputs, inputs == 0.0, rounding, smooth and not recursion.jumps)
+    entries = entries_of(recursion, inputs, inputs == 0.0, rounding, smooth and not recursion.jumps)
     matrix = inner.copy()
     entries.apply_symmetric(matrix, 0.0)
     np.fill_diagonal(matrix, entries.diagonal)
@@ -90,16 +75,3 @@ def checked_covariance(S: ArrayLike) -> Array:
             f"S[{i}, {j}] = {covariance[i, j]} and S[{j}, {i}] = {covariance[j, i]}: S is symmetric; give (S + S.T)/2"
         )
     return np.asarray(np.triu(covariance) + np.triu(covariance, 1).T)
-
-
-def _by_layers(recursion: Recursion, inner: Array, rounding: float) -> tuple[Array, Array, float]:
-    covariance, error, variances = inner, rounding * float(np.diagonal(inner).max()), np.diagonal(inner)
-    for number, layer in enumerate(recursion.layers, 1):
-        variances = np.diagonal(covariance).copy()
-        with naming_layer(number, len(recursion.layers)):
-            kernel, added = layer_gram(layer.activation, covariance)
-            slope = largest_slope(layer.activation, variances) if error else 0.0
-        covariance = layer.above(covariance, kernel, inner)
-        error = layer.weight * added + (layer.carry + layer.weight * slope) * error
-        error += _EPS * float(np.diagonal(covariance).max())
-    return covariance, variances, error

@@ -10,12 +10,9 @@ from hermite_dual.exact_numbers import freeze
 from hermite_dual.notebook import Shown
 from hermite_dual.numeric.products import upper_product
 from hermite_dual.population.entries.gram_entries import ConstantEntries, GramEntries
-from hermite_dual.population.entries.kernel_entries import kernel_entries
-from hermite_dual.population.entries.layered_entries import LayeredEntries
-from hermite_dual.population.entries.layered_gram import goes_by_layers
+from hermite_dual.population.entries.layered_entries import entries_of
 from hermite_dual.population.entries.recursion import LayerRule, Recursion, equilibrium_layers
 from hermite_dual.population.entries.trained import PARAMETERS
-from hermite_dual.population.entries.zero_rows import check_variances
 
 _EPS = float(np.finfo(np.float64).eps)
 NO_SAMPLES = np.zeros((0, 0))
@@ -97,20 +94,6 @@ class Model(Shown):
         return inner
 
 
-def block_entries(model: Model, inputs: Array, zero: Mask) -> GramEntries:
-    """Return the map from inner products to entries that serves any block of a matrix.
-
-    Args:
-        model: activation, scales and depth.
-        inputs: inputs' parts of the variances, shape (n,).
-        zero: which rows are zero without a bias, shape (n,).
-    """
-    if model.depth != 0 and goes_by_layers(model.recursion, inputs):
-        check_variances(inputs, zero)
-        return LayeredEntries(model.recursion, inputs, model.rounding)
-    return entries_for(model, inputs, zero, everywhere=True)
-
-
 def entries_for(model: Model, inputs: Array, zero: Mask, everywhere: bool = False) -> GramEntries:
     """Return the map from inner products to entries.
 
@@ -126,4 +109,4 @@ def entries_for(model: Model, inputs: Array, zero: Mask, everywhere: bool = Fals
     if model.sigma_u == 0.0 and not inputs.any():
         zero = np.ones_like(zero)
     smooth = everywhere or not model.recursion.jumps
-    return kernel_entries(model.recursion, inputs, zero, model.rounding, smooth)
+    return entries_of(model.recursion, inputs, zero, model.rounding, smooth)
